@@ -1,0 +1,1 @@
+"""Models, kernels and decoders shared by the solvers, datasets and objectives."""

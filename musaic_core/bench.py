@@ -1,0 +1,452 @@
+"""Milliseconds an iteration, this project beside every installed peer.
+
+Run ``python -m musaic_core.bench``. All packages run in one process, in turn, from
+the same start and on as many threads as they take by themselves; absent ones are
+listed as such. The limit is the floating-point work of the products that no update
+can avoid, over the machine's measured rate of float32 matrix products.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from musaic_core.divergence import beta_divergence
+from musaic_core.ncp import ncp
+from musaic_core.nmf import nmf
+from musaic_core.ntd import ntd
+
+ROUNDS = 5
+SECONDS_A_RUN = 0.4
+
+Run = Callable[[int], object]
+
+
+@dataclass
+class Contender:
+    """A package's way of running n iterations on a problem."""
+
+    package: str
+    backend: str
+    make: Callable[[], Run]
+    iterations: int | None = None
+    milliseconds: float = math.nan
+    trouble: str = ""
+
+
+@dataclass
+class Problem:
+    """Data, the work of one iteration in multiplications, and who takes part."""
+
+    name: str
+    work: float
+    contenders: list[Contender]
+
+
+def spectrogram(shape=(1025, 1975), n_notes=60, seed=0) -> np.ndarray:
+    """A magnitude spectrogram of harmonic notes that decay, with noise; float32."""
+    rng = np.random.default_rng(seed)
+    n_bins, n_frames = shape
+    bins = np.arange(n_bins)
+    W = np.zeros((n_bins, n_notes))
+    for k in range(n_notes):
+        pitch = 6 * 2 ** (k / 12)
+        for partial in range(1, int(n_bins / pitch) + 1):
+            peak = np.exp(-0.5 * ((bins - partial * pitch) / 1.2) ** 2)
+            W[:, k] += peak * rng.uniform(0.5, 1.5) / partial
+    H = np.zeros((n_notes, n_frames))
+    for _ in range(n_frames // 2):
+        k, t = rng.integers(n_notes), rng.integers(n_frames)
+        length = min(n_frames - t, 120)
+        H[k, t : t + length] += rng.uniform(0.2, 1) * 0.96 ** np.arange(length)
+    noise = rng.gamma(2, 0.5, shape)
+    return ((W @ H + 1e-3) * noise).astype(np.float32)
+
+
+def matrix_product_rate() -> float:
+    """Multiplications a second in float32 matrix products, by the fastest BLAS."""
+    A = np.random.default_rng(0).random((1536, 1536), np.float32)
+    products = [lambda: A @ A]
+    with suppress(ImportError):
+        import torch
+
+        T = torch.from_numpy(A)
+        products.append(lambda: T @ T)
+    return len(A) ** 3 / min(_seconds(product) for product in products * ROUNDS)
+
+
+# ---- who takes part
+
+
+def nmf_contenders(V, rank, beta) -> list[Contender]:
+    """Multiplicative updates of a matrix, by everyone."""
+    rng = np.random.default_rng(0)
+    scale = np.sqrt(V.mean() / rank)
+    W = (scale * rng.uniform(0.1, 2, (len(V), rank))).astype(V.dtype)
+    H = (scale * rng.uniform(0.1, 2, (rank, V.shape[1]))).astype(V.dtype)
+    loss = {0: "itakura-saito", 1: "kullback-leibler", 2: "frobenius"}[beta]
+
+    def ours(backend, update="mu"):
+        options = {"beta": beta, "init": (W, H), "update": update, "backend": backend}
+        return lambda: lambda n: nmf(V, rank, max_iter=n, **options)
+
+    def sklearn(dtype):
+        def make():
+            from sklearn.decomposition import non_negative_factorization
+
+            X, W0, H0 = (array.astype(dtype) for array in (V, W, H))
+
+            def run(n):
+                return non_negative_factorization(
+                    X,
+                    W=W0.copy(),
+                    H=H0.copy(),
+                    n_components=rank,
+                    init="custom",
+                    solver="mu",
+                    beta_loss=loss,
+                    tol=0,
+                    max_iter=n,
+                )[:2]
+
+            return run
+
+        return make
+
+    def nn_fac():
+        from nn_fac.nmf import nmf as peer
+
+        X, W0, H0 = (array.astype(np.float64) for array in (V, W, H))
+        return lambda n: peer(
+            X,
+            rank,
+            init="custom",
+            U_0=W0.copy(),
+            V_0=H0.copy(),
+            n_iter_max=n,
+            tol=0,
+            update_rule="mu",
+            beta=beta,
+        )[:2]
+
+    def torchnmf():
+        import torch
+        from torchnmf.nmf import NMF
+
+        X, W0, H0 = (torch.from_numpy(array) for array in (V.T.copy(), W, H.T.copy()))
+
+        def run(n):
+            model = NMF(W=W0.clone(), H=H0.clone())
+            model.fit(X, beta=beta, tol=0, max_iter=n)
+            return model.W.detach().numpy(), model.H.detach().numpy().T
+
+        return run
+
+    def nimfa():
+        peer = importlib.import_module("nimfa")
+        X, W0, H0 = (np.asmatrix(array.astype(np.float64)) for array in (V, W, H))
+
+        def run(n):
+            fit = peer.Nmf(
+                X,
+                W=W0,
+                H=H0,
+                rank=rank,
+                max_iter=n,
+                min_residuals=0,
+                update="divergence",
+                objective="div",
+            )()
+            return np.asarray(fit.basis()), np.asarray(fit.coef())
+
+        return run
+
+    contenders = [
+        Contender("musaic_core", "c", ours("c")),
+        Contender("musaic_core", "numpy", ours("numpy")),
+        Contender("musaic_core", "torch", ours("torch")),
+        Contender("sklearn", "float32", sklearn(np.float32)),
+        Contender("sklearn", "float64", sklearn(np.float64)),
+        Contender("nn_fac", "float64", nn_fac),
+        Contender("torchnmf", "float32", torchnmf),
+    ]
+    if beta == 1:
+        contenders.append(Contender("nimfa", "float64", nimfa))
+        contenders.append(
+            Contender("musaic_core", "c, extrapolated", ours("c", "mu-extrapolated"))
+        )
+    return contenders
+
+
+def ntd_contenders(V, ranks, beta) -> list[Contender]:
+    """Nonnegative Tucker decompositions of a tensor."""
+    rng = np.random.default_rng(0)
+    factors = [
+        rng.uniform(0.1, 1, shape).astype(V.dtype)
+        for shape in zip(V.shape, ranks, strict=True)
+    ]
+    core = rng.uniform(0.1, 1, ranks).astype(V.dtype)
+
+    def ours(backend, update="mu"):
+        options = {"beta": beta, "update": update, "backend": backend}
+        start = [*factors, core]
+        return lambda: lambda n: ntd(V, ranks, init=start, max_iter=n, **options)
+
+    def tensorly(name):
+        def make():
+            import tensorly.decomposition as peer
+            from tensorly.tucker_tensor import TuckerTensor
+
+            def run(n):
+                start = TuckerTensor((core.copy(), [U.copy() for U in factors]))
+                return getattr(peer, name)(V, ranks, n_iter_max=n, init=start, tol=0)
+
+            return run
+
+        return make
+
+    def nn_fac():
+        from nn_fac.ntd import ntd as peer
+
+        return lambda n: peer(
+            V,
+            list(ranks),
+            init="custom",
+            core_0=core.copy(),
+            factors_0=[U.copy() for U in factors],
+            n_iter_max=n,
+            tol=0,
+            update_rule="mu",
+            beta=beta,
+            sparsity_coefficients=[None] * (V.ndim + 1),
+            fixed_modes=[],
+            normalize=[False] * (V.ndim + 1),
+            mode_core_norm=None,
+        )
+
+    contenders = [
+        Contender("musaic_core", "c", ours("c")),
+        Contender("musaic_core", "numpy", ours("numpy")),
+        Contender("nn_fac", "mu", nn_fac),
+    ]
+    if beta == 2:
+        contenders += [
+            Contender("musaic_core", "c, hals", ours("c", "hals")),
+            Contender("tensorly", "mu", tensorly("non_negative_tucker")),
+            Contender("tensorly", "hals", tensorly("non_negative_tucker_hals")),
+        ]
+    return contenders
+
+
+def ncp_contenders(V, rank) -> list[Contender]:
+    """Nonnegative CP decompositions of a tensor for β = 2."""
+    rng = np.random.default_rng(0)
+    factors = [rng.uniform(0.1, 1, (size, rank)).astype(V.dtype) for size in V.shape]
+
+    def ours(backend, update="mu"):
+        options = {"beta": 2, "update": update, "backend": backend}
+        return lambda: lambda n: ncp(V, rank, init=factors, max_iter=n, **options)
+
+    def tensorly(name):
+        def make():
+            import tensorly.decomposition as peer
+            from tensorly.cp_tensor import CPTensor
+
+            def run(n):
+                start = CPTensor((np.ones(rank, V.dtype), [U.copy() for U in factors]))
+                return getattr(peer, name)(V, rank, n_iter_max=n, init=start, tol=0)
+
+            return run
+
+        return make
+
+    def nn_fac():
+        from nn_fac.ntf import ntf as peer
+
+        return lambda n: peer(
+            V,
+            rank,
+            init="custom",
+            factors_0=[U.copy() for U in factors],
+            n_iter_max=n,
+            tol=0,
+            update_rule="mu",
+            beta=2,
+            sparsity_coefficients=[None] * V.ndim,
+            fixed_modes=[],
+            normalize=[False] * V.ndim,
+        )
+
+    return [
+        Contender("musaic_core", "c", ours("c")),
+        Contender("musaic_core", "numpy", ours("numpy")),
+        Contender("musaic_core", "c, hals", ours("c", "hals")),
+        Contender("tensorly", "mu", tensorly("non_negative_parafac")),
+        Contender("tensorly", "hals", tensorly("non_negative_parafac_hals")),
+        Contender("nn_fac", "mu", nn_fac),
+    ]
+
+
+def problems(only: str | None = None) -> Iterator[Problem]:
+    """The problems, each made when its turn comes."""
+    for name, rank, beta in (
+        ("kl-nmf-k88", 88, 1),
+        ("kl-nmf-k20", 20, 1),
+        ("is-nmf-k88", 88, 0),
+    ):
+        if only in (None, name):
+            V = spectrogram()
+            yield Problem(name, 4 * V.size * rank, nmf_contenders(V, rank, beta))
+    if only in (None, "time-to-kl-k88"):
+        yield time_to_divergence(spectrogram(), 88)
+    shape, ranks = (80, 96, 100), (32, 24, 12)
+    V = np.abs(np.random.default_rng(0).standard_normal(shape)).astype(np.float32)
+    for beta in (2, 1):
+        if only in (None, name := f"ntd-beta{beta}"):
+            if beta == 2:  # the data with the last factor, and with the others
+                work = V.size * (ranks[2] + ranks[0]) + V.size // 80 * 32 * ranks[1]
+            else:  # a reconstruction and a product back for each block
+                work = 2 * V.size * (sum(ranks) + min(ranks))
+            yield Problem(name, work, ntd_contenders(V, ranks, beta))
+    if only in (None, "ncp-beta2"):
+        yield Problem("ncp-beta2", 2 * V.size * 32, ncp_contenders(V, 32))
+
+
+def time_to_divergence(V, rank, beta=1) -> Problem:
+    """Whole runs, to the divergence that scikit-learn has after 200 updates.
+
+    The other packages' multiplicative updates are the same, and take as many.
+    """
+    contenders = nmf_contenders(V, rank, beta)
+    by_name = {f"{c.package} {c.backend}": c for c in contenders}
+    try:
+        W, H = by_name["sklearn float32"].make()(200)
+    except ImportError:
+        model = by_name["musaic_core c"].make()(200)
+        W, H = model.templates, model.activations
+    goal = beta_divergence(V, W @ H, beta)
+    fast = by_name["musaic_core c, extrapolated"]
+    kept = [c for c in contenders if c.package in ("sklearn", "torchnmf")]
+    for contender in kept:
+        contender.iterations = 200
+    fast.iterations = iterations_to(goal, V, beta, fast.make())
+    return Problem("time-to-kl-k88", math.nan, [fast, *kept])
+
+
+def iterations_to(goal: float, V, beta, run: Run) -> int:
+    """The fewest iterations of ours that reach a divergence."""
+    low, high = 1, 400
+    while low < high:
+        middle = (low + high) // 2
+        if beta_divergence(V, run(middle).reconstruct(), beta) <= goal:
+            high = middle
+        else:
+            low = middle + 1
+    return high
+
+
+# ---- measurement
+
+
+def measure(problem: Problem) -> None:
+    """Fill in every contender's milliseconds; what cannot run says why.
+
+    An iteration's time is the difference between a long and a short run, so that
+    what comes before the first iteration is left out.
+    """
+    running = []
+    for contender in problem.contenders:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                run = contender.make()
+            first = _seconds(lambda run=run: run(2))
+            n = contender.iterations or 2 + max(
+                3, min(200, math.ceil(2 * SECONDS_A_RUN / first))
+            )
+            running.append((contender, run, n, []))
+        except ImportError as error:
+            contender.trouble = f"not installed ({error.name})"
+        except Exception as error:
+            contender.trouble = f"failed: {type(error).__name__}: {error}"
+    for _ in range(ROUNDS):
+        for contender, run, n, times in running:
+            long = _seconds(lambda run=run, n=n: run(n))
+            if contender.iterations is None:
+                long = (long - _seconds(lambda run=run: run(2))) / (n - 2)
+            times.append(1e3 * long)
+    for contender, _, _, times in running:
+        contender.milliseconds = float(np.median(times))
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        function()
+    return time.perf_counter() - begin
+
+
+def report(problem: Problem, limit: float) -> list[dict]:
+    """Print a problem's table; its records."""
+    peers = [
+        c.milliseconds
+        for c in problem.contenders
+        if c.package != "musaic_core" and not c.trouble
+    ]
+    fastest = min(peers, default=math.nan)
+    has_limit = not math.isnan(limit)
+    print(f"\n{problem.name}" + (f" (limit {limit:.2f} ms)" if has_limit else ""))
+    print("  package      backend           milliseconds  of best peer  of limit")
+    for c in sorted(problem.contenders, key=lambda c: (c.trouble, c.milliseconds)):
+        if c.trouble:
+            print(f"  {c.package:12} {c.backend:16} {c.trouble}")
+            continue
+        relative = f"{c.milliseconds / limit:9.2f}" if has_limit else ""
+        print(
+            f"  {c.package:12} {c.backend:16} {c.milliseconds:13.2f} "
+            f"{c.milliseconds / fastest:13.2f} {relative}"
+        )
+    return [
+        {
+            "problem": problem.name,
+            "package": c.package,
+            "backend": c.backend,
+            "ms": c.milliseconds,
+            "limit_ms": limit if has_limit else None,
+        }
+        for c in problem.contenders
+        if not c.trouble
+    ]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and print; see the module's docstring."""
+    parser = argparse.ArgumentParser("musaic_core.bench", description=__doc__)
+    parser.add_argument("--json", metavar="FILE", help="write the records there")
+    parser.add_argument("--only", metavar="PROBLEM", help="measure one problem")
+    options = parser.parse_args(arguments)
+    records = []
+    for problem in problems(options.only):
+        rate = matrix_product_rate()
+        measure(problem)
+        rate = max(rate, matrix_product_rate())
+        records += report(problem, 1e3 * problem.work / rate)
+    if not records:
+        parser.error(f"--only {options.only} is not one of the problems")
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump(records, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()

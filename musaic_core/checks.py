@@ -1,0 +1,136 @@
+"""Checks of arguments: each error names the argument and says what to do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "check_beta",
+    "check_choice",
+    "check_count",
+    "check_factor",
+    "check_limits",
+    "check_names",
+    "check_nonnegative",
+    "copy_like",
+    "floating",
+    "scaling",
+]
+
+Array = Any
+
+
+def floating(V: Array, name: str = "V") -> Array:
+    """The array as float32 or float64: kept if it is one, else float64."""
+    if hasattr(V, "detach"):
+        import torch
+
+        return V if V.dtype in (torch.float32, torch.float64) else V.double()
+    V = np.asarray(V)
+    if V.dtype.kind not in "buif":
+        raise ValueError(f"{name} has dtype {V.dtype}; give real numbers")
+    if V.dtype not in (np.float32, np.float64) or not V.dtype.isnative:
+        V = V.astype(np.float32 if V.dtype == np.float16 else np.float64)
+    return V
+
+
+def check_nonnegative(array: Array, name: str) -> float:
+    """The array's mean; a ValueError if an entry is negative, NaN or infinite."""
+    if 0 in array.shape:
+        raise ValueError(f"{name} is empty, of shape {tuple(array.shape)}")
+    low, high = float(array.min()), float(array.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ValueError(
+            f"{name} has NaN or infinite entries; replace them, by zero for instance"
+        )
+    if low < 0:
+        raise ValueError(
+            f"{name} has negative entries (least: {low:g}); "
+            "take the magnitude or the power first"
+        )
+    # in two steps, so that the sum of very large entries does not overflow
+    return float((array / high).mean()) * high if high > 1e30 else float(array.mean())
+
+
+def check_factor(factor: Array, shape: tuple[int, ...], name: str, like: Array):
+    """A copy of a start factor in the data's dtype, after its shape and signs."""
+    factor = floating(factor, name)
+    if tuple(factor.shape) != tuple(shape):
+        raise ValueError(
+            f"{name} has shape {tuple(factor.shape)}; the data and the rank make it "
+            f"{tuple(shape)}"
+        )
+    check_nonnegative(factor, name)
+    return copy_like(factor, like)
+
+
+def copy_like(array: Array, like: Array) -> Array:
+    """A contiguous copy of an array, of the kind, dtype and device of another."""
+    if hasattr(like, "detach"):
+        import torch
+
+        tensor = torch.as_tensor(array).to(like.device, like.dtype)
+        return tensor.clone(memory_format=torch.contiguous_format)
+    if hasattr(array, "detach"):
+        array = array.detach().cpu().numpy()
+    return np.array(array, dtype=like.dtype, order="C")
+
+
+def check_beta(beta: float) -> float:
+    """β as a float; a ValueError if it is not a finite real number."""
+    if isinstance(beta, bool) or not isinstance(beta, Real) or not math.isfinite(beta):
+        raise ValueError(
+            f"beta is {beta!r}; give a real number: 2 for the Euclidean distance, "
+            "1 for Kullback-Leibler, 0 for Itakura-Saito"
+        )
+    return float(beta)
+
+
+def check_count(value: Any, name: str, least: int = 1) -> int:
+    """A whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} is {value!r}; give a whole number, {least} or more")
+    return int(value)
+
+
+def check_limits(max_iter: Any, tol: Any, max_time: Any) -> dict[str, Any]:
+    """The stopping rule's arguments, checked."""
+    check_count(max_iter, "max_iter", 0)
+    for name, value in (("tol", tol), ("max_time", max_time)):
+        if name == "max_time" and value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, Real) or not value >= 0:
+            raise ValueError(f"{name} is {value!r}; give a number, 0 or more")
+    return {"max_iter": int(max_iter), "tol": tol, "max_time": max_time}
+
+
+def check_choice(value: Any, name: str, choices: Iterable[str]) -> None:
+    """A ValueError that lists the choices if the value is none of them."""
+    choices = list(choices)
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
+
+
+def check_names(given: Any, name: str, blocks: Iterable) -> None:
+    """A ValueError if a name in `fixed` or `mask` is not one of the model's blocks."""
+    blocks = list(blocks)
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ValueError(f"{name} is {given!r}; give a collection out of {blocks}")
+    unknown = [block for block in given if block not in blocks]
+    if unknown:
+        raise ValueError(f"{name} names {unknown}; the factors are {blocks}")
+
+
+def scaling(mean: float, dtype: str) -> float:
+    """A power of two that brings data to a mean near 1 where it is extreme, else 1.
+
+    Powers of the data up to the third must neither overflow nor vanish.
+    """
+    exponent = 20 if dtype == "float32" else 200
+    power = 0 if mean == 0 else math.floor(math.log2(mean))
+    return 1.0 if abs(power) <= exponent else 2.0 ** (-power)

@@ -1,0 +1,73 @@
+"""The kernels in array operations that NumPy and PyTorch share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from musaic_core.divergence import BetaDivergence
+
+__all__ = ["ArrayKernels"]
+
+Array = Any
+
+
+class ArrayKernels:
+    """Kernels on whole arrays, NumPy or PyTorch, with batches as leading axes.
+
+    In every method X is the data (..., M, N), A the held factor (..., M, K), B the
+    moving one (..., K, N); views and transposes are welcome.
+    """
+
+    name = "arrays"
+
+    def terms(
+        self, X: Array, A: Array, B: Array, divergence: BetaDivergence
+    ) -> tuple[Array, Array]:
+        """Both parts of the gradient by B, ``Aᵀ(X Y^(β-2))`` and ``Aᵀ Y^(β-1)``.
+
+        Y is ``A B`` plus the divergence's floor. Each is (..., K, N); the second is
+        (..., K, 1) for β = 1.
+        """
+        if divergence.beta == 2:
+            return self.product(A, X), (A.mT @ A) @ B
+        positive, negative = divergence.weights(X, A @ B + divergence.floor)
+        if negative is None:
+            return A.mT @ positive, A.sum(-2)[..., None]
+        return A.mT @ positive, A.mT @ negative
+
+    def mu(self, X: Array, A: Array, B: Array, divergence: BetaDivergence) -> None:
+        """The multiplicative update of B, in place."""
+        multiply(B, *self.terms(X, A, B, divergence), divergence.exponent)
+
+    def loss(self, X: Array, A: Array, B: Array, divergence: BetaDivergence) -> float:
+        """The divergence of X from ``A B``, summed over entries."""
+        return divergence(X, A @ B + divergence.floor)
+
+    def product(self, A: Array, X: Array) -> Array:
+        """``Aᵀ X``, (..., K, N)."""
+        return A.mT @ X
+
+    def hals(self, product: Array, gram: Array, B: Array, sweeps: int) -> None:
+        """Coordinate descent on ``½ tr(Bᵀ gram B) - tr(Bᵀ product)``, in place.
+
+        `sweeps` times over the rows of B, (..., K, N), each set to its nonnegative
+        minimiser with the others held.
+        """
+        for _ in range(sweeps):
+            for k in range(B.shape[-2]):
+                curvature = gram[..., k : k + 1, k : k + 1]
+                slope = product[..., k : k + 1, :] - gram[..., k : k + 1, :] @ B
+                step = slope / (curvature + (curvature == 0))
+                B[..., k : k + 1, :] = (B[..., k : k + 1, :] + step).clip(0)
+
+
+def multiply(B: Array, numerator: Array, denominator: Array, exponent: float) -> None:
+    """``B *= (numerator / denominator) ** exponent`` in place; zeros stay zero."""
+    info = np.finfo(str(B.dtype).removeprefix("torch."))
+    with np.errstate(over="ignore"):
+        ratio = numerator / (denominator + float(info.tiny))
+    # without a bound, what is zero in B and in the denominator would become NaN
+    ratio = ratio.clip(None, float(info.max) ** 0.5)
+    B *= ratio if exponent == 1 else ratio**exponent

@@ -1,0 +1,99 @@
+"""The kernels in C, for arrays in the host's memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import threadpoolctl
+
+from musaic_core.divergence import BetaDivergence
+from musaic_core.kernels import _native
+from musaic_core.kernels.arrays import ArrayKernels
+
+__all__ = ["NativeKernels"]
+
+
+class _Threads(threadpoolctl.LibController):
+    """Puts the kernels' threads under threadpoolctl, with the OpenMP libraries."""
+
+    user_api = "openmp"
+    internal_api = "musaic_core"
+    filename_prefixes = ("_native.",)
+    check_symbols = ("musaic_core_get_num_threads", "musaic_core_set_num_threads")
+
+    def get_num_threads(self):
+        return self.dynlib.musaic_core_get_num_threads()
+
+    def set_num_threads(self, num_threads):
+        self.dynlib.musaic_core_set_num_threads(num_threads)
+
+    def get_version(self):
+        return None
+
+
+threadpoolctl.register(_Threads)
+
+
+class NativeKernels(ArrayKernels):
+    """Fused kernels: one pass over X, and nothing of its size beside it.
+
+    The numbers do not depend on the number of threads.
+    """
+
+    name = "c"
+
+    def terms(self, X, A, B, divergence: BetaDivergence):
+        positive = np.empty(B.shape, B.dtype)
+        if divergence.beta == 1:
+            negative = A.sum(-2, keepdims=True).mT
+            outputs = [(part, None) for part in _matrices(positive)]
+        else:
+            negative = np.empty(B.shape, B.dtype)
+            outputs = zip(_matrices(positive), _matrices(negative), strict=True)
+        for (x, a, b), output in zip(_batch(X, A, B), outputs, strict=True):
+            _half("terms", x, a, b, *output, divergence)
+        return positive, negative
+
+    def mu(self, X, A, B, divergence: BetaDivergence) -> None:
+        for x, a, b in _batch(X, A, B):
+            _half("step", x, a, b, None, None, divergence)
+
+    def loss(self, X, A, B, divergence: BetaDivergence) -> float:
+        return sum(
+            _half("loss", x, a, b, None, None, divergence)
+            for x, a, b in _batch(X, A, B)
+        )
+
+    def product(self, A, X):
+        if A.ndim == X.ndim == 2:
+            result = np.empty((A.shape[1], X.shape[1]), X.dtype)
+            _native.half("cross", X, A, None, result, None, 2.0, 0.0, 1.0)
+            return result
+        batch = np.broadcast_shapes(A.shape[:-2], X.shape[:-2])
+        result = np.empty((*batch, A.shape[-1], X.shape[-1]), X.dtype)
+        stacks = [
+            np.broadcast_to(array, (*batch, *array.shape[-2:])) for array in (A, X)
+        ]
+        if len(batch) > 1:
+            stacks = [stack.reshape(-1, *stack.shape[-2:]) for stack in stacks]
+        _native.products(*stacks, result.reshape(-1, *result.shape[-2:]))
+        return result
+
+    def hals(self, product, gram, B, sweeps: int) -> None:
+        for p, g, b in _batch(product, np.ascontiguousarray(gram), B):
+            _native.descend(g, p, b, sweeps)
+
+
+def _half(task, x, a, b, positive, negative, divergence: BetaDivergence) -> float:
+    d = divergence
+    return _native.half(task, x, a, b, positive, negative, d.beta, d.floor, d.exponent)
+
+
+def _matrices(array):
+    """The matrices of a batch, as views."""
+    if array.ndim == 2:
+        return [array]
+    return [array[index] for index in np.ndindex(array.shape[:-2])]
+
+
+def _batch(*arrays):
+    return zip(*map(_matrices, arrays), strict=True)

@@ -1,0 +1,216 @@
+"""A recording and its annotations, read when asked for."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from musaic_core.notes import Notes, read_midi
+
+
+class BadInput(ValueError):
+    """A recording or annotation that can't be used; the message names the file."""
+
+
+@dataclass
+class Track:
+    """One recording with whatever annotations its corpus has.
+
+    Nothing is read until an attribute is asked for; what the corpus lacks is None.
+
+    Parameters
+    ----------
+    id : str
+        Name, unique in its corpus.
+    stem_files : dict of str to Path
+        Audio file of each stem. The recording is their sum; a recording whose
+        stems are unknown has the one entry ``mixture``.
+    midi_file, beats_file, sections_file, chords_file : Path or None
+        Annotations: MIDI; CSV with the columns ``time`` (s) and ``position`` (1 on
+        downbeats); tab-separated start (s), end (s) and label.
+    tags : dict
+        Whatever else is known: composer, instruments, …
+    """
+
+    id: str
+    stem_files: dict[str, Path]
+    midi_file: Path | None = None
+    beats_file: Path | None = None
+    sections_file: Path | None = None
+    chords_file: Path | None = None
+    tags: dict = field(default_factory=dict)
+
+    @property
+    def files(self) -> list[Path]:
+        """All files that the track is made of."""
+        annotations = (
+            self.midi_file,
+            self.beats_file,
+            self.sections_file,
+            self.chords_file,
+        )
+        return [*self.stem_files.values(), *(f for f in annotations if f is not None)]
+
+    def audio(self) -> tuple[np.ndarray, int]:
+        """Read the recording.
+
+        Returns
+        -------
+        y : ndarray of float32, shape (channels, samples)
+        sr : int
+            Sampling rate, Hz.
+
+        Raises
+        ------
+        BadInput
+            The file can't be read, is empty or silent, or holds NaN or infinity.
+        """
+        stems = [(read_audio(file), file) for file in self.stem_files.values()]
+        (y, sr), first = stems[0]
+        for (stem, stem_sr), file in stems[1:]:
+            if stem.shape != y.shape or stem_sr != sr:
+                raise BadInput(
+                    f"{file}: {stem.shape} samples at {stem_sr} Hz do not fit {first}: "
+                    f"{y.shape} at {sr} Hz; export all stems of a track alike"
+                )
+            y = y + stem
+        if not y.any():
+            raise BadInput(f"{first}: the recording is silent; nothing to analyse")
+        return y, sr
+
+    def stems(self) -> dict[str, np.ndarray] | None:
+        """Read the stems, each (channels, samples); they sum to `audio`."""
+        if list(self.stem_files) == ["mixture"]:
+            return None
+        return {name: read_audio(file)[0] for name, file in self.stem_files.items()}
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds, from the file's header."""
+        return _describe(next(iter(self.stem_files.values()))).duration
+
+    @cached_property
+    def notes(self) -> Notes | None:
+        """Pitched notes that sound in the recording, sustain pedal included.
+
+        Raises
+        ------
+        BadInput
+            The MIDI file can't be read, or has notes after the recording's end.
+        """
+        if self.midi_file is None:
+            return None
+        try:
+            notes = read_midi(self.midi_file)
+        except Exception as error:
+            raise BadInput(
+                f"{self.midi_file}: not a readable MIDI file ({error}); "
+                "export it again, or remove it to transcribe without a score"
+            ) from None
+        late = (notes.onsets >= self.duration).sum()
+        if late:
+            raise BadInput(
+                f"{self.midi_file}: {late} of {len(notes)} notes start after the "
+                f"recording's end at {self.duration:.2f} s; is it of another recording?"
+            )
+        # a release may ring on after the recording stops
+        notes.intervals[:, 1] = np.minimum(notes.intervals[:, 1], self.duration)
+        return notes
+
+    @cached_property
+    def beats(self) -> np.ndarray | None:
+        """Times of the beats in seconds."""
+        table = _read_table(self.beats_file, sep=",", header="infer")
+        return None if table is None else table["time"].to_numpy()
+
+    @cached_property
+    def downbeats(self) -> np.ndarray | None:
+        """Times of the first beat of each bar in seconds."""
+        table = _read_table(self.beats_file, sep=",", header="infer")
+        return None if table is None else table["time"][table["position"] == 1].values
+
+    @cached_property
+    def sections(self) -> pd.DataFrame | None:
+        """Sections: ``start`` (s), ``end`` (s), ``label``."""
+        return _read_table(self.sections_file, names=["start", "end", "label"])
+
+    @cached_property
+    def chords(self) -> pd.DataFrame | None:
+        """Chords: ``start`` (s), ``end`` (s), ``label`` in Harte's syntax."""
+        return _read_table(self.chords_file, names=["start", "end", "label"])
+
+
+def read_corpus(folder: Path) -> list[Track]:
+    """List the tracks of a folder that holds one subfolder a track.
+
+    A subfolder holds one Ogg Vorbis file a stem and, where known, ``notes.mid``,
+    ``beats.csv``, ``sections.lab`` and ``chords.lab``.
+    """
+
+    def track(subfolder):
+        def annotation(name):
+            return subfolder / name if (subfolder / name).exists() else None
+
+        return Track(
+            id=subfolder.name,
+            stem_files={file.stem: file for file in sorted(subfolder.glob("*.ogg"))},
+            midi_file=annotation("notes.mid"),
+            beats_file=annotation("beats.csv"),
+            sections_file=annotation("sections.lab"),
+            chords_file=annotation("chords.lab"),
+        )
+
+    return [track(subfolder) for subfolder in sorted(folder.iterdir())]
+
+
+def read_audio(file: Path) -> tuple[np.ndarray, int]:
+    """Read a WAV, FLAC, Ogg or MP3 file.
+
+    Returns
+    -------
+    y : ndarray of float32, shape (channels, samples)
+    sr : int
+        Sampling rate, Hz.
+
+    Raises
+    ------
+    BadInput
+        The file can't be read, is empty, or holds NaN or infinity.
+    """
+    promised = _describe(file).frames
+    try:
+        y, sr = soundfile.read(file, dtype="float32", always_2d=True)
+    except soundfile.SoundFileError as error:
+        raise BadInput(f"{file}: {error}; export it again") from None
+    if len(y) == 0:
+        raise BadInput(f"{file}: the recording is empty; export it again")
+    if len(y) < promised:
+        raise BadInput(
+            f"{file}: {len(y)} of {promised} samples are there; copy it again"
+        )
+    if not np.isfinite(y).all():
+        raise BadInput(f"{file}: holds NaN or infinite samples; export it again")
+    return y.T, sr
+
+
+def _describe(file: Path):
+    if not Path(file).exists():
+        raise BadInput(f"{file}: no such file")
+    try:
+        return soundfile.info(file)
+    except soundfile.SoundFileError:
+        raise BadInput(
+            f"{file}: not a readable WAV, FLAC, Ogg or MP3 file; convert it"
+        ) from None
+
+
+def _read_table(file: Path | None, sep="\t", header=None, names=None):
+    if file is None:
+        return None
+    try:
+        return pd.read_csv(file, sep=sep, header=header, names=names)
+    except Exception as error:
+        raise BadInput(f"{file}: not a readable table ({error})") from None

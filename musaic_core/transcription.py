@@ -1,0 +1,451 @@
+"""Automatic music transcription: spectra in, notes out, for any factorization.
+
+Activations become notes in three steps. The *salience* of a pitch over time is the
+sum of its templates' activations, so one decoder serves every model. Where salience
+rises, a note may start: a logistic regression decides, from how steep and how loud
+the rise is beside the other pitches. The note lasts until its salience has decayed.
+Regression and decay are fitted on the training recordings, for each model by itself
+and in units of each recording's own loudness, so no model is favoured by its scale.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import librosa
+import mir_eval
+import numpy as np
+from scipy.ndimage import maximum_filter1d
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from musaic_core.notes import Notes
+from musaic_core.task import Estimate, Task
+from musaic_core.track import BadInput, Track
+
+SAMPLE_RATE = 22050  # Hz
+WINDOW = 4096  # samples under one spectrum, 186 ms
+HOP = 512  # samples between two spectra, 23 ms
+FRAME = HOP / SAMPLE_RATE  # s
+BANDS_PER_OCTAVE = 36
+PITCHES = np.arange(21, 109)  # MIDI numbers of the piano's keys
+LAG = 2  # frames that a rise is measured over
+TUNING_SECONDS = 15  # of each training recording that the decoder is fitted on
+COLOURINGS = 2  # of each training recording, by the equaliser of `_colour`
+
+
+@dataclass
+class Dictionary:
+    """Spectra of notes that were heard alone.
+
+    Parameters
+    ----------
+    templates : ndarray of float32, shape (F, R)
+        One spectrum a column, each of sum 1.
+    pitches : ndarray of int, shape (R,)
+        MIDI number of each.
+    """
+
+    templates: np.ndarray
+    pitches: np.ndarray
+
+
+class Transcription(Task):
+    """The recordings to transcribe, and what may be learned for it.
+
+    Parameters
+    ----------
+    train, test, isolated : iterable of Track
+        Recordings that the decoder is fitted on, that are scored, and of single
+        notes for the dictionary.
+    seed : int
+        Of the colouring of the training recordings.
+    """
+
+    def __init__(
+        self,
+        train: Iterable[Track],
+        test: Iterable[Track],
+        isolated: Iterable[Track] = (),
+        seed: int = 0,
+    ):
+        super().__init__(train, test)
+        self.isolated = list(isolated)
+        self.seed = seed
+
+    @property
+    def recordings(self) -> list[Track]:
+        return super().recordings + self.isolated
+
+    @cached_property
+    def dictionary(self) -> Dictionary | None:
+        """Attack and sustain of every isolated note, or None if there are none."""
+        templates, pitches = [], []
+        for track in self.isolated:
+            V = self.represent(track)
+            for (onset, offset), pitch in zip(
+                track.notes.intervals, track.notes.pitches, strict=True
+            ):
+                start, attack, end = np.array([onset, onset + 0.12, offset]) / FRAME
+                cuts = int(start), int(attack), max(int(end), int(attack) + 1)
+                for first, last in zip(cuts[:-1], cuts[1:], strict=True):
+                    spectrum = V[:, first:last].sum(1)
+                    templates.append(spectrum / spectrum.sum())
+                    pitches.append(pitch)
+        if not templates:
+            return None
+        return Dictionary(np.stack(templates, axis=1), np.array(pitches))
+
+    def represent(self, track: Track) -> np.ndarray:
+        """Magnitude spectrogram, float32, (F, T), in bands of a third of a semitone.
+
+        Below 280 Hz, where the short-time Fourier transform's own bins are wider than
+        that, a band is a bin. Frames are 23 ms apart and 186 ms long.
+        """
+        y, sr = track.audio()
+        y = librosa.resample(y.mean(0), orig_sr=sr, target_sr=SAMPLE_RATE)
+        if len(y) < WINDOW:
+            raise BadInput(
+                f"{track.files[0]}: {len(y) / SAMPLE_RATE:.2f} s are too short to "
+                f"transcribe; {WINDOW / SAMPLE_RATE:.2f} s is the least"
+            )
+        return _bands() @ np.abs(librosa.stft(y, n_fft=WINDOW, hop_length=HOP))
+
+    def factorize(self, model: Callable, supervised: bool) -> dict[str, Estimate]:
+        """Transcribe the test recordings with a low-rank model.
+
+        Parameters
+        ----------
+        model : callable
+            ``model(V, templates)`` factorizes a spectrogram V (F, T); ``templates``
+            is the dictionary (F, R), or None where it is not to be used.
+        supervised : bool
+            Whether the model's templates are, or start from, the dictionary's.
+
+        Returns
+        -------
+        dict of str to Estimate
+            Notes by track id.
+        """
+        templates = self.dictionary.templates if supervised else None
+        rng = np.random.default_rng(self.seed)
+
+        def analyse(V):
+            factorization = model(V, templates)
+            if supervised:
+                pitches = self.dictionary.pitches
+            else:
+                pitches = estimate_pitches(factorization.templates)
+            return salience(factorization, pitches), factorization, pitches
+
+        def learn(track):
+            V = self.represent(track)[:, : int(TUNING_SECONDS / FRAME)]
+            notes = track.notes.before(V.shape[1] * FRAME)
+            heard = [analyse(_colour(V, rng))[0] for _ in range(COLOURINGS)]
+            return Estimate([(coloured, notes) for coloured in heard])
+
+        def transcribe(track):
+            heard, factorization, pitches = analyse(self.represent(track))
+            notes = decoder.decode(heard)
+            return Estimate(notes, factorization, pitches, factorization.n_parameters)
+
+        learned = self.each(self.train, learn).values()
+        examples = [pair for e in learned if not e.error for pair in e.answer]
+        decoder = NoteDecoder().fit(examples)
+        return self.each(self.test, transcribe)
+
+
+def salience(factorization, pitches: np.ndarray) -> np.ndarray:
+    """How strongly each pitch sounds in each frame.
+
+    Parameters
+    ----------
+    factorization : NMF, NCP or NTD
+    pitches : ndarray of int, shape (R,)
+        MIDI number of each template; 0 for one without pitch.
+
+    Returns
+    -------
+    ndarray, shape (88, T)
+        Summed activations, each in units of its template's magnitude.
+    """
+    strengths = np.asarray(factorization.templates).sum(0)
+    activations = np.asarray(factorization.activations) * strengths[:, None]
+    return (pitches == PITCHES[:, None]).astype(activations.dtype) @ activations
+
+
+def estimate_pitches(templates: np.ndarray, least=0.5) -> np.ndarray:
+    """Pitch of each template: the harmonic series that it resembles most.
+
+    Parameters
+    ----------
+    templates : ndarray, shape (F, R)
+        On the bands of `Transcription.represent`.
+    least : float
+        Cosine similarity below which a template has no pitch.
+
+    Returns
+    -------
+    ndarray of int, shape (R,)
+        MIDI numbers; 0 for a template without pitch.
+    """
+    spectra = np.sqrt(templates / (np.linalg.norm(templates, axis=0) + 1e-12))
+    combs = _harmonic_series()
+    similarity = combs.T @ (spectra / (np.linalg.norm(spectra, axis=0) + 1e-12))
+    return np.where(similarity.max(0) >= least, PITCHES[similarity.argmax(0)], 0)
+
+
+class NoteDecoder:
+    """Salience to notes; fitted on recordings whose notes are known."""
+
+    def fit(self, examples: list[tuple[np.ndarray, Notes]]) -> "NoteDecoder":
+        """Fit which rises are onsets, and how far a note decays before it ends.
+
+        Parameters
+        ----------
+        examples : list of (salience (88, T), Notes)
+        """
+        rises = [find_rises(heard) for heard, _ in examples]
+        features = np.concatenate([r.features for r in rises])
+        is_onset = np.concatenate(
+            [_matches(r, notes) for r, (_, notes) in zip(rises, examples, strict=True)]
+        )
+        self._classifier = make_pipeline(
+            StandardScaler(),
+            PolynomialFeatures(2),
+            LogisticRegression(C=0.1, max_iter=1000),
+        )
+        self._threshold, self._decay = 1.0, 0.1
+        if not is_onset.any() or is_onset.all():  # the model hears nothing of it
+            return self
+        self._classifier.fit(features, is_onset)
+
+        def mean_f1(offset_ratio):
+            decoded = [self.decode(heard) for heard, _ in examples]
+            return np.mean(
+                [
+                    _note_scores(reference, estimate, offset_ratio)[2]
+                    for (_, reference), estimate in zip(examples, decoded, strict=True)
+                ]
+            )
+
+        def best(attribute, values, offset_ratio):
+            scores = []
+            for value in values:
+                setattr(self, attribute, value)
+                scores.append(mean_f1(offset_ratio))
+            setattr(self, attribute, values[int(np.argmax(scores))])
+
+        best("_threshold", np.linspace(0.1, 0.9, 9), None)
+        best("_decay", np.geomspace(0.02, 0.5, 6), 0.2)
+        return self
+
+    def decode(self, heard: np.ndarray) -> Notes:
+        """Notes in a salience (88, T)."""
+        rises = find_rises(heard)
+        if self._threshold == 1.0 or len(rises.times) == 0:
+            return no_notes()
+        sure = self._classifier.predict_proba(rises.features)[:, 1]
+        rows = []
+        onset = sure > self._threshold
+        for key in np.unique(rises.keys[onset]):
+            starts = rises.frames[onset & (rises.keys == key)]
+            for start, end in zip(starts, [*starts[1:], heard.shape[1]], strict=True):
+                sound = heard[key, start:end]
+                peak = np.maximum.accumulate(sound)
+                decayed = np.flatnonzero(sound < self._decay * peak)
+                length = decayed[0] if len(decayed) else len(sound)
+                velocity = np.clip(127 * np.sqrt(peak[-1] / rises.loudness), 1, 127)
+                time = _onset_time(start)
+                interval = time, time + max(1, length) * FRAME
+                rows.append((*interval, PITCHES[key], int(velocity), "estimate"))
+        return Notes.from_rows(rows)
+
+
+@dataclass
+class Rises:
+    """Where a pitch's salience rises most within some 150 ms.
+
+    Parameters
+    ----------
+    keys, frames : ndarray of int, shape (n,)
+        Row and column of the salience.
+    features : ndarray, shape (n, 9)
+        What the decoder decides by.
+    loudness : float
+        The salience that counts as loud in this recording.
+    """
+
+    keys: np.ndarray
+    frames: np.ndarray
+    features: np.ndarray
+    loudness: float
+
+    @property
+    def times(self) -> np.ndarray:
+        """Onset times, s."""
+        return _onset_time(self.frames)
+
+
+def _onset_time(frame):
+    """When a rise that is steepest at a frame began: half the lag before it, s."""
+    return np.maximum(0.0, (frame - LAG / 2) * FRAME)
+
+
+def find_rises(heard: np.ndarray) -> Rises:
+    """Find where notes may start in a salience (88, T)."""
+    loudness = float(np.quantile(heard.max(0), 0.95)) or 1.0
+    level = heard / loudness
+    before = np.pad(level, ((0, 0), (LAG, 0)))[:, : level.shape[1]]
+    rise = np.maximum(level - before, 0)
+    reached = maximum_filter1d(level, 9, axis=1, origin=-4)  # in the next 0.2 s
+    around = maximum_filter1d(level, 9, axis=1)
+    key, frame = np.nonzero((rise == maximum_filter1d(rise, 7, axis=1)) & (rise > 0.01))
+
+    def loudest(pitches_away):
+        """Level of the loudest of the pitches so many semitones below."""
+        padded = np.pad(around, ((48, 48), (0, 0)))
+        return np.max([padded[key + 48 - away, frame] for away in pitches_away], axis=0)
+
+    rise, reached = rise[key, frame], reached[key, frame]
+    log = lambda x: np.log(x + 1e-3)  # noqa: E731
+    features = [
+        log(rise),
+        log(reached),
+        log(reached) - log(before[key, frame]),
+        log(reached) - log(maximum_filter1d(level.max(0), 9)[frame]),
+        log(rise) - log(_strongest_rise(level, before)[frame]),
+        # a partial of a lower note, or a note whose partials are heard as others
+        log(reached) - log(loudest([12, 19, 24, 28, 31, 34, 36])),
+        log(reached) - log(loudest([-12, -19, -24])),
+        log(reached) - log(loudest([-1, 1])),
+        key / 20,
+    ]
+    return Rises(key, frame, np.stack(features, axis=1), loudness)
+
+
+def _strongest_rise(level, before):
+    return maximum_filter1d(np.maximum(level - before, 0).max(0), 5)
+
+
+def _matches(rises, notes):
+    """Which rises are onsets of the notes, each note matched once."""
+    found = np.zeros(len(rises.keys), dtype=bool)
+    if len(notes) and len(found):
+        intervals = np.stack([rises.times, rises.times + 0.1], axis=1)
+        hz = librosa.midi_to_hz(PITCHES[rises.keys])
+        pairs = mir_eval.transcription.match_notes(
+            notes.intervals, notes.hz, intervals, hz, offset_ratio=None
+        )
+        found[[estimate for _, estimate in pairs]] = True
+    return found
+
+
+def _colour(V, rng):
+    """Pass a spectrogram through an equaliser of 80 random gains of some 6 dB.
+
+    What is transcribed comes from other instruments than the dictionary; a decoder
+    that was fitted on recordings of the same instruments would trust it too much.
+    """
+    gains = rng.normal(0, 6, 80)
+    bands = np.interp(np.linspace(0, 1, len(V)), np.linspace(0, 1, 80), gains)
+    return V * (10 ** (bands / 20)).astype(V.dtype)[:, None]
+
+
+@cache
+def band_frequencies():
+    """Centre of each band of `Transcription.represent`, Hz, (F,)."""
+    bins = librosa.fft_frequencies(sr=SAMPLE_RATE, n_fft=WINDOW)
+    crossover = bins[1] / (2 ** (1 / BANDS_PER_OCTAVE) - 1)
+    octaves = np.arange(0, np.log2(10000 / crossover), 1 / BANDS_PER_OCTAVE)
+    linear = bins[(bins >= 27) & (bins < crossover)]
+    return np.concatenate([linear, crossover * 2**octaves])
+
+
+def _hats(frequencies):
+    """How much a partial at each frequency adds to each band, triangular (F, n)."""
+    centres = band_frequencies()
+    return np.stack(
+        [
+            np.interp(frequencies, centres, band, left=0, right=0)
+            for band in np.eye(len(centres))
+        ]
+    ).astype(np.float32)
+
+
+@cache
+def _bands():
+    return _hats(librosa.fft_frequencies(sr=SAMPLE_RATE, n_fft=WINDOW))
+
+
+@cache
+def _harmonic_series():
+    """Spectra (F, 88) of twelve decaying harmonics at each pitch, each of norm 1."""
+    harmonics = np.arange(1, 13)
+    combs = np.stack(
+        [
+            _hats(librosa.midi_to_hz(pitch) * harmonics) @ 0.8**harmonics
+            for pitch in PITCHES
+        ],
+        axis=1,
+    )
+    return combs / np.linalg.norm(combs, axis=0)
+
+
+def no_notes() -> Notes:
+    """An empty transcription."""
+    return Notes.from_rows([])
+
+
+def transcription_scores(
+    reference: Notes, estimate: Notes, duration: float
+) -> dict[str, float]:
+    """Score notes as mir_eval does (Bay, Ehmann and Downie 2009; Raffel et al. 2014).
+
+    Parameters
+    ----------
+    reference, estimate : Notes
+    duration : float
+        Of the recording, s.
+
+    Returns
+    -------
+    dict of str to float
+        ``onset_`` and ``note_`` precision, recall and f1, ``frame_`` and
+        ``chroma_`` precision, recall and accuracy.
+    """
+    scores = {}
+    for name, offset_ratio in (("onset", None), ("note", 0.2)):
+        values = _note_scores(reference, estimate, offset_ratio)
+        for metric, value in zip(("precision", "recall", "f1"), values, strict=True):
+            scores[f"{name}_{metric}"] = value
+    times = np.arange(0, duration, 0.02)
+    with warnings.catch_warnings(action="ignore"):  # of empty estimates
+        frames = mir_eval.multipitch.metrics(
+            times, _sounding(reference, times), times, _sounding(estimate, times)
+        )
+    metrics = ("precision", "recall", "accuracy")
+    for name, values in (("frame", frames[:3]), ("chroma", frames[7:10])):
+        for metric, value in zip(metrics, values, strict=True):
+            scores[f"{name}_{metric}"] = float(value)
+    return scores
+
+
+def _note_scores(reference, estimate, offset_ratio):
+    """Precision, recall and F-measure of the notes; of their onsets if None."""
+    with warnings.catch_warnings(action="ignore"):  # of empty estimates
+        return mir_eval.transcription.precision_recall_f1_overlap(
+            reference.intervals,
+            reference.hz,
+            estimate.intervals,
+            estimate.hz,
+            offset_ratio=offset_ratio,
+        )[:3]
+
+
+def _sounding(notes, times):
+    """Frequencies that sound at each time, as mir_eval.multipitch takes them."""
+    active = (notes.intervals[:, :1] <= times) & (times < notes.intervals[:, 1:])
+    return [notes.hz[frame] for frame in active.T]

@@ -1,0 +1,56 @@
+"""Automatic music transcription."""
+
+import numpy as np
+
+from musaic_core.notes import write_midi
+from musaic_core.pictures import save_factors
+from musaic_core.plugins import Objective as BaseObjective
+from musaic_core.transcription import (
+    FRAME,
+    Transcription,
+    band_frequencies,
+    no_notes,
+    transcription_scores,
+)
+
+
+class Objective(BaseObjective):
+    """Which note starts when: estimated notes against those that were played.
+
+    Scores are mir_eval's (Raffel et al. 2014). An onset is right within 50 ms and a
+    quarter tone; notes also need their offset, within 50 ms or a fifth of the note's
+    length; frames compare the sounding pitches every 20 ms. The score to rank by is
+    the F-measure of the onsets.
+    """
+
+    name = "Automatic music transcription"
+    url = "../../amt"  # the reports link it: the folder they lie in
+
+    def set_data(self, train, test, isolated):
+        self.task = Transcription(train, test, isolated, seed=self.get_seed())
+
+    def score(self, track, notes):
+        if track.notes is None:
+            return {}
+        scores = transcription_scores(track.notes, notes, track.duration)
+        return {"value": scores["onset_f1"], **scores}
+
+    def save(self, track, estimate, folder):
+        write_midi(estimate.answer, folder / "estimate.mid")
+        if estimate.factorization is not None:
+            save_factors(
+                estimate.factorization,
+                estimate.labels,
+                band_frequencies(),
+                FRAME,
+                folder / "factors.npz",
+            )
+        reference = track.notes or no_notes()
+        np.savez(
+            folder / "notes.npz",
+            reference=reference.table(),
+            estimate=estimate.answer.table(),
+        )
+
+    def get_one_result(self):
+        return {"estimates": self.task.predict(lambda track: no_notes())}

@@ -1,0 +1,26 @@
+"""Templates and activations, as pictures."""
+
+import benchopt
+
+from musaic_core.pictures import draw_factors
+from musaic_core.report import saved_files
+
+
+def solvers(df):
+    return sorted({row.label for row, _ in saved_files(df, "factors.npz")}) or ["none"]
+
+
+class Plot(benchopt.BasePlot):
+    name = "Factors"
+    type = "image"
+    options = {"dataset": ..., "solver": solvers}
+
+    def plot(self, df, dataset, solver):
+        """The first recording of the corpus; all of them would fill the page."""
+        for row, file in saved_files(df, "factors.npz"):
+            if (row.dataset_name, row.label) == (dataset, solver):
+                return [{"image": draw_factors(file), "label": row.objective_track}]
+        return []
+
+    def get_metadata(self, df, dataset, solver):
+        return {"title": f"{solver}, {dataset}"}

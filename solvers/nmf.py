@@ -1,0 +1,40 @@
+"""Nonnegative matrix factorization."""
+
+from musaic_core.nmf import nmf
+from musaic_core.plugins import FactorizationSolver
+
+
+class Solver(FactorizationSolver):
+    """V ≈ W H, minimising the β-divergence of V from W H by multiplicative updates.
+
+    β = 1 (Kullback-Leibler) suits magnitude spectra and is the one to start from;
+    β = 0 (Itakura-Saito) hears quiet notes beside loud ones; β = 2 (Euclidean)
+    follows the loudest. The dictionary W is held (`fixed`), a starting point
+    (`adapted`), or found in each recording alone, with `rank` templates (`blind`).
+
+    Lee and Seung 1999; Smaragdis and Brown 2003; Févotte and Idier 2011.
+    """
+
+    name = "nmf"
+    parameters = {
+        "dictionary, beta": [
+            ("fixed", 1),
+            ("fixed", 0),
+            ("fixed", 2),
+            ("adapted", 1),
+            ("blind", 1),
+        ],
+        "rank": [40],
+        "n_iter": [100],
+    }
+
+    def factorize(self, V, templates):
+        return nmf(
+            V,
+            self.rank if templates is None else templates.shape[1],
+            beta=self.beta,
+            init=(templates, None),
+            fixed=("templates",) if self.dictionary == "fixed" else (),
+            max_iter=self.n_iter,
+            seed=self.seed,
+        )

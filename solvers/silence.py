@@ -1,0 +1,13 @@
+"""The floor of every transcription score."""
+
+from musaic_core.plugins import Solver as BaseSolver
+from musaic_core.transcription import no_notes
+
+
+class Solver(BaseSolver):
+    """No notes at all: a floor that a change to the scoring shows up against."""
+
+    name = "silence"
+
+    def solve(self, task):
+        return task.predict(lambda track: no_notes())

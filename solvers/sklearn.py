@@ -1,0 +1,48 @@
+"""Nonnegative matrix factorization by scikit-learn."""
+
+import numpy as np
+
+from musaic_core.factorization import NMF
+from musaic_core.plugins import FactorizationSolver
+
+
+class Solver(FactorizationSolver):
+    """V ≈ W H by scikit-learn's multiplicative updates.
+
+    The problem that the solver `nmf` solves, through the package that most people
+    would reach for. Pedregosa et al. 2011.
+    """
+
+    name = "sklearn"
+    requirements = ["pip::scikit-learn"]
+    parameters = {
+        "dictionary, beta": [("fixed", 1), ("blind", 1)],
+        "rank": [40],
+        "n_iter": [100],
+    }
+
+    def prepare(self):
+        from sklearn.decomposition import non_negative_factorization
+
+        self.nmf = non_negative_factorization
+
+    def factorize(self, V, templates):
+        start = {"init": "random", "n_components": self.rank}
+        if templates is not None:
+            R = templates.shape[1]
+            activations = np.full((V.shape[1], R), np.sqrt(V.mean() / R), V.dtype)
+            start = {"n_components": R, "H": np.ascontiguousarray(templates.T)}
+            if self.dictionary == "adapted":
+                start |= {"init": "custom", "W": activations}
+        # samples are rows in scikit-learn: Vᵀ ≈ Hᵀ Wᵀ
+        H, W, _ = self.nmf(
+            np.ascontiguousarray(V.T),
+            **start,
+            update_H=self.dictionary != "fixed",
+            solver="mu",
+            beta_loss=self.beta,
+            max_iter=self.n_iter,
+            tol=0,
+            random_state=self.seed,
+        )
+        return NMF(W.T, H.T)

@@ -1,0 +1,127 @@
+"""A small copy of the whole suite, in which benchopt runs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import soundfile
+
+from musaic_core.notes import write_midi
+from musaic_core.track import read_corpus
+
+ROOT = Path(__file__).resolve().parent.parent
+MINI = ROOT / "datasets" / "mini"
+PIANO = "mini[part=piano,timbre=seen]"
+FAST_NMF = "nmf[dictionary=fixed,beta=1,n_iter=20]"
+
+
+class Suite:
+    """A copy of the repository in which benchopt runs; it writes nowhere else.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the copy.
+    """
+
+    def __init__(self, root):
+        self.root = root
+        self.outputs = root / "benchmarks" / "amt" / "outputs"
+        self._n_runs = 0
+        programs = Path(sys.executable).parent
+        self._environment = os.environ | {
+            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(root),
+            "BENCHOPT_CONFIG": str(root / "benchopt.yml"),
+        }
+
+    def copy(self, root):
+        """Another copy, without results or cache."""
+        ignore = shutil.ignore_patterns("outputs", "__cache__", "__pycache__")
+        shutil.copytree(self.root, root, symlinks=True, ignore=ignore)
+        return Suite(root)
+
+    def benchopt(self, *arguments):
+        """Call benchopt in the copy; give what it printed, and fail where it does."""
+        done = subprocess.run(
+            [sys.executable, "-m", "benchopt", *map(str, arguments)],
+            cwd=self.root,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+        return re.sub(r"\x1b\[[\d;]*m", "", done.stdout)  # no colours
+
+    def run(self, *arguments, datasets=(PIANO,), solvers=(FAST_NMF,)):
+        """`benchopt run benchmarks/amt`: what it printed, and the table of results."""
+        self._n_runs += 1
+        name = f"run{self._n_runs}"
+        printed = self.benchopt(
+            *("run", "benchmarks/amt", "--no-plot", "--seed", 0, "--output", name),
+            *(word for dataset in datasets for word in ("-d", dataset)),
+            *(word for solver in solvers for word in ("-s", solver)),
+            *arguments,
+        )
+        return printed, pd.read_parquet(self.outputs / f"{name}.parquet")
+
+    def edit(self, path, old="", new="\n"):
+        """Replace text in a file, or add a blank line to it."""
+        file = self.root / path
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new) if old else text + new)
+
+    def add_solver(self, name, solve, requirements=()):
+        """Add a solver's file; `solve` is the body of its method `solve(task)`."""
+        (self.root / "solvers" / f"{name}.py").write_text(
+            "from musaic_core.plugins import Solver as BaseSolver\n\n\n"
+            "class Solver(BaseSolver):\n"
+            f'    """Added by a test."""\n\n    name = "{name}"\n'
+            f"    requirements = {list(requirements)}\n\n"
+            f"    def solve(self, task):\n        {solve}\n"
+        )
+
+
+def shorten(track, folder, seconds):
+    """Write the first seconds of a track of the corpus to another folder."""
+    folder.mkdir(parents=True)
+    for file in track.stem_files.values():
+        y, sr = soundfile.read(file)
+        soundfile.write(folder / file.name, y[: int(seconds * sr)], sr)
+    notes = track.notes.before(seconds - 0.1)
+    notes.intervals[:, 1] = notes.intervals[:, 1].clip(max=seconds)
+    write_midi(notes, folder / "notes.mid")
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory):
+    """A copy of the suite with seconds of piano for a corpus. Not to be changed."""
+    root = tmp_path_factory.mktemp("suite") / "musaic"
+    leave_out = shutil.ignore_patterns(
+        "mini", "outputs", "__cache__", "__pycache__", "data"
+    )
+    for folder in (
+        *("benchmarks", "objectives", "solvers", "datasets", "plots"),
+        *("musaic_core", "install_scripts"),
+    ):
+        shutil.copytree(ROOT / folder, root / folder, symlinks=True, ignore=leave_out)
+    piano = root / "datasets" / "mini" / "piano"
+    shutil.copytree(MINI / "piano" / "notes-seen", piano / "notes-seen")
+    for part, n_tracks in (("train-seen", 2), ("test", 2)):
+        for track in read_corpus(MINI / "piano" / part)[:n_tracks]:
+            shorten(track, piano / part / track.id, seconds=6)
+    (root / "benchopt.yml").touch(mode=0o600)
+    return Suite(root)
+
+
+@pytest.fixture
+def suite(original, tmp_path):
+    """A copy of the suite to change at will."""
+    return original.copy(tmp_path / "musaic")

@@ -1,0 +1,216 @@
+"""Each kernel set gives the reference's numbers, on any input that it may meet."""
+
+import os
+import subprocess
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+import reference_factorization as reference
+import threadpoolctl
+import torch
+
+from musaic_core import kernels
+from musaic_core.divergence import BetaDivergence
+from musaic_core.kernels.arrays import ArrayKernels
+from musaic_core.nmf import nmf
+
+BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
+SHAPES = ((1, 1, 1), (5, 3, 2), (50, 33, 7), (100, 70, 13), (131, 97, 30), (2000, 9, 5))
+
+if kernels.NativeKernels is None:
+    pytest.skip("the C kernels are not built here", allow_module_level=True)
+
+from musaic_core.kernels import _native  # noqa: E402
+
+
+@pytest.fixture(params=_native.instruction_sets())
+def native(request):
+    """The C kernels, in each instruction set of this machine."""
+    _native.use(request.param)
+    yield kernels.NativeKernels()
+    _native.use(_native.instruction_sets()[-1])
+
+
+def problem(shape, dtype, seed=0, zeros=0.0):
+    rng = np.random.default_rng(seed)
+    M, N, K = shape
+    X, A, B = rng.gamma(1, 1, (M, N)), rng.random((M, K)), rng.random((K, N))
+    for array in (X, A, B):
+        array[rng.random(array.shape) < zeros] = 0
+    return X.astype(dtype), A.astype(dtype), B.astype(dtype)
+
+
+def wide(*arrays):
+    return [array.astype(np.float64) for array in arrays]
+
+
+def orders(X, B):
+    """The layouts that V and its transpose have."""
+    return (X, B.copy()), (np.asfortranarray(X), np.asfortranarray(B))
+
+
+@pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 2e-5), ("float64", 1e-11)])
+def test_c_kernels_are_the_reference(native, beta, dtype, rtol):
+    for shape in SHAPES:
+        X, A, B = problem(shape, dtype)
+        divergence = BetaDivergence.for_data(beta, 1.0, dtype)
+        expected = reference.mu_step(*wide(X, A, B), beta, divergence.floor)
+        parts = reference.gradient_parts(*wide(X, A, B), beta, divergence.floor)
+        Y = reference.model(*wide(A, B), divergence.floor)
+        for x, b in orders(X, B):
+            positive, negative = native.terms(x, A, b, divergence)
+            np.testing.assert_allclose(positive, parts[0], rtol)
+            negative = np.broadcast_to(negative, parts[1].shape)
+            np.testing.assert_allclose(negative, parts[1], rtol)
+            loss = native.loss(x, A, b, divergence)
+            assert loss == pytest.approx(
+                reference.divergence(*wide(x), Y, beta), rel=20 * rtol
+            )
+            native.mu(x, A, b, divergence)
+            np.testing.assert_allclose(b, expected, rtol)
+
+
+@pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_zeros_in_data_and_factors(native, beta, dtype):
+    X, A, B = problem((130, 70, 9), dtype, zeros=0.3)
+    A[:, 3] = 0
+    B[5] = 0
+    divergence = BetaDivergence.for_data(beta, 1.0, dtype)
+    expected = reference.mu_step(*wide(X, A, B), beta, divergence.floor)
+    zeros = B == 0
+    native.mu(X, A, B, divergence)
+    assert np.isfinite(B).all()
+    assert (B[zeros] == 0).all()
+    scale = expected.max() if np.isfinite(expected).all() else 1
+    np.testing.assert_allclose(B, expected, 1e-4, 1e-6 * scale)
+
+
+def test_hals_and_products_are_the_reference(native):
+    for shape in SHAPES:
+        X, A, B = problem(shape, "float64", zeros=0.1)
+        product, gram = native.product(A, X), native.product(A, A)
+        np.testing.assert_allclose(product, A.T @ X, 1e-11)
+        np.testing.assert_allclose(gram, A.T @ A, 1e-11)
+        expected = reference.hals_sweep(X, A, reference.hals_sweep(X, A, B))
+        for _, b in orders(X, B):
+            native.hals(product, gram, b, 2)
+            np.testing.assert_allclose(b, expected, 1e-8, 1e-10)
+    stack = np.random.default_rng(0).random((4, 3, 50, 7))
+    np.testing.assert_allclose(
+        native.product(stack, stack[0, 0]), stack.mT @ stack[0, 0], 1e-11
+    )
+
+
+@pytest.mark.parametrize("beta", BETAS)
+def test_array_kernels_are_the_reference(beta):
+    X, A, B = problem((60, 40, 5), "float64", zeros=0.1)
+    divergence = BetaDivergence.for_data(beta, 1.0, "float64")
+    expected = reference.mu_step(X, A, B, beta, divergence.floor)
+    tensors = [torch.from_numpy(array.copy()) for array in (X, A, B)]
+    ArrayKernels().mu(*tensors, divergence)
+    np.testing.assert_allclose(tensors[2].numpy(), expected, 1e-10)
+    ArrayKernels().mu(X, A, B, divergence)
+    np.testing.assert_allclose(B, expected, 1e-10)
+
+
+def test_subnormals_are_flushed_and_the_callers_mode_kept(native):
+    X, A, B = problem((64, 64, 4), "float32")
+    B[:] = 1e-44
+    native.mu(X, A, B, BetaDivergence.for_data(1, 1.0, "float32"))
+    assert (B == 0).all()
+    assert np.float32(1e-38) * np.float32(0.1) != 0
+
+
+def factors_of(seed, **options):
+    V = np.random.default_rng(seed).gamma(1, 1, (300, 400)).astype(np.float32)
+    return nmf(V, 12, seed=seed, max_iter=20, **options).activations
+
+
+def test_numbers_do_not_depend_on_the_number_of_threads():
+    for beta in (0, 1, 2):
+        with threadpoolctl.threadpool_limits(1):
+            one = factors_of(3, beta=beta)
+        with threadpoolctl.threadpool_limits(7):
+            seven = factors_of(3, beta=beta)
+        np.testing.assert_array_equal(one, seven)
+
+
+def test_threadpoolctl_limits_the_kernels():
+    with threadpoolctl.threadpool_limits(3):
+        assert _native.num_threads() == 3
+    with threadpoolctl.threadpool_limits(1, user_api="openmp"):
+        assert _native.num_threads() == 1
+
+
+def test_omp_num_threads_is_obeyed():
+    code = "from musaic_core.kernels import _native; print(_native.num_threads())"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"OMP_NUM_THREADS": "5"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == "5"
+
+
+def test_threads_and_processes_give_the_numbers_of_one():
+    expected = [factors_of(seed) for seed in range(4)]
+    found = [None] * 4
+
+    def run(seed):
+        found[seed] = factors_of(seed)
+
+    threads = [threading.Thread(target=run, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+def test_a_forked_process_gives_the_numbers_of_its_parent():
+    expected = factors_of(1)
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            os.write(write, bytes([np.array_equal(factors_of(1), expected)]))
+        finally:
+            os._exit(0)
+    os.close(write)
+    assert os.read(read, 1) == bytes([True])
+    os.waitpid(child, 0)
+
+
+def test_without_the_extension_numpy_runs_and_says_so_once(monkeypatch):
+    expected = factors_of(2)
+    monkeypatch.setattr(kernels, "NativeKernels", None)
+    monkeypatch.setattr(kernels, "_told", False)
+    with pytest.warns(RuntimeWarning, match="slower"):
+        found = factors_of(2)
+    np.testing.assert_allclose(found, expected, 2e-3, 1e-5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        factors_of(2)
+    with pytest.raises(ValueError, match="backend"):
+        factors_of(2, backend="c")
+
+
+def test_the_module_refuses_arrays_that_do_not_fit():
+    X, A, B = problem((6, 5, 2), "float32")
+    for bad in ((X, A[:5], B), (X, A, B[:, :4]), (X, A.astype("float64"), B)):
+        with pytest.raises(ValueError, match="does not fit"):
+            _native.half("step", *bad, None, None, 1.0, 0.0, 1.0)
+    with pytest.raises(ValueError, match="no task"):
+        _native.half("other", X, A, B, None, None, 1.0, 0.0, 1.0)
+    with pytest.raises(ValueError, match="no kernels"):
+        _native.use("other")
