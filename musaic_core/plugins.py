@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 
 from musaic_core.task import report_once
-from musaic_core.track import BadInput
+from musaic_core.track import InputError
 
 
 class Objective(benchopt.BaseObjective):
@@ -30,7 +30,9 @@ class Objective(benchopt.BaseObjective):
 
     def skip(self, missing=None, **data):
         """Skip a corpus that is not there: ``get_data`` returned ``missing=reason``."""
-        return missing is not None, missing
+        if missing is not None:
+            report_once(missing)  # benchopt shows a reason with the first solver alone
+        return missing is not None, None
 
     def get_objective(self):
         return {"task": self.task}
@@ -57,7 +59,7 @@ class Objective(benchopt.BaseObjective):
                         row["files"] = self._relative(folder)
                         self.save(track, estimate, folder)
                     row |= self.score(track, estimate.answer)
-                except BadInput as error:
+                except InputError as error:
                     report_once(str(error))
                     row["error"] = str(error)
             rows.append(row)
@@ -93,12 +95,14 @@ class Objective(benchopt.BaseObjective):
 class Solver(benchopt.BaseSolver):
     """A model. A subclass defines ``solve(task)``, which gives the estimates.
 
+    ``answers`` says what they are; a task that asks for something else skips the model.
     A package in ``requirements`` is imported in ``solve`` or ``prepare``, not at the
     file's top: where it is absent, a run then says so in one line and goes on.
     """
 
     sampling_strategy = "run_once"
     requirements = []
+    answers = None
 
     @classmethod
     def is_installed(
@@ -119,6 +123,11 @@ class Solver(benchopt.BaseSolver):
         if not quiet:
             report_once(message)
         return False
+
+    def skip(self, task):
+        if self.answers != task.asks_for:
+            return True, f"it gives {self.answers}; the task asks for {task.asks_for}"
+        return False, None
 
     def set_objective(self, task):
         self.task = task
@@ -156,8 +165,13 @@ class FactorizationSolver(Solver):
         return getattr(self, "dictionary", "blind") != "blind"
 
     def skip(self, task):
+        if not hasattr(task, "factorize"):
+            return True, f"no decoder makes {task.asks_for} of a factorization"
         if self.supervised and task.dictionary is None:
             return True, "there is nothing to learn a dictionary from"
+        beta = getattr(task, "beta", None)  # where the task prescribes it
+        if beta not in (None, getattr(self, "beta", beta)):
+            return True, f"it minimises β = {self.beta}; the task asks for β = {beta}"
         return False, None
 
     def solve(self, task):

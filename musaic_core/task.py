@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from musaic_core.track import BadInput, Track
+from musaic_core.track import InputError, Track
 
 
 @dataclass
@@ -37,13 +37,16 @@ class Task:
 
     Parameters
     ----------
-    train, test : list of Track
+    train, test : iterable of Track
         What models and decoders may learn from, and what they are scored on.
+    asks_for : str
+        What an answer is: notes, stems, sections, …
     """
 
-    def __init__(self, train: Iterable[Track], test: Iterable[Track]):
+    def __init__(self, train: Iterable[Track], test: Iterable[Track], asks_for: str):
         self.train = list(train)
         self.test = list(test)
+        self.asks_for = asks_for
 
     @property
     def recordings(self) -> list[Track]:
@@ -79,11 +82,11 @@ class Task:
             except Exception as error:
                 failures.append(error)
                 reason = str(error)
-                if not isinstance(error, BadInput):
+                if not isinstance(error, InputError):
                     reason = f"{track.id}: {type(error).__name__}: {reason}"
                 report_once(reason)
                 estimates[track.id] = Estimate(error=reason)
-        broken_model = not any(isinstance(error, BadInput) for error in failures)
+        broken_model = not any(isinstance(error, InputError) for error in failures)
         if failures and len(failures) == len(tracks) and broken_model:
             raise failures[0]
         return estimates
@@ -96,4 +99,4 @@ def report_once(message: str) -> None:
     """Print a line, unless this process has printed it before."""
     if message not in _reported:
         _reported.add(message)
-        print(f"\n! {message}", flush=True)
+        print(f"! {message}", flush=True)

@@ -1,5 +1,6 @@
 """A recording and its annotations, read when asked for."""
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,15 @@ import soundfile
 from musaic_core.notes import Notes, read_midi
 
 
-class BadInput(ValueError):
+# What libsndfile notes of a WAV, AIFF or Ogg file that stops before its end; a WAV
+# that was streamed has no length to keep (0 or 2³² - 1).
+_CUT = re.compile(
+    r"^ ?(data|SSND) : (?!(0|4294967295) )\d+ \(should be|Junk after the last page",
+    re.MULTILINE,
+)
+
+
+class InputError(ValueError):
     """A recording or annotation that can't be used; the message names the file."""
 
 
@@ -65,20 +74,20 @@ class Track:
 
         Raises
         ------
-        BadInput
+        InputError
             The file can't be read, is empty or silent, or holds NaN or infinity.
         """
         stems = [(read_audio(file), file) for file in self.stem_files.values()]
         (y, sr), first = stems[0]
         for (stem, stem_sr), file in stems[1:]:
             if stem.shape != y.shape or stem_sr != sr:
-                raise BadInput(
+                raise InputError(
                     f"{file}: {stem.shape} samples at {stem_sr} Hz do not fit {first}: "
                     f"{y.shape} at {sr} Hz; export all stems of a track alike"
                 )
             y = y + stem
         if not y.any():
-            raise BadInput(f"{first}: the recording is silent; nothing to analyse")
+            raise InputError(f"{first}: the recording is silent; nothing to analyse")
         return y, sr
 
     def stems(self) -> dict[str, np.ndarray] | None:
@@ -98,7 +107,7 @@ class Track:
 
         Raises
         ------
-        BadInput
+        InputError
             The MIDI file can't be read, or has notes after the recording's end.
         """
         if self.midi_file is None:
@@ -106,13 +115,13 @@ class Track:
         try:
             notes = read_midi(self.midi_file)
         except Exception as error:
-            raise BadInput(
+            raise InputError(
                 f"{self.midi_file}: not a readable MIDI file ({error}); "
                 "export it again, or remove it to transcribe without a score"
             ) from None
         late = (notes.onsets >= self.duration).sum()
         if late:
-            raise BadInput(
+            raise InputError(
                 f"{self.midi_file}: {late} of {len(notes)} notes start after the "
                 f"recording's end at {self.duration:.2f} s; is it of another recording?"
             )
@@ -177,32 +186,34 @@ def read_audio(file: Path) -> tuple[np.ndarray, int]:
 
     Raises
     ------
-    BadInput
+    InputError
         The file can't be read, is empty, or holds NaN or infinity.
     """
-    promised = _describe(file).frames
+    header = _describe(file)
+    if _CUT.search(header.extra_info):
+        raise InputError(f"{file}: the end of the file is missing; copy it again")
     try:
         y, sr = soundfile.read(file, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
-        raise BadInput(f"{file}: {error}; export it again") from None
+        raise InputError(f"{file}: {error}; export it again") from None
     if len(y) == 0:
-        raise BadInput(f"{file}: the recording is empty; export it again")
-    if len(y) < promised:
-        raise BadInput(
-            f"{file}: {len(y)} of {promised} samples are there; copy it again"
+        raise InputError(f"{file}: the recording is empty; export it again")
+    if len(y) < header.frames:
+        raise InputError(
+            f"{file}: {len(y)} of {header.frames} samples are there; copy it again"
         )
     if not np.isfinite(y).all():
-        raise BadInput(f"{file}: holds NaN or infinite samples; export it again")
+        raise InputError(f"{file}: holds NaN or infinite samples; export it again")
     return y.T, sr
 
 
 def _describe(file: Path):
     if not Path(file).exists():
-        raise BadInput(f"{file}: no such file")
+        raise InputError(f"{file}: no such file")
     try:
         return soundfile.info(file)
     except soundfile.SoundFileError:
-        raise BadInput(
+        raise InputError(
             f"{file}: not a readable WAV, FLAC, Ogg or MP3 file; convert it"
         ) from None
 
@@ -213,4 +224,4 @@ def _read_table(file: Path | None, sep="\t", header=None, names=None):
     try:
         return pd.read_csv(file, sep=sep, header=header, names=names)
     except Exception as error:
-        raise BadInput(f"{file}: not a readable table ({error})") from None
+        raise InputError(f"{file}: not a readable table ({error})") from None

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import pairwise
 
 import librosa
 import mir_eval
@@ -23,7 +24,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from musaic_core.notes import Notes
 from musaic_core.task import Estimate, Task
-from musaic_core.track import BadInput, Track
+from musaic_core.track import InputError, Track
 
 SAMPLE_RATE = 22050  # Hz
 WINDOW = 4096  # samples under one spectrum, 186 ms
@@ -71,7 +72,7 @@ class Transcription(Task):
         isolated: Iterable[Track] = (),
         seed: int = 0,
     ):
-        super().__init__(train, test)
+        super().__init__(train, test, asks_for="notes")
         self.isolated = list(isolated)
         self.seed = seed
 
@@ -90,7 +91,7 @@ class Transcription(Task):
             ):
                 start, attack, end = np.array([onset, onset + 0.12, offset]) / FRAME
                 cuts = int(start), int(attack), max(int(end), int(attack) + 1)
-                for first, last in zip(cuts[:-1], cuts[1:], strict=True):
+                for first, last in pairwise(cuts):
                     spectrum = V[:, first:last].sum(1)
                     templates.append(spectrum / spectrum.sum())
                     pitches.append(pitch)
@@ -107,7 +108,7 @@ class Transcription(Task):
         y, sr = track.audio()
         y = librosa.resample(y.mean(0), orig_sr=sr, target_sr=SAMPLE_RATE)
         if len(y) < WINDOW:
-            raise BadInput(
+            raise InputError(
                 f"{track.files[0]}: {len(y) / SAMPLE_RATE:.2f} s are too short to "
                 f"transcribe; {WINDOW / SAMPLE_RATE:.2f} s is the least"
             )

@@ -25,6 +25,7 @@ class Objective(BaseObjective):
 
     name = "Automatic music transcription"
     url = "../../amt"  # the reports link it: the folder they lie in
+    test_config = {"dataset": {"name": "mini"}}
 
     def set_data(self, train, test, isolated):
         self.task = Transcription(train, test, isolated, seed=self.get_seed())

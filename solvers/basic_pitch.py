@@ -17,6 +17,7 @@ class Solver(BaseSolver):
     """
 
     name = "basic_pitch"
+    answers = "notes"
     # the package asks for TensorFlow, which its ONNX weights do not need
     install_cmd = "shell"
     install_script = "basic_pitch.sh"

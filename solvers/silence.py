@@ -8,6 +8,7 @@ class Solver(BaseSolver):
     """No notes at all: a floor that a change to the scoring shows up against."""
 
     name = "silence"
+    answers = "notes"
 
     def solve(self, task):
         return task.predict(lambda track: no_notes())

@@ -84,6 +84,7 @@ class Suite:
             "from musaic_core.plugins import Solver as BaseSolver\n\n\n"
             "class Solver(BaseSolver):\n"
             f'    """Added by a test."""\n\n    name = "{name}"\n'
+            '    answers = "notes"\n'
             f"    requirements = {list(requirements)}\n\n"
             f"    def solve(self, task):\n        {solve}\n"
         )

@@ -93,7 +93,10 @@ def test_saved_midi_holds_the_notes_that_were_scored(shared, first):
 def test_a_second_run_comes_from_the_cache(shared, first):
     printed, results = shared.run(solvers=SOLVERS)
     assert printed.count("(cached)") == len(SOLVERS)
-    pd.testing.assert_frame_equal(results, first[1])
+    # the times that were measured are the same too
+    pd.testing.assert_frame_equal(
+        results.drop(columns="run_date"), first[1].drop(columns="run_date")
+    )
 
 
 def louder(file):
@@ -120,9 +123,9 @@ def later(file):
         ("datasets/mini/piano/notes-seen/*/piano.ogg", louder),
     ],
 )
-def test_an_edit_to_code_or_corpus_makes_a_cached_run_run_again(shared, pattern, edit):
-    shared.run()
-    assert "(cached)" in shared.run()[0]
+def test_an_edit_to_code_or_corpus_makes_a_cached_run_run_again(
+    shared, first, pattern, edit
+):
     file = next(shared.root.glob(pattern))
     if edit is None:
         shared.edit(file)
@@ -133,8 +136,8 @@ def test_an_edit_to_code_or_corpus_makes_a_cached_run_run_again(shared, pattern,
     assert "(cached)" not in printed
 
 
-def test_parallel_runs_give_the_scores_of_a_sequential_run(suite, tmp_path):
-    _, sequential = suite.run("--no-cache", solvers=SOLVERS)
+def test_parallel_runs_give_the_scores_of_a_sequential_run(suite, first, tmp_path):
+    sequential = scores(first[1])
     dask = tmp_path / "dask.yml"
     dask.write_text(
         "backend: dask\ndask_n_workers: 2\ndask_dashboard_address: null\n"
@@ -142,9 +145,7 @@ def test_parallel_runs_give_the_scores_of_a_sequential_run(suite, tmp_path):
     )
     for how in (("-j", 2), ("--parallel-config", dask)):
         _, parallel = suite.run("--no-cache", *how, solvers=SOLVERS)
-        pd.testing.assert_frame_equal(
-            scores(parallel), scores(sequential), check_exact=True
-        )
+        pd.testing.assert_frame_equal(scores(parallel), sequential, check_exact=True)
 
 
 def test_runs_with_one_seed_give_the_same_numbers(suite, first):
@@ -237,8 +238,9 @@ def test_benchopt_archive_packs_the_benchmark(suite):
 
 
 def test_benchopt_test_passes(suite):
-    for solver in ("basic_pitch", "nn_fac", "sklearn"):
-        (suite.root / "solvers" / f"{solver}.py").unlink()
+    for solver in (suite.root / "solvers").glob("*.py"):
+        if solver.stem not in {"nmf", "silence"}:
+            solver.unlink()
     printed = suite.benchopt(
         "test", "benchmarks/amt", "--", "--skip-env", "--skip-install", "-v", "-rA"
     )

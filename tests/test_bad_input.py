@@ -9,7 +9,7 @@ import soundfile
 from conftest import FAST_NMF
 
 from musaic_core.notes import Notes, read_midi, write_midi
-from musaic_core.track import BadInput, Track, read_audio
+from musaic_core.track import InputError, Track, read_audio
 
 SR = 22050
 
@@ -238,7 +238,9 @@ def test_stems_of_different_lengths_are_refused_by_name(good, tmp_path):
     files = {name: tmp_path / f"{name}.wav" for name in ("bass", "lead")}
     soundfile.write(files["bass"], y, sr)
     soundfile.write(files["lead"], y[:-1], sr)
-    with pytest.raises(BadInput, match=r"lead\.wav.*export all stems of a track alike"):
+    with pytest.raises(
+        InputError, match=r"lead\.wav.*export all stems of a track alike"
+    ):
         Track("song", files).audio()
 
 

@@ -202,7 +202,7 @@ def test_a_note_cut_short_is_right_for_its_onset_only():
 
 @pytest.fixture(scope="module")
 def piano():
-    """The first piano recording of the corpus, two to learn from, and the dictionary."""
+    """One piano recording of the corpus, two to learn from, and the dictionary."""
     folder = MINI / "piano"
     return Transcription(
         read_corpus(folder / "train-seen")[:2],
@@ -245,10 +245,15 @@ def test_a_flat_or_empty_template_has_no_pitch(piano):
     assert estimate_pitches(flat)[1] == 0
 
 
-def test_pitches_of_isolated_notes_are_found_mostly(piano):
+def test_pitches_of_isolated_notes_are_found(piano):
     dictionary = piano.dictionary
-    found = estimate_pitches(dictionary.templates) == dictionary.pitches
-    assert found.mean() > 0.6
+    found = estimate_pitches(dictionary.templates)
+    assert np.isin(found, [0, *PITCHES]).all()
+    wrong = (found != dictionary.pitches) & (found != 0)
+    assert wrong.mean() < 0.05
+    sustained = (dictionary.pitches >= 40) & (dictionary.pitches <= 94)
+    sustained[::2] = False  # attacks are half noise
+    np.testing.assert_array_equal(found[sustained], dictionary.pitches[sustained])
 
 
 def test_a_spectrogram_is_nonnegative_and_has_a_frame_every_23_ms(piano):
