@@ -11,7 +11,6 @@ import soundfile
 
 from musaic_core.notes import Notes, read_midi
 
-
 # What libsndfile notes of a WAV, AIFF or Ogg file that stops before its end; a WAV
 # that was streamed has no length to keep (0 or 2³² - 1).
 _CUT = re.compile(

@@ -46,12 +46,10 @@ class Objective(BaseObjective):
                 FRAME,
                 folder / "factors.npz",
             )
-        reference = track.notes or no_notes()
-        np.savez(
-            folder / "notes.npz",
-            reference=reference.table(),
-            estimate=estimate.answer.table(),
-        )
+        tables = {"estimate": estimate.answer.table()}
+        if track.notes is not None:
+            tables["reference"] = track.notes.table()
+        np.savez(folder / "notes.npz", **tables)
 
     def get_one_result(self):
         return {"estimates": self.task.predict(lambda track: no_notes())}

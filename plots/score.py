@@ -7,7 +7,8 @@ from musaic_core.report import bootstrap_interval, datasets, score_table
 
 def scores(df):
     endings = ("_f1", "_accuracy", "_f1_05", "_f1_3", "sdr")
-    return [c for c in df.columns if c.startswith("objective_") and c.endswith(endings)]
+    columns = [c for c in df if c.startswith("objective_") and c.endswith(endings)]
+    return columns or ["objective_value"]
 
 
 class Plot(benchopt.BasePlot):

@@ -6,7 +6,12 @@ import numpy as np
 
 from musaic_core.report import saved_files
 
-COLOURS = {"found": "#2a9d8f", "missed": "#1d3557", "wrong": "#e76f51"}
+COLOURS = {
+    "found": "#2a9d8f",
+    "missed": "#1d3557",
+    "wrong": "#e76f51",
+    "estimated": "#2a9d8f",
+}
 TICK = 142  # at a note's ends, in Plotly's numbering
 
 
@@ -24,6 +29,28 @@ def recordings(df):
     return list(dict.fromkeys(recording(row) for row, _ in rows)) or ["none"]
 
 
+def compare(estimate, reference):
+    """Sort notes, (n, 3) as in `Notes.table`, by whether their onsets match."""
+    if reference is None:
+        return {"estimated": estimate}
+    found = np.zeros(len(estimate), bool)
+    heard = np.zeros(len(reference), bool)
+    if len(reference) and len(estimate):
+        pairs = mir_eval.transcription.match_notes(
+            reference[:, :2],
+            mir_eval.util.midi_to_hz(reference[:, 2]),
+            estimate[:, :2],
+            mir_eval.util.midi_to_hz(estimate[:, 2]),
+            offset_ratio=None,
+        )
+        heard[[i for i, _ in pairs]], found[[j for _, j in pairs]] = True, True
+    return {
+        "found": estimate[found],
+        "missed": reference[~heard],
+        "wrong": estimate[~found],
+    }
+
+
 class Plot(benchopt.BasePlot):
     name = "Piano roll"
     type = "scatter"
@@ -34,23 +61,7 @@ class Plot(benchopt.BasePlot):
         if file is None:
             return []
         with np.load(file) as notes:
-            reference, estimate = notes["reference"], notes["estimate"]
-        found = np.zeros(len(estimate), bool)
-        heard = np.zeros(len(reference), bool)
-        if len(reference) and len(estimate):
-            pairs = mir_eval.transcription.match_notes(
-                reference[:, :2],
-                mir_eval.util.midi_to_hz(reference[:, 2]),
-                estimate[:, :2],
-                mir_eval.util.midi_to_hz(estimate[:, 2]),
-                offset_ratio=None,
-            )
-            heard[[i for i, _ in pairs]], found[[j for _, j in pairs]] = True, True
-        parts = {
-            "found": estimate[found],
-            "missed": reference[~heard],
-            "wrong": estimate[~found],
-        }
+            parts = compare(notes["estimate"], notes.get("reference"))
         return [
             {
                 "x": [
