@@ -58,6 +58,7 @@ class Problem:
         self.masks = masks
         self.divergence = divergence
         self.kernels = kernels
+        self._weights: dict[Name, Array] = {}
 
     @classmethod
     def start(
@@ -93,7 +94,25 @@ class Problem:
 
         Sweeps cost about `effort` times the products that they share, ten at most.
         """
-        product, gram, B = self.normal(name)
+        self._descend(name, *self.normal(name), effort)
+
+    def weighted_hals(self, name: Name, effort: float) -> None:
+        """The same for weighted squares, which stand in for another β, in place.
+
+        Near Y the divergence is squares with weights Y^(β-2). Here Y is the product
+        of the data's row and column means: then X is not needed again, and a column
+        of B does not depend on its own weight.
+        """
+        X, A, B = self.half(name)
+        if name not in self._weights:
+            means = X.mean(-1)[..., None] + self.divergence.floor
+            means = means.clip(1e-4 * means.mean(-2)[..., None])
+            self._weights[name] = means ** (self.divergence.beta - 2)
+        weighted = A * self._weights[name]
+        product, gram = (self.kernels.product(weighted, factor) for factor in (X, A))
+        self._descend(name, product, gram, B, effort)
+
+    def _descend(self, name, product, gram, B, effort) -> None:
         if name in self.masks:
             # nothing is as bad for the objective as what is masked
             product = product + self.as_moving(name, -1e30 * (self.masks[name] == 0))
@@ -101,6 +120,16 @@ class Problem:
         M = math.prod(self.V.shape) * K / math.prod(B.shape)
         ratio = 1 + M * (N + K) / (N * (K + 1))
         self.kernels.hals(product, gram, B, min(1 + int(effort * ratio), 10))
+
+    def lift(self, name: Name, share: float) -> None:
+        """Bring a block's entries up to a share of their row's mean in B, in place.
+
+        A zero, which a multiplicative update could not leave, can then grow.
+        """
+        B = self.as_moving(name, self.blocks[name])
+        B[...] = B.clip(share * B.mean(-1)[..., None])
+        if name in self.masks:
+            self.blocks[name] *= self.masks[name]
 
     def moved(self, name: Name) -> None:
         """Hear that a block has moved."""
@@ -198,7 +227,7 @@ def factorize(
         host = data.cpu().numpy() if hasattr(data, "cpu") else data
         method = init if isinstance(init, str) else "random"
         start = problem.start(host, shapes, method, np.random.default_rng(seed))
-        given |= {name: copy_like(start[name], data) for name in missing}
+        given |= {name: copy_like(start.pop(name), data) for name in missing}
     masks = {name: _checked_mask(mask[name], given[name], name) for name in mask}
     for name in masks:
         given[name] *= masks[name]

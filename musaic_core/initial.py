@@ -6,6 +6,8 @@ so that a seed gives the same start on every backend.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from musaic_core.tensors import unfold
@@ -22,9 +24,16 @@ __all__ = [
 INITIALISATIONS = ("random", "mode_templates", "nndsvd", "data")
 
 
-def random_factor(rng: np.random.Generator, shape: tuple, scale: float) -> np.ndarray:
+def random_factor(
+    rng: np.random.Generator, shape: tuple, scale: float, dtype: Any = np.float64
+) -> np.ndarray:
     """Half-normal entries with the given scale, none of them zero."""
-    return scale * np.maximum(np.abs(rng.standard_normal(shape)), 1e-3)
+    factor = np.empty(shape, dtype)
+    entries = factor.reshape(-1)
+    for begin in range(0, factor.size, 4096):  # so that little is held in float64
+        part = entries[begin : begin + 4096]
+        part[...] = scale * np.maximum(np.abs(rng.standard_normal(part.shape)), 1e-3)
+    return factor
 
 
 def spread_of(V: np.ndarray, rank: int, n_factors: int) -> float:

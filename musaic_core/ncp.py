@@ -49,7 +49,7 @@ def ncp(
     init : {"random", "nndsvd", "data"} or sequence of arrays, default="random"
         Of a sequence, one factor (I_n, R) a mode, any may be None: it is then drawn
         at random.
-    update : {"mu", "mu-extrapolated", "hals"} or callable, default="mu"
+    update : {"mu", "mu-extrapolated", "hals", "hals-mu"} or callable, default="mu"
     fixed : collection of int, default=()
         Modes whose factor keeps its start.
     mask : dict of int to bool array (I_n, R), optional

@@ -49,9 +49,10 @@ def nmf(
     init : {"random", "nndsvd", "data"} or (W, H), default="random"
         "data" draws templates from the frames of V. Of a pair of arrays, (..., F, R)
         and (..., R, T), one may be None: it is then drawn at random.
-    update : {"mu", "mu-extrapolated", "hals"} or callable, default="mu"
+    update : {"mu", "mu-extrapolated", "hals", "hals-mu"} or callable, default="mu"
         "mu" never raises the divergence; "mu-extrapolated" needs fewer iterations;
-        "hals" is for beta=2. See `musaic_core.updates`.
+        "hals" is for beta=2; "hals-mu" needs the fewest for beta from 0.5 to 2. See
+        `musaic_core.updates`.
     fixed : collection of {"templates", "activations"}, default=()
         Factors that keep their start.
     mask : dict of {"templates", "activations"} to bool array, optional
@@ -129,8 +130,8 @@ class NMFProblem(Problem):
         spread = spread_of(V, W_shape[-1], 2)
         if init == "random":
             return {
-                "templates": random_factor(rng, W_shape, spread),
-                "activations": random_factor(rng, H_shape, spread),
+                "templates": random_factor(rng, W_shape, spread, V.dtype),
+                "activations": random_factor(rng, H_shape, spread, V.dtype),
             }
         W, H = np.empty(W_shape), np.empty(H_shape)
         for index in np.ndindex(V.shape[:-2]):

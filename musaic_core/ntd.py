@@ -52,7 +52,7 @@ def ntd(
     init : {"random", "nndsvd", "data"} or sequence of arrays, default="random"
         Of a sequence, the factors (I_n, R_n) by mode and then the core, any may be
         None: it is then drawn at random.
-    update : {"mu", "mu-extrapolated", "hals"} or callable, default="mu"
+    update : {"mu", "mu-extrapolated", "hals", "hals-mu"} or callable, default="mu"
     fixed : collection of int and "core", default=()
         Modes whose factor keeps its start, and "core" if the core does.
     mask : dict of int or "core" to bool array, optional
@@ -163,6 +163,9 @@ class NTDProblem(TensorProblem):
         for _ in range(1 + int(10 * effort)):
             core = self.blocks["core"]
             multiply(core, product, multi_mode_product(core, grams), 1)
+
+    def weighted_hals(self, name, effort):
+        self.mu(name) if name == "core" else super().weighted_hals(name, effort)
 
     def moved(self, name):
         if name == self.V.ndim - 1:

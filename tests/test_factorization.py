@@ -12,6 +12,7 @@ from musaic_core.factorization import NCP, NMF, NTD
 from musaic_core.ncp import ncp
 from musaic_core.nmf import nmf
 from musaic_core.ntd import ntd
+from musaic_core.updates import UPDATES, HALSThenMU
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 SIZES = (9, 8, 7)
@@ -195,7 +196,12 @@ def test_extreme_scales_change_nothing_but_the_scale(dtype, beta):
 
 @pytest.mark.parametrize(
     ("beta", "update", "n"),
-    [(1, "mu", 2000), (1, "mu-extrapolated", 500), (2, "hals", 300)],
+    [
+        (1, "mu", 2000),
+        (1, "mu-extrapolated", 500),
+        (1, "hals-mu", 300),
+        (2, "hals", 300),
+    ],
 )
 def test_exactly_factorable_data_is_recovered(beta, update, n):
     V = matrix()
@@ -205,19 +211,36 @@ def test_exactly_factorable_data_is_recovered(beta, update, n):
 
 
 @every_model
-def test_extrapolation_is_faster(name):
+def test_faster_updates_are_faster(name):
     V = tensor().reshape(len(tensor()), -1) if name == "nmf" else tensor()
-    plain, fast = (
+    plain, *fast = (
         run(name, V, beta=1, update=update, seed=0, max_iter=60).reconstruct()
-        for update in ("mu", "mu-extrapolated")
+        for update in ("mu", "mu-extrapolated", "hals-mu")
     )
-    assert beta_divergence(V, fast, 1) < beta_divergence(V, plain, 1)
+    for model in fast:
+        assert beta_divergence(V, model, 1) < beta_divergence(V, plain, 1)
+
+
+@pytest.mark.parametrize("beta", [0, 0.5, 1, 2])
+def test_weighted_hals_is_hals_on_scaled_data(beta):
+    V = matrix() + 0.1
+    rng = np.random.default_rng(1)
+    W, H = rng.random((40, 5)), rng.random((5, 30))
+    rows, columns = (V.mean(axis, keepdims=True) ** (beta / 2 - 1) for axis in (1, 0))
+    update = HALSThenMU(n_hals=2, effort=0)
+    model = nmf(V, 5, beta=beta, init=(W, H), update=update, max_iter=2)
+    X, W, H = rows * V * columns, rows * W, H * columns
+    for _ in range(2):
+        H = reference.hals_sweep(X, W, H)
+        W = reference.hals_sweep(X.T, H.T, W.T).T
+    np.testing.assert_allclose(model.activations, H / columns, 1e-8, 1e-10)
+    np.testing.assert_allclose(model.templates, W / rows, 1e-8, 1e-10)
 
 
 # ---- what is asked for is kept
 
 
-@pytest.mark.parametrize("update", ["mu", "mu-extrapolated", "hals"])
+@pytest.mark.parametrize("update", UPDATES)
 @pytest.mark.parametrize("backend", ["c", "numpy", "torch"])
 def test_fixed_and_masked_entries_do_not_move(update, backend):
     V, rng = matrix(), np.random.default_rng(0)
@@ -231,6 +254,7 @@ def test_fixed_and_masked_entries_do_not_move(update, backend):
         fixed=("templates",),
         mask={"activations": mask},
         update=update,
+        max_iter=25,
         seed=0,
         backend=backend,
     )
@@ -243,7 +267,7 @@ def test_fixed_and_masked_blocks_of_tensor_models():
     V, factors = tensor(), start(RANKS)
     mask = np.arange(RANKS[0] * SIZES[0]).reshape(SIZES[0], RANKS[0]) % 2 == 0
     core = np.ones(RANKS)
-    for update in ("mu", "hals"):
+    for update in UPDATES:
         model = ntd(
             V,
             RANKS,
@@ -318,10 +342,14 @@ def test_a_batch_is_factorized_matrix_by_matrix(backend):
     V = np.stack([matrix(seed=seed) for seed in range(3)])
     rng = np.random.default_rng(0)
     W, H = rng.random((3, 40, 4)), rng.random((3, 4, 30))
-    for options in ({"beta": 1}, {"beta": 2, "update": "hals"}):
-        batch = nmf(V, 4, init=(W, H), max_iter=5, backend=backend, **options)
+    for options in (
+        {"beta": 1, "max_iter": 5},
+        {"beta": 2, "max_iter": 5, "update": "hals"},
+        {"beta": 1, "max_iter": 22, "update": "hals-mu"},
+    ):
+        batch = nmf(V, 4, init=(W, H), backend=backend, **options)
         for v, w, h, found in zip(V, W, H, batch.templates, strict=True):
-            alone = nmf(v, 4, init=(w, h), max_iter=5, **options)
+            alone = nmf(v, 4, init=(w, h), **options)
             np.testing.assert_allclose(found, alone.templates, 1e-8, 1e-12)
 
 

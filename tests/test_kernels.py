@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 import threading
+import tracemalloc
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,7 +17,10 @@ import torch
 from musaic_core import kernels
 from musaic_core.divergence import BetaDivergence
 from musaic_core.kernels.arrays import ArrayKernels
-from musaic_core.nmf import nmf
+from musaic_core.ncp import NCPProblem
+from musaic_core.nmf import NMFProblem, nmf
+from musaic_core.ntd import NTDProblem
+from musaic_core.updates import HALS, ExtrapolatedMU, HALSThenMU
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 SHAPES = ((1, 1, 1), (5, 3, 2), (50, 33, 7), (100, 70, 13), (131, 97, 30), (2000, 9, 5))
@@ -138,6 +143,54 @@ def test_numbers_do_not_depend_on_the_number_of_threads():
         with threadpoolctl.threadpool_limits(7):
             seven = factors_of(3, beta=beta)
         np.testing.assert_array_equal(one, seven)
+
+
+def test_an_nmf_needs_a_tenth_of_its_input_beside_it_and_its_factors():
+    V = np.random.default_rng(0).random((1025, 1975), np.float32)
+    factors = 88 * sum(V.shape) * V.itemsize
+
+    def most_python_memory(max_iter):
+        tracemalloc.start()
+        nmf(V, 88, seed=0, max_iter=max_iter)
+        try:
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    with threadpoolctl.threadpool_limits(2):
+        most_python_memory(1)  # and what is made once
+        at_start = most_python_memory(0)
+        _native.scratch()
+        assert most_python_memory(2) < at_start + 1e5
+    assert at_start < factors + 0.1 * V.nbytes
+    assert _native.scratch() < 0.1 * V.nbytes
+    assert _native.scratch() == 0
+
+
+def test_no_iteration_on_a_device_waits_for_the_host():
+    # tensors without data: whatever asks for a number of theirs raises
+    device = torch.device("meta")
+    models = (
+        (NMFProblem, (6, 5), {"templates": (6, 2), "activations": (2, 5)}),
+        (NMFProblem, (3, 6, 5), {"templates": (3, 6, 2), "activations": (3, 2, 5)}),
+        (NCPProblem, (6, 5, 4), {0: (6, 2), 1: (5, 2), 2: (4, 2)}),
+        (NTDProblem, (6, 5, 4), {0: (6, 2), 1: (5, 3), 2: (4, 2), "core": (2, 3, 2)}),
+    )
+    cases = ((0, ExtrapolatedMU), (1, partial(HALSThenMU, n_hals=1)), (2, HALS))
+    for beta, make_rule in cases:
+        divergence = BetaDivergence(beta, 1e-6)
+        for model, shape, shapes in models:
+            rule = make_rule()
+            V = torch.empty(shape, device=device)
+            blocks = {n: torch.empty(s, device=device) for n, s in shapes.items()}
+            masks = {n: torch.empty(s, device=device) for n, s in shapes.items()}
+            state = model(V, blocks, masks, divergence, ArrayKernels())
+            for _ in range(3):
+                for block in blocks:
+                    rule(state, block)
+                    state.moved(block)
+            with pytest.raises((RuntimeError, NotImplementedError)):
+                state.loss()
 
 
 def test_threadpoolctl_limits_the_kernels():

@@ -491,9 +491,9 @@ static int NAME(run_panels)(const HALF *h, double *loss)
         for (ptrdiff_t task = 0; h->task == LOSS && task < tasks; task++)
             *loss += run.losses[task];
     }
-    free(run.work);
-    free(run.partial);
-    free(run.losses);
+    release(run.work);
+    release(run.partial);
+    release(run.losses);
     return failed ? -1 : 0;
 }
 
@@ -559,10 +559,10 @@ static int NAME(solve)(HALF *h, const REAL *A, ptrdiff_t am, ptrdiff_t ak, doubl
         if (!failed)
             failed = NAME(run_panels)(h, loss);
     }
-    free(a.packed);
-    free(a.sums);
-    free(square);
-    free(gram);
+    release(a.packed);
+    release(a.sums);
+    release(square);
+    release(gram);
     return failed ? -1 : 0;
 }
 
@@ -610,7 +610,7 @@ static int NAME(products)(const void *A, const void *X, void *out,
     if (!p.work)
         return -1;
     run_tasks(NAME(product_task), &p, count, threads);
-    free(p.work);
+    release(p.work);
     return 0;
 }
 
@@ -666,7 +666,7 @@ static int NAME(descend)(const REAL *gram, const REAL *product, ptrdiff_t pk,
     if (!d.work)
         return -1;
     run_tasks(NAME(descend_task), &d, (N + NR - 1) / NR, threads);
-    free(d.work);
+    release(d.work);
     return 0;
 }
 

@@ -21,7 +21,32 @@
 enum { EUCLIDEAN, KULLBACK_LEIBLER, ITAKURA_SAITO, GENERAL, PRODUCT };
 enum { STEP, TERMS, LOSS, CROSS };
 
-static void *allocate(size_t bytes) { return aligned_alloc(64, (bytes + 64) / 64 * 64); }
+/* Scratch memory, counted: the bytes held, and the most since that was asked for. A
+ * block's size stands in the line before it. */
+static atomic_size_t held_bytes, most_bytes;
+
+static void *allocate(size_t bytes)
+{
+    bytes = (bytes + 64) / 64 * 64 + 64;
+    char *line = aligned_alloc(64, bytes);
+    if (!line)
+        return NULL;
+    *(size_t *)line = bytes;
+    size_t held = atomic_fetch_add(&held_bytes, bytes) + bytes;
+    size_t most = atomic_load(&most_bytes);
+    while (held > most && !atomic_compare_exchange_weak(&most_bytes, &most, held))
+        ;
+    return line + 64;
+}
+
+static void release(void *block)
+{
+    if (!block)
+        return;
+    char *line = (char *)block - 64;
+    atomic_fetch_sub(&held_bytes, *(size_t *)line);
+    free(line);
+}
 
 /* ---- the half problem for each real type --------------------------------------- */
 
@@ -369,12 +394,21 @@ static PyObject *num_threads(PyObject *self, PyObject *unused)
     return PyLong_FromLong(musaic_core_get_num_threads());
 }
 
+PyDoc_STRVAR(scratch_doc,
+"scratch()\n--\n\nMost bytes of scratch memory held at once since the last call.");
+
+static PyObject *scratch(PyObject *self, PyObject *unused)
+{
+    return PyLong_FromSize_t(atomic_exchange(&most_bytes, atomic_load(&held_bytes)));
+}
+
 static PyMethodDef methods[] = {
     {"half", half, METH_VARARGS, half_doc},
     {"descend", descend, METH_VARARGS, descend_doc},
     {"products", products, METH_VARARGS, products_doc},
     {"instruction_sets", instruction_sets, METH_NOARGS, instruction_sets_doc},
     {"num_threads", num_threads, METH_NOARGS, num_threads_doc},
+    {"scratch", scratch, METH_NOARGS, scratch_doc},
     {"use", use, METH_VARARGS, use_doc},
     {0}};
 
