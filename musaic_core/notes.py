@@ -43,10 +43,11 @@ class Notes:
     def __len__(self):
         return len(self.pitches)
 
-    def before(self, time: float) -> "Notes":
-        """The notes that start before a time (s)."""
-        first = self.onsets < time
-        return Notes(*(column[first] for column in vars(self).values()))
+    def between(self, start: float, end: float) -> "Notes":
+        """The notes that begin from start until end (s), in time from start."""
+        inside = (start <= self.onsets) & (self.onsets < end)
+        intervals, *others = (column[inside] for column in vars(self).values())
+        return Notes(intervals - start, *others)
 
     def table(self) -> np.ndarray:
         """Onset (s), offset (s) and MIDI pitch of each note, (n, 3)."""

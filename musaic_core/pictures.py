@@ -62,7 +62,7 @@ def draw_factors(file: Path) -> np.ndarray:
         labels = saved["labels"][order]
         frequencies, frame = saved["frequencies"], float(saved["frame"])
 
-    figure = matplotlib.figure.Figure(figsize=(9, 9), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(8, 8), dpi=90, layout="constrained")
     upper, lower = figure.subplots(2, 1)
     R, T = activations.shape
     upper.pcolormesh(
@@ -93,7 +93,7 @@ def draw_factors(file: Path) -> np.ndarray:
 
 
 def _decibels(magnitude):
-    return 20 * np.log10(np.maximum(magnitude, 1e-3))
+    return 20 * np.log10(np.maximum(magnitude, 1e-2))
 
 
 def _pitch_ticks(labels):

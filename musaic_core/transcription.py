@@ -33,7 +33,7 @@ FRAME = HOP / SAMPLE_RATE  # s
 BANDS_PER_OCTAVE = 36
 PITCHES = np.arange(21, 109)  # MIDI numbers of the piano's keys
 LAG = 2  # frames that a rise is measured over
-TUNING_SECONDS = 15  # of each training recording that the decoder is fitted on
+TUNING_SECONDS = 12  # amid each training recording, that the decoder is fitted on
 COLOURINGS = 2  # of each training recording, by the equaliser of `_colour`
 
 
@@ -142,8 +142,11 @@ class Transcription(Task):
             return salience(factorization, pitches), factorization, pitches
 
         def learn(track):
-            V = self.represent(track)[:, : int(TUNING_SECONDS / FRAME)]
-            notes = track.notes.before(V.shape[1] * FRAME)
+            V = self.represent(track)
+            length = int(TUNING_SECONDS / FRAME)
+            first = max(0, (V.shape[1] - length) // 2)
+            V = V[:, first : first + length]
+            notes = track.notes.between(first * FRAME, (first + length) * FRAME)
             heard = [analyse(_colour(V, rng))[0] for _ in range(COLOURINGS)]
             return Estimate([(coloured, notes) for coloured in heard])
 
@@ -222,13 +225,13 @@ class NoteDecoder:
         if not is_onset.any() or is_onset.all():  # the model hears nothing of it
             return self
         self._classifier.fit(features, is_onset)
+        sure = [self._sureness(r) for r in rises]
 
         def mean_f1(offset_ratio):
-            decoded = [self.decode(heard) for heard, _ in examples]
             return np.mean(
                 [
-                    _note_scores(reference, estimate, offset_ratio)[2]
-                    for (_, reference), estimate in zip(examples, decoded, strict=True)
+                    _note_scores(notes, self._trace(heard, r, s), offset_ratio)[2]
+                    for (heard, notes), r, s in zip(examples, rises, sure, strict=True)
                 ]
             )
 
@@ -246,9 +249,18 @@ class NoteDecoder:
     def decode(self, heard: np.ndarray) -> Notes:
         """Notes in a salience (88, T)."""
         rises = find_rises(heard)
-        if self._threshold == 1.0 or len(rises.times) == 0:
+        if self._threshold == 1.0 or len(rises.keys) == 0:
             return no_notes()
-        sure = self._classifier.predict_proba(rises.features)[:, 1]
+        return self._trace(heard, rises, self._sureness(rises))
+
+    def _sureness(self, rises):
+        """Probability that each rise is an onset."""
+        if len(rises.keys) == 0:
+            return np.zeros(0)
+        return self._classifier.predict_proba(rises.features)[:, 1]
+
+    def _trace(self, heard, rises, sure):
+        """The notes that start at the rises which are sure enough."""
         rows = []
         onset = sure > self._threshold
         for key in np.unique(rises.keys[onset]):

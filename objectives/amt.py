@@ -38,7 +38,8 @@ class Objective(BaseObjective):
 
     def save(self, track, estimate, folder):
         write_midi(estimate.answer, folder / "estimate.mid")
-        if estimate.factorization is not None:
+        # of one recording: the reports draw one, and all of them would fill the disk
+        if estimate.factorization is not None and track is self.task.test[0]:
             save_factors(
                 estimate.factorization,
                 estimate.labels,

@@ -21,7 +21,7 @@ class Solver(FactorizationSolver):
     install_script = "nn_fac.sh"
     requirements = ["pip::nn_fac"]
     parameters = {
-        "dictionary, beta": [("fixed", 1), ("blind", 1)],
+        "dictionary, beta": [("fixed", 1)],  # also adapted and blind
         "rank": [40],
         "n_iter": [100],
     }

@@ -16,7 +16,7 @@ class Solver(FactorizationSolver):
     name = "sklearn"
     requirements = ["pip::scikit-learn"]
     parameters = {
-        "dictionary, beta": [("fixed", 1), ("blind", 1)],
+        "dictionary, beta": [("fixed", 1)],  # also adapted and blind
         "rank": [40],
         "n_iter": [100],
     }

@@ -96,7 +96,7 @@ def shorten(track, folder, seconds):
     for file in track.stem_files.values():
         y, sr = soundfile.read(file)
         soundfile.write(folder / file.name, y[: int(seconds * sr)], sr)
-    notes = track.notes.before(seconds - 0.1)
+    notes = track.notes.between(0, seconds - 0.1)
     notes.intervals[:, 1] = notes.intervals[:, 1].clip(max=seconds)
     write_midi(notes, folder / "notes.mid")
 

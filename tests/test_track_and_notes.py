@@ -126,8 +126,15 @@ def test_notes_are_in_the_order_of_their_onsets():
     assert notes.pitches.tolist() == [72, 60]
     assert notes.parts.tolist() == ["a", "b"]
     assert notes.hz[1] == pytest.approx(261.6256, abs=1e-3)
-    assert notes.before(2).pitches.tolist() == [72]
     assert Notes.from_rows([]).intervals.shape == (0, 2)
+
+
+def test_notes_between_two_times_are_those_that_begin_there():
+    notes = Notes.from_rows([(1, 5, 72, 90, "a"), (2, 3, 60, 80, "b")])
+    assert notes.between(1.5, 9).pitches.tolist() == [60]
+    assert notes.between(1.5, 9).intervals.tolist() == [[0.5, 1.5]]
+    assert notes.between(0, 2).pitches.tolist() == [72]
+    assert notes.intervals.tolist() == [[1, 5], [2, 3]]
 
 
 def midi_with_pedal(file, notes, pedal):

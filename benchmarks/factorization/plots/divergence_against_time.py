@@ -1,0 +1,1 @@
+../../../plots/divergence_against_time.py

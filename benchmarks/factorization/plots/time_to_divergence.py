@@ -1,0 +1,1 @@
+../../../plots/time_to_divergence.py

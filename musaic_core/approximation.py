@@ -1,0 +1,217 @@
+"""Nonnegative arrays to approximate, from one start for every solver."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from tensorly.cp_tensor import CPTensor
+from tensorly.tucker_tensor import TuckerTensor
+
+from musaic_core.factorization import NCP, NMF, NTD
+from musaic_core.ncp import ncp
+from musaic_core.nmf import nmf
+from musaic_core.ntd import ntd
+from musaic_core.task import Estimate
+from musaic_core.tensors import unfold
+from musaic_core.track import Track
+
+METHODS = {"nmf": nmf, "ncp": ncp, "ntd": ntd}
+Factorization = NMF | NCP | NTD
+
+
+@dataclass
+class Approximation:
+    """The task of `benchmarks/factorization`: ``V ≈ model``, as close as possible.
+
+    Parameters
+    ----------
+    name : str
+        What V is.
+    V : ndarray
+        Nonnegative matrix (F, T) or tensor, frequency first.
+    model : {"nmf", "ncp", "ntd"}
+    ranks : int or tuple of int
+        Number of components; of an NTD, one a mode.
+    beta : float
+        Of the β-divergence to minimise.
+    seed : int
+        Of the start.
+    truth : NMF, NCP or NTD, optional
+        What V was made from.
+    recordings : list of Track
+        What V was computed from.
+    """
+
+    name: str
+    V: np.ndarray
+    model: str
+    ranks: int | tuple[int, ...]
+    beta: float
+    seed: int = 0
+    truth: Factorization | None = None
+    recordings: list[Track] = field(default_factory=list)
+
+    asks_for = "factors"
+    dictionary = None  # there is nothing to learn one from
+
+    def __post_init__(self):
+        start = METHODS[self.model](self.V, self.ranks, max_iter=0, seed=self.seed)
+        self._start = arrays(start)
+
+    @property
+    def start(self) -> list[np.ndarray]:
+        """Random factors to start from, in the order of `assemble`; copies."""
+        return [factor.copy() for factor in self._start]
+
+    def minimise(self, algorithm: Callable, n_iter: int) -> dict[str, Estimate]:
+        """Let an algorithm improve the start.
+
+        Parameters
+        ----------
+        algorithm : callable
+            ``algorithm(start, n_iter)`` gives the factors, in the order of `assemble`,
+            after so many iterations.
+        n_iter : int
+            With 0 the answer is the start.
+
+        Returns
+        -------
+        dict of str to Estimate
+            By `name`; with the reason where the algorithm failed.
+        """
+        if n_iter == 0:
+            return self._answer(lambda: assemble(self.model, self.start))
+        return self._answer(lambda: assemble(self.model, algorithm(self.start, n_iter)))
+
+    def factorize(self, model: Callable, supervised: bool) -> dict[str, Estimate]:
+        """Let a model of the music tasks factorize V, with its own rank and start.
+
+        ``model(V, None)`` gets a tensor unfolded, frequency × the rest.
+        """
+        return self._answer(lambda: model(unfold(self.V, 0), None))
+
+    def _answer(self, attempt):
+        try:
+            factorization = attempt()
+        except Exception as error:
+            return {self.name: Estimate(error=in_one_line(error))}
+        size = factorization.n_parameters
+        return {self.name: Estimate(factorization, factorization, n_parameters=size)}
+
+
+def in_one_line(error: Exception) -> str:
+    """What went wrong, without line breaks."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def arrays(factorization: Factorization) -> list[np.ndarray]:
+    """The factors in the order of `assemble`."""
+    if isinstance(factorization, NMF):
+        return [factorization.templates, factorization.activations]
+    if isinstance(factorization, NTD):
+        return [*factorization.factors, factorization.core]
+    return list(factorization.factors)
+
+
+def assemble(model: str, factors: list[np.ndarray]) -> Factorization:
+    """A factorization from its factors.
+
+    Parameters
+    ----------
+    model : {"nmf", "ncp", "ntd"}
+    factors : list of ndarray
+        nmf: templates (F, R) and activations (R, T); ncp: one (I_n, R) a mode;
+        ntd: one (I_n, R_n) a mode, then the core.
+    """
+    if model == "nmf":
+        return NMF(*factors)
+    if model == "ncp":
+        return NCP(CPTensor((np.ones_like(factors[0][0]), list(factors))))
+    *factors, core = factors
+    return NTD(TuckerTensor((core, factors)))
+
+
+def factor_match(truth: Factorization, estimate: Factorization) -> float:
+    """How well the components of an estimate match the true ones.
+
+    The congruence of two components is the product of the cosines of their vectors,
+    over the modes; components are paired so that the sum of congruences is largest.
+    Scale and order do not count. The modes of an NTD, whose components have no
+    partners in other modes, are matched one by one.
+
+    Parameters
+    ----------
+    truth, estimate : NMF, NCP or NTD
+        Of one kind.
+
+    Returns
+    -------
+    float
+        Mean congruence, 1 for the true factors; components without a partner have 0.
+
+    References
+    ----------
+    Acar, Dunlavy, Kolda and Mørup, "Scalable tensor factorizations for incomplete
+    data", Chemometrics and Intelligent Laboratory Systems 106 (1), 2011.
+    """
+    if isinstance(truth, NMF):
+        modes = [(truth.templates, estimate.templates)]
+        modes += [(truth.activations.T, estimate.activations.T)]
+    else:
+        modes = list(zip(truth.factors, estimate.factors, strict=True))
+    cosines = [_unit(a).T @ _unit(b) for a, b in modes]
+    groups = cosines if isinstance(truth, NTD) else [np.prod(cosines, axis=0)]
+    return float(np.mean([_matched(congruence) for congruence in groups]))
+
+
+def _unit(factor):
+    factor = np.asarray(factor, dtype=np.float64)
+    norms = np.linalg.norm(factor, axis=0)
+    return factor / np.where(norms > 0, norms, 1)
+
+
+def _matched(congruence):
+    pairs = linear_sum_assignment(congruence, maximize=True)
+    return congruence[pairs].sum() / max(congruence.shape)
+
+
+def fold_bars(
+    V: np.ndarray, frame: float, downbeats: np.ndarray, n_frames: int = 96
+) -> np.ndarray:
+    """Fold a spectrogram into frequency × time in bar × bar.
+
+    A bar's frames are means over equal parts of it, so that a bar's mean spectrum
+    stays what it was. What is before the first and after the last downbeat is left.
+
+    Parameters
+    ----------
+    V : ndarray, shape (F, T)
+        Spectrogram; its frame t is centred at ``t * frame``.
+    frame : float
+        Time between two frames, s.
+    downbeats : ndarray, shape (B + 1,)
+        Times at which bars begin, s, and at which the last one ends.
+    n_frames : int, default=96
+        Frames of each bar.
+
+    Returns
+    -------
+    ndarray, shape (F, n_frames, B)
+
+    References
+    ----------
+    Marmoret, Cohen, Bertin and Bimbot, "Uncovering audio patterns in music with
+    nonnegative Tucker decomposition for structural segmentation", ISMIR 2020.
+    """
+    downbeats = np.asarray(downbeats)
+    if len(downbeats) < 2:
+        raise ValueError(f"downbeats has {len(downbeats)} times; a bar needs two")
+    ends = (np.arange(V.shape[1] + 1) - 0.5) * frame
+    total = np.concatenate([np.zeros((len(V), 1)), V.cumsum(1, dtype=float)], axis=1)
+    parts = np.linspace(downbeats[:-1], downbeats[1:], n_frames + 1)  # (n + 1, B)
+    position = np.interp(parts, ends, np.arange(len(ends)))
+    before = np.minimum(position.astype(int), V.shape[1] - 1)
+    reached = total[:, before] + (position - before) * V[:, before]
+    means = np.diff(reached, axis=1) * frame / np.diff(parts, axis=0)
+    return np.maximum(means, 0).astype(V.dtype)  # of rounding

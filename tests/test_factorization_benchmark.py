@@ -1,0 +1,169 @@
+"""`benchopt run benchmarks/factorization`, and what it is made of."""
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from musaic_core.approximation import Approximation, assemble, factor_match, fold_bars
+from musaic_core.divergence import beta_divergence
+
+COLUMNS = {
+    *("track", "value", "divergence", "relative_error", "factor_match"),
+    *("n_parameters", "peak_memory_mb", "error"),
+}
+BROKEN = '''
+from musaic_core.algorithm import Algorithm
+
+
+class Solver(Algorithm):
+    """Added by a test."""
+
+    name = "{name}"
+
+    def {method}:
+        raise AttributeError("gone in\\nNumPy 2")
+
+    {rest}
+'''
+
+
+def truth(model):
+    rng = np.random.default_rng(0)
+    shapes = {
+        "nmf": [(20, 3), (3, 30)],
+        "ncp": [(20, 3), (12, 3), (9, 3)],
+        "ntd": [(20, 4), (12, 3), (9, 2), (4, 3, 2)],
+    }
+    return assemble(model, [rng.random(shape) for shape in shapes[model]])
+
+
+@pytest.fixture(scope="module")
+def run(original, tmp_path_factory):
+    """What a run on simulated data printed, and its results."""
+    suite = original.copy(tmp_path_factory.mktemp("factorization") / "musaic")
+    for name, method, rest in (
+        ("at-import", "prepare(self)", "minimise = None"),
+        ("at-call", "minimise(self, start, n_iter)", ""),
+    ):
+        text = BROKEN.format(name=name, method=method, rest=rest)
+        (suite.root / "solvers" / f"{name.replace('-', '_')}.py").write_text(text)
+    solvers = (
+        *("musaic", "sklearn-updates", "tensorly", "silence", "at-import", "at-call"),
+        "nmf[dictionary=blind,beta=2,n_iter=10]",
+    )
+    printed = suite.benchopt(
+        *("run", "benchmarks/factorization", "--no-plot", "--seed", 0),
+        *("--max-runs", 5, "--output", "run"),
+        *("-d", "simulated[model=[nmf,ncp]]", "-o", "*[beta=2,model=[nmf,ncp]]"),
+        *(word for solver in solvers for word in ("-s", solver)),
+    )
+    file = suite.root / "benchmarks" / "factorization" / "outputs" / "run.parquet"
+    return printed, pd.read_parquet(file)
+
+
+def test_rows_have_the_columns_of_the_task(run):
+    _, results = run
+    assert {f"objective_{column}" for column in COLUMNS} <= set(results)
+    worked = results[results["objective_error"] == ""]
+    assert np.isfinite(worked["objective_divergence"]).all()
+    assert (worked["objective_value"] == worked["objective_divergence"]).all()
+
+
+def test_every_solver_that_works_lowers_the_divergence(run):
+    _, results = run
+    worked = results[results["objective_error"] == ""]
+    columns = ["solver_name", "dataset_name", "objective_name"]
+    solvers = set()
+    for (solver, *_), curve in worked.groupby(columns):
+        solvers.add(solver.split("[")[0])
+        if curve["sampling_strategy"].iloc[0] == "Iteration" and len(curve) > 1:
+            divergence = curve.sort_values("stop_val")["objective_divergence"]
+            assert divergence.iloc[-1] < 0.5 * divergence.iloc[0]
+    assert {"musaic", "sklearn-updates", "tensorly", "nmf"} <= solvers
+
+
+def test_backends_reach_one_divergence_from_one_start(run):
+    _, results = run
+    ours = results[results["solver_name"].str.startswith("musaic")]
+    steps = ["dataset_name", "objective_name", "p_solver_update", "stop_val"]
+    for _, backends in ours.groupby(steps):
+        assert np.ptp(backends["objective_divergence"]) <= 1e-3 * (
+            backends["objective_divergence"].max()
+        )
+    starts = results[results["stop_val"] == 0]
+    for _, rows in starts.groupby(["dataset_name", "objective_name"]):
+        assert rows["objective_divergence"].nunique() == 1
+
+
+def test_a_broken_package_costs_one_line(run):
+    printed, results = run
+    assert printed.count("at-call: AttributeError: gone in NumPy 2") == 1
+    assert "the package is broken: AttributeError: gone in NumPy 2" in printed
+    assert "silence gives notes, not factors" in printed
+    failed = results[results["solver_name"] == "at-call"]
+    assert (failed["objective_error"] != "").any()
+    assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize("model", ["nmf", "ncp", "ntd"])
+def test_factor_match_ignores_order_and_scale(model):
+    true = truth(model)
+    assert factor_match(true, true) == pytest.approx(1)
+    order = {"nmf": [2, 0, 1], "ncp": [1, 2, 0], "ntd": [3, 1, 0, 2]}[model]
+    first, *others = [
+        *([true.templates, true.activations] if model == "nmf" else true.factors),
+        *([true.core] if model == "ntd" else []),
+    ]
+    scale = np.linspace(0.1, 5, len(order))
+    others[-1] = (others[-1].T / scale[-1]).T
+    if model == "nmf":
+        others = [others[0][order]]
+    elif model == "ncp":
+        others = [factor[:, order] for factor in others]
+    other = assemble(model, [first[:, order] * scale, *others])
+    assert factor_match(true, other) == pytest.approx(1)
+
+
+def test_factor_match_sees_wrong_and_missing_components():
+    true = truth("nmf")
+    W, H = true.templates, true.activations
+    assert factor_match(true, assemble("nmf", [W[:, :2], H[:2]])) == pytest.approx(
+        2 / 3
+    )
+    assert factor_match(true, assemble("nmf", [W[::-1], H])) < 0.95
+
+
+@pytest.mark.parametrize("model", ["nmf", "ncp", "ntd"])
+def test_a_task_starts_every_solver_from_the_same_factors(model):
+    V = truth(model).reconstruct()
+    ranks = {"nmf": 3, "ncp": 3, "ntd": (4, 3, 2)}[model]
+    task = Approximation("data", V, model, ranks, beta=2, seed=1)
+    task.start[0][:] = 0  # a copy
+    untouched = task.minimise(None, 0)["data"].answer.reconstruct()
+    given = task.minimise(lambda start, n_iter: start, 5)["data"].answer.reconstruct()
+    np.testing.assert_array_equal(untouched, given)
+    assert 0 < beta_divergence(V, given, 2) < np.inf
+
+
+def test_a_failing_algorithm_is_an_estimate_with_the_reason():
+    task = Approximation("data", truth("nmf").reconstruct(), "nmf", 3, beta=2)
+    assert "ZeroDivisionError" in task.minimise(lambda *_: 1 / 0, 1)["data"].error
+
+
+def test_folding_keeps_the_energy_of_each_bar():
+    V = np.random.default_rng(0).random((5, 1000))
+    frame, downbeats = 0.02, np.array([0.5, 2.31, 4.0, 7.77])
+    folded = fold_bars(V, frame, downbeats)
+    assert folded.shape == (5, 96, 3)
+    fine = np.repeat(V, 1000, axis=1)  # frame t is centred at t * frame
+    times = (np.arange(fine.shape[1]) + 0.5) * frame / 1000 - frame / 2
+    for bar, (start, end) in enumerate(pairwise(downbeats)):
+        inside = fine[:, (start <= times) & (times < end)]
+        np.testing.assert_allclose(folded[..., bar].mean(1), inside.mean(1), rtol=1e-4)
+
+
+def test_folding_needs_a_bar():
+    with pytest.raises(ValueError, match="downbeats"):
+        fold_bars(np.ones((2, 10)), 0.1, [0.0])
