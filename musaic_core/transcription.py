@@ -33,7 +33,7 @@ FRAME = HOP / SAMPLE_RATE  # s
 BANDS_PER_OCTAVE = 36
 PITCHES = np.arange(21, 109)  # MIDI numbers of the piano's keys
 LAG = 2  # frames that a rise is measured over
-TUNING_SECONDS = 12  # amid each training recording, that the decoder is fitted on
+TUNING_SECONDS = 8  # amid each training recording, that the decoder is fitted on
 COLOURINGS = 2  # of each training recording, by the equaliser of `_colour`
 
 
@@ -434,7 +434,7 @@ def transcription_scores(
         values = _note_scores(reference, estimate, offset_ratio)
         for metric, value in zip(("precision", "recall", "f1"), values, strict=True):
             scores[f"{name}_{metric}"] = value
-    times = np.arange(0, duration, 0.02)
+    times = np.arange(0, duration, 0.05)
     with warnings.catch_warnings(action="ignore"):  # of empty estimates
         frames = mir_eval.multipitch.metrics(
             times, _sounding(reference, times), times, _sounding(estimate, times)

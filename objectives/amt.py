@@ -19,7 +19,7 @@ class Objective(BaseObjective):
 
     Scores are mir_eval's (Raffel et al. 2014). An onset is right within 50 ms and a
     quarter tone; notes also need their offset, within 50 ms or a fifth of the note's
-    length; frames compare the sounding pitches every 20 ms. The score to rank by is
+    length; frames compare the sounding pitches every 50 ms. The score to rank by is
     the F-measure of the onsets.
     """
 
