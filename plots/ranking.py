@@ -38,7 +38,7 @@ class Plot(benchopt.BasePlot):
                 "rank",
                 "solver",
                 "mean",
-                "95 % interval",
+                "interval (95 %)",
                 "not told apart from",
             ],
             "default_order_column": "rank",

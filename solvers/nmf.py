@@ -1,5 +1,7 @@
 """Nonnegative matrix factorization."""
 
+import numpy as np
+
 from musaic_core.nmf import nmf
 from musaic_core.plugins import FactorizationSolver
 
@@ -29,11 +31,15 @@ class Solver(FactorizationSolver):
     }
 
     def factorize(self, V, templates):
+        rank, start = self.rank, "random"
+        if templates is not None:
+            rank = templates.shape[1]
+            start = (templates, np.full((rank, V.shape[1]), V.mean(), V.dtype))
         return nmf(
             V,
-            self.rank if templates is None else templates.shape[1],
+            rank,
             beta=self.beta,
-            init=(templates, None),
+            init=start,
             fixed=("templates",) if self.dictionary == "fixed" else (),
             max_iter=self.n_iter,
             seed=self.seed,
