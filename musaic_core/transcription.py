@@ -314,13 +314,14 @@ def find_rises(heard: np.ndarray) -> Rises:
     before = np.pad(level, ((0, 0), (LAG, 0)))[:, : level.shape[1]]
     rise = np.maximum(level - before, 0)
     reached = maximum_filter1d(level, 9, axis=1, origin=-4)  # in the next 0.2 s
-    around = maximum_filter1d(level, 9, axis=1)
+    around = np.pad(maximum_filter1d(level, 9, axis=1), ((48, 48), (0, 0)))
+    loudest_pitch = maximum_filter1d(level.max(0), 9)
+    steepest_pitch = maximum_filter1d(rise.max(0), 5)
     key, frame = np.nonzero((rise == maximum_filter1d(rise, 7, axis=1)) & (rise > 0.01))
 
     def loudest(pitches_away):
         """Level of the loudest of the pitches so many semitones below."""
-        padded = np.pad(around, ((48, 48), (0, 0)))
-        return np.max([padded[key + 48 - away, frame] for away in pitches_away], axis=0)
+        return np.max([around[key + 48 - away, frame] for away in pitches_away], axis=0)
 
     rise, reached = rise[key, frame], reached[key, frame]
     log = lambda x: np.log(x + 1e-3)  # noqa: E731
@@ -328,8 +329,8 @@ def find_rises(heard: np.ndarray) -> Rises:
         log(rise),
         log(reached),
         log(reached) - log(before[key, frame]),
-        log(reached) - log(maximum_filter1d(level.max(0), 9)[frame]),
-        log(rise) - log(_strongest_rise(level, before)[frame]),
+        log(reached) - log(loudest_pitch[frame]),
+        log(rise) - log(steepest_pitch[frame]),
         # a partial of a lower note, or a note whose partials are heard as others
         log(reached) - log(loudest([12, 19, 24, 28, 31, 34, 36])),
         log(reached) - log(loudest([-12, -19, -24])),
@@ -337,10 +338,6 @@ def find_rises(heard: np.ndarray) -> Rises:
         key / 20,
     ]
     return Rises(key, frame, np.stack(features, axis=1), loudness)
-
-
-def _strongest_rise(level, before):
-    return maximum_filter1d(np.maximum(level - before, 0).max(0), 5)
 
 
 def _matches(rises, notes):
