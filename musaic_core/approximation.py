@@ -60,6 +60,11 @@ class Approximation:
         self._start = arrays(start)
 
     @property
+    def modes(self) -> tuple[int, ...]:
+        """How many modes the V of a model may have."""
+        return (2,) if self.V.ndim == 2 else (2, 3)
+
+    @property
     def start(self) -> list[np.ndarray]:
         """Random factors to start from, in the order of `assemble`; copies."""
         return [factor.copy() for factor in self._start]
@@ -84,12 +89,15 @@ class Approximation:
             return self._answer(lambda: assemble(self.model, self.start))
         return self._answer(lambda: assemble(self.model, algorithm(self.start, n_iter)))
 
-    def factorize(self, model: Callable, supervised: bool) -> dict[str, Estimate]:
+    def factorize(
+        self, model: Callable, supervised: bool, modes: int = 2
+    ) -> dict[str, Estimate]:
         """Let a model of the music tasks factorize V, with its own rank and start.
 
-        ``model(V, None)`` gets a tensor unfolded, frequency × the rest.
+        A model of matrices (``modes=2``) gets a tensor unfolded, frequency × the rest.
         """
-        return self._answer(lambda: model(unfold(self.V, 0), None))
+        V = unfold(self.V, 0) if modes == 2 else self.V
+        return self._answer(lambda: model(V, None))
 
     def _answer(self, attempt):
         try:

@@ -161,8 +161,11 @@ class FactorizationSolver(Solver):
 
     A subclass defines ``factorize(V, templates)``. ``templates`` is the dictionary
     that the task has learned; it is None for a model that has no parameter
-    ``dictionary``, or has it set to "blind".
+    ``dictionary``, or has it set to "blind". ``modes`` says whether V is a matrix or a
+    tensor of three modes, whose first is frequency; each task says what its others are.
     """
+
+    modes = 2
 
     @property
     def supervised(self):
@@ -172,6 +175,8 @@ class FactorizationSolver(Solver):
         if not hasattr(task, "factorize"):
             report_once(f"{self.name}: no decoder makes {task.asks_for} of its factors")
             return True, None
+        if self.modes not in task.modes:
+            return True, f"it takes a V of {self.modes} modes; here V has two"
         if self.supervised and task.dictionary is None:
             return True, "there is nothing to learn a dictionary from"
         beta = getattr(task, "beta", None)  # where the task prescribes it
@@ -180,7 +185,7 @@ class FactorizationSolver(Solver):
         return False, None
 
     def solve(self, task):
-        return task.factorize(self.factorize, self.supervised)
+        return task.factorize(self.factorize, self.supervised, self.modes)
 
 
 class PeakMemory:

@@ -65,6 +65,8 @@ class Transcription(Task):
         Of the colouring of the training recordings.
     """
 
+    modes = (2,)  # of the V that it has for a model
+
     def __init__(
         self,
         train: Iterable[Track],
@@ -114,7 +116,9 @@ class Transcription(Task):
             )
         return _bands() @ np.abs(librosa.stft(y, n_fft=WINDOW, hop_length=HOP))
 
-    def factorize(self, model: Callable, supervised: bool) -> dict[str, Estimate]:
+    def factorize(
+        self, model: Callable, supervised: bool, modes: int = 2
+    ) -> dict[str, Estimate]:
         """Transcribe the test recordings with a low-rank model.
 
         Parameters

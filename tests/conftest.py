@@ -31,7 +31,6 @@ class Suite:
 
     def __init__(self, root):
         self.root = root
-        self.outputs = root / "benchmarks" / "amt" / "outputs"
         self._n_runs = 0
         programs = Path(sys.executable).parent
         self._environment = os.environ | {
@@ -59,17 +58,29 @@ class Suite:
         assert done.returncode == 0, done.stdout
         return re.sub(r"\x1b\[[\d;]*m", "", done.stdout)  # no colours
 
-    def run(self, *arguments, datasets=(PIANO,), solvers=(FAST_NMF,)):
-        """`benchopt run benchmarks/amt`: what it printed, and the table of results."""
+    def outputs(self, benchmark="amt"):
+        """The folder that the results of a benchmark's runs lie in."""
+        return self.root / "benchmarks" / benchmark / "outputs"
+
+    def run(self, *arguments, benchmark="amt", datasets=(PIANO,), solvers=(FAST_NMF,)):
+        """`benchopt run`: what it printed, and the table of results."""
         self._n_runs += 1
         name = f"run{self._n_runs}"
         printed = self.benchopt(
-            *("run", "benchmarks/amt", "--no-plot", "--seed", 0, "--output", name),
+            *(
+                "run",
+                f"benchmarks/{benchmark}",
+                "--no-plot",
+                "--seed",
+                0,
+                "--output",
+                name,
+            ),
             *(word for dataset in datasets for word in ("-d", dataset)),
             *(word for solver in solvers for word in ("-s", solver)),
             *arguments,
         )
-        return printed, pd.read_parquet(self.outputs / f"{name}.parquet")
+        return printed, pd.read_parquet(self.outputs(benchmark) / f"{name}.parquet")
 
     def edit(self, path, old="", new="\n"):
         """Replace text in a file, or add a blank line to it."""

@@ -83,7 +83,7 @@ def test_saved_midi_holds_the_notes_that_were_scored(shared, first):
     assert results["objective_files"].nunique() == len(results)
     for row in results.to_dict("records"):
         track = corpus[row["objective_track"]]
-        notes = read_midi(shared.outputs / row["objective_files"] / "estimate.mid")
+        notes = read_midi(shared.outputs() / row["objective_files"] / "estimate.mid")
         assert (len(notes) == 0) == (row["solver_name"] == "silence")
         again = transcription_scores(track.notes, notes, track.duration)
         assert again["onset_f1"] == row["objective_onset_f1"]
@@ -173,7 +173,7 @@ def test_a_corpus_that_is_not_there_costs_one_line_and_the_run_goes_on(suite, tm
     printed, results = suite.run(
         datasets=("folder", f"folder[path={nowhere}]", PIANO), solvers=["silence"]
     )
-    for path in (suite.outputs.parent / "data" / "folder", nowhere):
+    for path in (suite.outputs().parent / "data" / "folder", nowhere):
         about = [
             line for line in printed.splitlines() if f"recordings in {path};" in line
         ]

@@ -191,14 +191,14 @@ def test_a_recording_without_reference_is_transcribed_and_has_no_score(transcrib
     row = rows[rows["solver_name"].str.startswith("nmf")].squeeze()
     assert np.isnan(row["objective_value"])
     assert row["objective_error"] == ""
-    assert len(read_midi(suite.outputs / row["objective_files"] / "estimate.mid"))
+    assert len(read_midi(suite.outputs() / row["objective_files"] / "estimate.mid"))
 
 
 def test_a_recording_whose_midi_is_broken_is_transcribed_all_the_same(transcribed):
     suite, *_, results = transcribed
     rows = results[results["objective_track"] == "unreadable_midi.wav"]
     row = rows[rows["solver_name"].str.startswith("nmf")].squeeze()
-    assert len(read_midi(suite.outputs / row["objective_files"] / "estimate.mid"))
+    assert len(read_midi(suite.outputs() / row["objective_files"] / "estimate.mid"))
 
 
 def test_a_folder_of_broken_recordings_gives_rows_and_no_traceback(suite, good):

@@ -105,7 +105,7 @@ def test_the_page_has_every_figure(suite):
         *("run", "benchmarks/amt", "--no-display", "--output", "page"),
         *("-d", PIANO, "-s", FAST_NMF, "-s", "silence"),
     )
-    page = (suite.outputs / "amt_page.html").read_text()
+    page = (suite.outputs() / "amt_page.html").read_text()
     for figure in ("score", "ranking", "quality_against_time", "piano_roll", "factors"):
         assert f'"{figure}"' in page
     assert '"found (' in page
@@ -123,4 +123,4 @@ def test_a_page_without_scores_is_made_too(suite, tmp_path):
         *("run", "benchmarks/amt", "--no-display", "--output", "page"),
         *("-d", f"folder[path={recordings}]", "-s", FAST_NMF),
     )
-    assert '"estimated (' in (suite.outputs / "amt_page.html").read_text()
+    assert '"estimated (' in (suite.outputs() / "amt_page.html").read_text()
