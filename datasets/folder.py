@@ -3,53 +3,65 @@
 from pathlib import Path
 
 import benchopt
+from benchopt.benchmark import get_running_benchmark
 from benchopt.config import get_data_path
 
-from musaic_core.track import Track, read_corpus
+from musaic_core.track import Track, audio_files, read_corpus, read_track
 
 MINI = Path(__file__).resolve().parent / "mini"
-ANNOTATIONS = {".mid", ".midi", ".lab", ".csv", ".json", ".txt", ".md"}
 
 
 class Dataset(benchopt.BaseDataset):
-    """A folder of WAV, FLAC, Ogg or MP3 files.
+    """A folder of WAV, FLAC, Ogg or MP3 files, or of folders with a file a stem.
 
-    ``song.mid`` beside ``song.wav`` is its reference; a recording without one is
-    transcribed and has no score. Models learn from a part of the embedded corpus.
-    The folder is ``-d "folder[path=…]"``, or benchopt's data path ``folder``.
+    ``song.mid``, ``song.lab`` and ``song.csv`` beside ``song.wav`` are its notes,
+    sections and beats; in a folder of stems they are ``notes.mid``, ``sections.lab``
+    and ``beats.csv``. A recording without reference is analysed and has no score.
+    Models learn from a part of the embedded corpus: the piano pieces where notes are
+    asked for, the songs elsewhere, or what ``learn_from`` names. The folder is
+    ``-d "folder[path=…]"``, or benchopt's data path ``folder``.
     """
 
     name = "folder"
-    parameters = {"path": [None], "learn_from": ["piano"]}
+    parameters = {"path": [None], "learn_from": [None]}
     requirements = []
 
     def get_data(self):
         path = Path(self.path or get_data_path("folder")).expanduser()
-        files = sorted(path.iterdir()) if path.is_dir() else []
-        recordings = [
-            file
-            for file in files
-            if file.is_file()
-            and not file.name.startswith(".")
-            and file.suffix.lower() not in ANNOTATIONS
-        ]
-        if not recordings:
+        tracks = read_folder(path) if path.is_dir() else []
+        if not tracks:
             return {
                 "missing": f"no recordings in {path}; put some there, or name a folder "
                 'that has some: -d "folder[path=/my/recordings]"'
             }
+        asks_for_notes = get_running_benchmark().benchmark_dir.name == "amt"
+        part = MINI / (self.learn_from or ("piano" if asks_for_notes else "songs"))
         return {
-            "train": read_corpus(MINI / self.learn_from / "train-seen"),
-            "test": [
-                Track(file.name, {"mixture": file}, midi_file=reference(file))
-                for file in recordings
-            ],
-            "isolated": read_corpus(MINI / self.learn_from / "notes-seen"),
+            "train": read_corpus(part / "train-seen"),
+            "test": tracks,
+            "isolated": read_corpus(part / "notes-seen"),
         }
 
 
-def reference(recording):
-    for suffix in (".mid", ".midi", ".MID"):
-        if recording.with_suffix(suffix).exists():
-            return recording.with_suffix(suffix)
-    return None
+def read_folder(path):
+    recordings = [
+        Track(
+            file.name,
+            {"mixture": file},
+            midi_file=beside(file, ".mid", ".midi", ".MID"),
+            beats_file=beside(file, ".csv"),
+            sections_file=beside(file, ".lab"),
+        )
+        for file in audio_files(path)
+    ]
+    folders = [
+        read_track(folder)
+        for folder in sorted(path.iterdir())
+        if folder.is_dir() and audio_files(folder)
+    ]
+    return recordings + folders
+
+
+def beside(recording, *suffixes):
+    files = (recording.with_suffix(suffix) for suffix in suffixes)
+    return next((file for file in files if file.exists()), None)

@@ -17,6 +17,7 @@ _CUT = re.compile(
     r"^ ?(data|SSND) : (?!(0|4294967295) )\d+ \(should be|Junk after the last page",
     re.MULTILINE,
 )
+_NOT_AUDIO = {".mid", ".midi", ".lab", ".csv", ".json", ".txt", ".md"}
 
 
 class InputError(ValueError):
@@ -152,26 +153,46 @@ class Track:
 
 
 def read_corpus(folder: Path) -> list[Track]:
-    """List the tracks of a folder that holds one subfolder a track.
+    """List the tracks of a folder that holds one subfolder a track."""
+    return [read_track(subfolder) for subfolder in sorted(folder.iterdir())]
 
-    A subfolder holds one Ogg Vorbis file a stem and, where known, ``notes.mid``,
-    ``beats.csv``, ``sections.lab`` and ``chords.lab``.
+
+def read_track(folder: Path) -> Track:
+    """List the files of a track whose stems are known.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds one audio file a stem and, where known, ``notes.mid``, ``beats.csv``,
+        ``sections.lab`` and ``chords.lab``. A file named ``mixture`` among the stems is
+        left: their sum is the mixture.
     """
 
-    def track(subfolder):
-        def annotation(name):
-            return subfolder / name if (subfolder / name).exists() else None
+    def annotation(name):
+        return folder / name if (folder / name).exists() else None
 
-        return Track(
-            id=subfolder.name,
-            stem_files={file.stem: file for file in sorted(subfolder.glob("*.ogg"))},
-            midi_file=annotation("notes.mid"),
-            beats_file=annotation("beats.csv"),
-            sections_file=annotation("sections.lab"),
-            chords_file=annotation("chords.lab"),
-        )
+    stems = {file.stem: file for file in audio_files(folder)}
+    if len(stems) > 1:
+        stems.pop("mixture", None)
+    return Track(
+        id=folder.name,
+        stem_files=stems,
+        midi_file=annotation("notes.mid"),
+        beats_file=annotation("beats.csv"),
+        sections_file=annotation("sections.lab"),
+        chords_file=annotation("chords.lab"),
+    )
 
-    return [track(subfolder) for subfolder in sorted(folder.iterdir())]
+
+def audio_files(folder: Path) -> list[Path]:
+    """List the files of a folder that are no annotations, readable or not."""
+    return [
+        file
+        for file in sorted(folder.iterdir())
+        if file.is_file()
+        and not file.name.startswith(".")
+        and file.suffix.lower() not in _NOT_AUDIO
+    ]
 
 
 def read_audio(file: Path) -> tuple[np.ndarray, int]:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pytest
@@ -17,7 +18,25 @@ from musaic_core.track import read_corpus
 ROOT = Path(__file__).resolve().parent.parent
 MINI = ROOT / "datasets" / "mini"
 PIANO = "mini[part=piano,timbre=seen]"
+SONGS = "mini[part=songs,timbre=seen]"
 FAST_NMF = "nmf[dictionary=fixed,beta=1,n_iter=20]"
+BLIND_NMF = "nmf[dictionary=blind,beta=1,n_iter=20]"
+
+
+class MusicTask(NamedTuple):
+    """What the tests that hold for every music task run of it."""
+
+    benchmark: str
+    corpus: str
+    solvers: tuple[str, ...]  # the first one is a factorization, the last one the floor
+
+
+MUSIC_TASKS = (
+    MusicTask("amt", PIANO, (FAST_NMF, BLIND_NMF, "silence")),
+    MusicTask("mss", SONGS, (FAST_NMF, BLIND_NMF, "mixture")),
+    MusicTask("msa", SONGS, (BLIND_NMF, "barwise_ssm", "equal_sections")),
+)
+MUSIC_TASKS = [t for t in MUSIC_TASKS if (ROOT / "benchmarks" / t.benchmark).exists()]
 
 
 class Suite:
@@ -89,13 +108,13 @@ class Suite:
         assert old in text
         file.write_text(text.replace(old, new) if old else text + new)
 
-    def add_solver(self, name, solve, requirements=()):
+    def add_solver(self, name, solve, answers="notes", requirements=()):
         """Add a solver's file; `solve` is the body of its method `solve(task)`."""
         (self.root / "solvers" / f"{name}.py").write_text(
             "from musaic_core.plugins import Solver as BaseSolver\n\n\n"
             "class Solver(BaseSolver):\n"
             f'    """Added by a test."""\n\n    name = "{name}"\n'
-            '    answers = "notes"\n'
+            f'    answers = "{answers}"\n'
             f"    requirements = {list(requirements)}\n\n"
             f"    def solve(self, task):\n        {solve}\n"
         )
@@ -110,11 +129,19 @@ def shorten(track, folder, seconds):
     notes = track.notes.between(0, seconds - 0.1)
     notes.intervals[:, 1] = notes.intervals[:, 1].clip(max=seconds)
     write_midi(notes, folder / "notes.mid")
+    if track.beats_file is not None:
+        beats = pd.read_csv(track.beats_file)
+        beats[beats["time"] < seconds].to_csv(folder / "beats.csv", index=False)
+    if track.sections_file is not None:
+        sections = track.sections[track.sections["start"] < seconds]
+        sections = sections.assign(end=sections["end"].clip(upper=seconds))
+        file = folder / "sections.lab"
+        sections.to_csv(file, sep="\t", header=False, index=False)
 
 
 @pytest.fixture(scope="session")
 def original(tmp_path_factory):
-    """A copy of the suite with seconds of piano for a corpus. Not to be changed."""
+    """A copy of the suite with seconds of music for a corpus. Not to be changed."""
     root = tmp_path_factory.mktemp("suite") / "musaic"
     leave_out = shutil.ignore_patterns(
         "mini", "outputs", "__cache__", "__pycache__", "data"
@@ -124,11 +151,12 @@ def original(tmp_path_factory):
         *("musaic_core", "install_scripts"),
     ):
         shutil.copytree(ROOT / folder, root / folder, symlinks=True, ignore=leave_out)
-    piano = root / "datasets" / "mini" / "piano"
-    shutil.copytree(MINI / "piano" / "notes-seen", piano / "notes-seen")
-    for part, n_tracks in (("train-seen", 2), ("test", 2)):
-        for track in read_corpus(MINI / "piano" / part)[:n_tracks]:
-            shorten(track, piano / part / track.id, seconds=6)
+    mini = root / "datasets" / "mini"
+    for part, seconds in (("piano", 6), ("songs", 24)):
+        shutil.copytree(MINI / part / "notes-seen", mini / part / "notes-seen")
+        for split in ("train-seen", "test"):
+            for track in read_corpus(MINI / part / split)[:2]:
+                shorten(track, mini / part / split / track.id, seconds)
     (root / "benchopt.yml").touch(mode=0o600)
     return Suite(root)
 
