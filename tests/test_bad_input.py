@@ -6,33 +6,44 @@ import numpy as np
 import pretty_midi
 import pytest
 import soundfile
-from conftest import FAST_NMF
+from conftest import MINI, MUSIC_TASKS, PIANO
 
-from musaic_core.notes import Notes, read_midi, write_midi
-from musaic_core.track import InputError, Track, read_audio
+from musaic_core.notes import Notes, write_midi
+from musaic_core.track import InputError, Track, read_audio, read_track
 
 SR = 22050
 
 
+@pytest.fixture(scope="module", params=MUSIC_TASKS, ids=lambda task: task.benchmark)
+def task(request):
+    """A music task, its corpus and its solvers."""
+    return request.param
+
+
+def first_recording(suite, part):
+    """Samples (n, channels), sampling rate and folder of a recording."""
+    folder = min((suite.root / "datasets/mini" / part / "test").iterdir())
+    y, sr = read_track(folder).audio()
+    return y.T, sr, folder
+
+
 @pytest.fixture(scope="module")
 def good(original):
-    """A recording and its notes."""
-    folder = min((original.root / "datasets/mini/piano/test").iterdir())
-    y, sr = soundfile.read(folder / "piano.ogg", dtype="float32")
+    """A piano recording and its notes."""
+    y, sr, folder = first_recording(original, "piano")
     return y, sr, folder / "notes.mid"
 
 
-def empty_file(folder, good):
+def empty_file(folder, y, sr):
     (folder / "bad.wav").touch()
 
 
-def no_samples(folder, good):
+def no_samples(folder, y, sr):
     soundfile.write(folder / "bad.wav", np.zeros(0), SR)
 
 
 def truncated(suffix):
-    def make(folder, good):
-        y, sr, _ = good
+    def make(folder, y, sr):
         file = folder / f"bad.{suffix}"
         soundfile.write(file, y, sr)
         data = file.read_bytes()
@@ -42,13 +53,12 @@ def truncated(suffix):
     return make
 
 
-def silent(folder, good):
+def silent(folder, y, sr):
     soundfile.write(folder / "bad.flac", np.zeros(3 * SR), SR)
 
 
 def with_samples(value):
-    def make(folder, good):
-        y, sr, _ = good
+    def make(folder, y, sr):
         y = y.copy()
         y[1000] = value
         soundfile.write(folder / "bad.wav", y, sr, subtype="FLOAT")
@@ -57,52 +67,71 @@ def with_samples(value):
     return make
 
 
-def text_named_wav(folder, good):
+def text_named_wav(folder, y, sr):
     (folder / "bad.wav").write_text("These are words, not a recording.\n" * 99)
 
 
-def other_format(folder, good):
+def other_format(folder, y, sr):
     (folder / "bad.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(5000))
 
 
-def too_short(folder, good):
-    y, sr, _ = good
-    soundfile.write(folder / "bad.wav", y[2 * sr :][: sr // 10], sr)
+def too_short(folder, y, sr):
+    soundfile.write(folder / "bad.wav", y[2 * sr :][: sr // 50], sr)
 
 
-def with_midi(write):
-    def make(folder, good):
-        y, sr, _ = good
-        soundfile.write(folder / "bad.wav", y, sr)
-        write(folder / "bad.mid", good)
+def beside_a_recording(suffix):
+    """A breakage of the annotation of that suffix."""
 
-    make.__name__ = write.__name__
-    return make
+    def decorate(write):
+        def make(folder, y, sr):
+            soundfile.write(folder / "bad.wav", y, sr)
+            write(folder / f"bad.{suffix}")
+
+        make.__name__ = write.__name__
+        return make
+
+    return decorate
 
 
-@with_midi
-def unreadable_midi(file, good):
+@beside_a_recording("mid")
+def unreadable_midi(file):
     file.write_bytes(b"MThd, but no more of it")
 
 
-@with_midi
-def empty_midi_file(file, good):
+@beside_a_recording("mid")
+def empty_midi_file(file):
     file.touch()
 
 
-@with_midi
-def truncated_midi(file, good):
-    data = good[2].read_bytes()
+@beside_a_recording("mid")
+def truncated_midi(file):
+    midi = next(MINI.glob("piano/test/*/notes.mid"))
+    data = midi.read_bytes()
     file.write_bytes(data[: len(data) // 2])
 
 
-@with_midi
-def midi_of_a_longer_recording(file, good):
+@beside_a_recording("mid")
+def midi_of_a_longer_recording(file):
     write_midi(Notes.from_rows([(1, 2, 60, 80, ""), (99, 100, 62, 80, "")]), file)
 
 
+@beside_a_recording("lab")
+def unreadable_sections(file):
+    file.write_bytes(bytes(range(256)))
+
+
+@beside_a_recording("lab")
+def sections_without_times(file):
+    file.write_text("intro\tverse\tchorus\n")
+
+
+@beside_a_recording("csv")
+def unreadable_beats(file):
+    file.write_text("no,times\nhere,at all\n")
+
+
 # what is broken, the file to blame, and what to do about it
-BROKEN = [
+BROKEN_AUDIO = [
     (empty_file, "bad.wav", "convert it"),
     (no_samples, "bad.wav", "empty; export it again"),
     (truncated("wav"), "bad.wav", "again"),
@@ -119,92 +148,109 @@ BROKEN = [
     ),
     (other_format, "bad.m4a", "not a readable WAV, FLAC, Ogg or MP3 file; convert it"),
     (too_short, "bad.wav", "too short"),
-    (unreadable_midi, "bad.mid", "export it again, or remove it"),
-    (empty_midi_file, "bad.mid", "export it again, or remove it"),
-    (truncated_midi, "bad.mid", "export it again, or remove it"),
-    (midi_of_a_longer_recording, "bad.mid", "1 of 2 notes start after"),
 ]
+BROKEN_ANNOTATIONS = {
+    "amt": [
+        (unreadable_midi, "bad.mid", "export it again, or remove it"),
+        (empty_midi_file, "bad.mid", "export it again, or remove it"),
+        (truncated_midi, "bad.mid", "export it again, or remove it"),
+        (midi_of_a_longer_recording, "bad.mid", "1 of 2 notes start after"),
+    ],
+    "mss": [],
+    "msa": [
+        (unreadable_sections, "bad.lab", "start, end and label"),
+        (sections_without_times, "bad.lab", "start, end and label"),
+        (unreadable_beats, "bad.csv", "time and position"),
+    ],
+}
+SAVED = {"amt": "estimate.mid", "mss": "drums.ogg", "msa": "estimate.lab"}
 
 
 @pytest.fixture(scope="module")
-def transcribed(original, good, tmp_path_factory):
+def broken(task):
+    """What is broken in the run of a task."""
+    return BROKEN_AUDIO + BROKEN_ANNOTATIONS[task.benchmark]
+
+
+@pytest.fixture(scope="module")
+def analysed(original, task, broken, tmp_path_factory):
     """One run over two good recordings and each broken one; the files that are bad."""
     suite = original.copy(tmp_path_factory.mktemp("bad") / "musaic")
     recordings = suite.root / "recordings"
-    recordings.mkdir()
-    y, sr, midi = good
-    soundfile.write(recordings / "good.wav", y, sr)
-    shutil.copy(midi, recordings / "good.mid")
+    part = "piano" if task.corpus == PIANO else "songs"
+    y, sr, folder = first_recording(suite, part)
+    shutil.copytree(folder, recordings / "good")
     soundfile.write(recordings / "unknown.flac", y, sr)
-    bad = {}
-    for make, culprit, _ in BROKEN:
+    for make, *_ in broken:
         folder = suite.root / make.__name__
         folder.mkdir()
-        make(folder, good)
+        make(folder, y, sr)
         for file in folder.iterdir():
             file.rename(recordings / file.name.replace("bad", make.__name__))
-        bad[make] = culprit.replace("bad", make.__name__)
     printed, results = suite.run(
-        datasets=[f"folder[path={recordings}]"], solvers=[FAST_NMF, "silence"]
+        benchmark=task.benchmark,
+        datasets=[f"folder[path={recordings}]"],
+        solvers=[task.solvers[0], task.solvers[-1]],
     )
-    return suite, recordings, bad, printed, results
+    return suite, recordings, printed, results
 
 
-@pytest.mark.parametrize(
-    ("make", "culprit", "advice"), BROKEN, ids=[make.__name__ for make, *_ in BROKEN]
-)
-def test_a_broken_file_costs_one_clear_line_and_its_own_row(
-    transcribed, make, culprit, advice
-):
-    _, recordings, bad, printed, results = transcribed
-    file = str(recordings / bad[make])
-    lines = [line for line in printed.splitlines() if file in line]
-    assert len(lines) == 1
-    assert lines[0].startswith(f"! {file}: ")
-    assert advice in lines[0]
-    track = results["objective_track"].str.startswith(f"{make.__name__}.")
-    nmf = results["solver_name"].str.startswith("nmf")
-    row = results[track & nmf].squeeze()
-    assert row["objective_error"] == lines[0].removeprefix("! ")
-    assert np.isnan(row["objective_value"])
+def row_of(results, solver, track):
+    """The one row of a track whose name starts so."""
+    rows = results[results["solver_name"].str.startswith(solver.split("[")[0])]
+    return rows[rows["objective_track"].str.startswith(track)].squeeze()
 
 
-def test_good_recordings_beside_broken_ones_are_scored(transcribed):
-    *_, printed, results = transcribed
+def test_a_broken_file_costs_one_clear_line_and_its_own_row(task, broken, analysed):
+    _, recordings, printed, results = analysed
+    for make, culprit, advice in broken:
+        file = str(recordings / culprit.replace("bad", make.__name__))
+        lines = [line for line in printed.splitlines() if file in line]
+        assert len(lines) == 1, (make.__name__, lines)
+        assert lines[0].startswith(f"! {file}: ")
+        assert advice in lines[0]
+        row = row_of(results, task.solvers[0], f"{make.__name__}.")
+        assert row["objective_error"] == lines[0].removeprefix("! ")
+        assert np.isnan(row["objective_value"])
+
+
+def test_good_recordings_beside_broken_ones_are_scored(task, analysed):
+    *_, printed, results = analysed
     assert "Traceback" not in printed
-    rows = results[results["objective_track"] == "good.wav"]
-    by_solver = rows.set_index(rows["solver_name"].str[:3])
-    assert by_solver["objective_value"]["nmf"] > 0.5
-    assert by_solver["objective_value"]["sil"] == 0
-    assert (by_solver["objective_error"] == "").all()
+    model = row_of(results, task.solvers[0], "good")
+    floor = row_of(results, task.solvers[-1], "good")
+    assert model["objective_value"] > floor["objective_value"]
+    assert model["objective_error"] == floor["objective_error"] == ""
 
 
-def test_every_recording_has_a_row_for_every_solver(transcribed):
-    *_, results = transcribed
+def test_every_recording_has_a_row_for_every_solver(broken, analysed):
+    *_, results = analysed
     rows = results.groupby("solver_name")["objective_track"].nunique()
-    assert rows.tolist() == [len(BROKEN) + 2] * 2
+    assert rows.tolist() == [len(broken) + 2] * 2
 
 
-def test_a_recording_without_reference_is_transcribed_and_has_no_score(transcribed):
-    suite, *_, results = transcribed
-    rows = results[results["objective_track"] == "unknown.flac"]
-    row = rows[rows["solver_name"].str.startswith("nmf")].squeeze()
+def test_a_recording_without_reference_is_analysed_and_has_no_score(task, analysed):
+    suite, *_, results = analysed
+    row = row_of(results, task.solvers[0], "unknown.")
     assert np.isnan(row["objective_value"])
     assert row["objective_error"] == ""
-    assert len(read_midi(suite.outputs() / row["objective_files"] / "estimate.mid"))
+    saved = suite.outputs(task.benchmark) / row["objective_files"]
+    assert (saved / SAVED[task.benchmark]).stat().st_size
 
 
-def test_a_recording_whose_midi_is_broken_is_transcribed_all_the_same(transcribed):
-    suite, *_, results = transcribed
-    rows = results[results["objective_track"] == "unreadable_midi.wav"]
-    row = rows[rows["solver_name"].str.startswith("nmf")].squeeze()
-    assert len(read_midi(suite.outputs() / row["objective_files"] / "estimate.mid"))
+def test_a_recording_whose_reference_is_broken_is_analysed_all_the_same(task, analysed):
+    suite, *_, results = analysed
+    for make, culprit, _ in BROKEN_ANNOTATIONS[task.benchmark]:
+        if culprit != "bad.csv":  # without bars there is no analysis
+            row = row_of(results, task.solvers[0], f"{make.__name__}.")
+            saved = suite.outputs(task.benchmark) / row["objective_files"]
+            assert (saved / SAVED[task.benchmark]).stat().st_size
 
 
-def test_a_folder_of_broken_recordings_gives_rows_and_no_traceback(suite, good):
+def test_a_folder_of_broken_recordings_gives_rows_and_no_traceback(suite):
     recordings = suite.root / "recordings"
     recordings.mkdir()
-    empty_file(recordings, good)
+    (recordings / "bad.wav").touch()
     printed, results = suite.run(datasets=[f"folder[path={recordings}]"])
     assert "Traceback" not in printed
     assert len(results) == 1
@@ -225,6 +271,7 @@ def test_a_reference_added_later_gives_a_score(suite, good):
 
 def test_mp3_and_stereo_recordings_are_read(good, tmp_path):
     y, sr, _ = good
+    y = y[:, 0]
     soundfile.write(tmp_path / "song.mp3", np.stack([y, y], axis=1), sr)
     read, read_sr = read_audio(tmp_path / "song.mp3")
     assert read.dtype == np.float32
