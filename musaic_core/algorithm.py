@@ -53,14 +53,16 @@ class Algorithm(Solver):
     models = ("nmf",)  # those that it can fit
     betas = None  # those that it can minimise; None is any
 
+    def misfit(self, task):
+        if task.model not in self.models:
+            return f"it has no {task.model}"
+        if self.betas is not None and task.beta not in self.betas:
+            return f"it does not minimise the divergence of β = {task.beta:g}"
+
     def skip(self, task):
         skip, reason = super().skip(task)
         if skip:
             return skip, reason
-        if task.model not in self.models:
-            return True, f"it has no {task.model}"
-        if self.betas is not None and task.beta not in self.betas:
-            return True, f"it does not minimise the divergence of β = {task.beta:g}"
         try:
             self.task = task
             self.prepare()

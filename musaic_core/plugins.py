@@ -125,13 +125,21 @@ class Solver(benchopt.BaseSolver):
         return False
 
     def skip(self, task):
-        if self.answers != task.asks_for:
+        reason = self.mismatch(task)
+        if reason is not None:
             # said once, and not again for each corpus and parameter
-            report_once(
-                f"{self.name} gives {self.answers}, not {task.asks_for}: skipped"
-            )
+            report_once(f"{self.name} {reason}: skipped")
             return True, None
-        return False, None
+        reason = self.misfit(task)
+        return reason is not None, reason
+
+    def mismatch(self, task):
+        """Why the model makes no sense for the task; None if it does."""
+        if self.answers != task.asks_for:
+            return f"gives {self.answers}, not {task.asks_for}"
+
+    def misfit(self, task):
+        """Why these parameters make none for the task's data; None if they do."""
 
     def set_objective(self, task):
         self.task = task
@@ -171,18 +179,18 @@ class FactorizationSolver(Solver):
     def supervised(self):
         return getattr(self, "dictionary", "blind") != "blind"
 
-    def skip(self, task):
+    def mismatch(self, task):
         if not hasattr(task, "factorize"):
-            report_once(f"{self.name}: no decoder makes {task.asks_for} of its factors")
-            return True, None
+            return f"gives factors, and no decoder makes {task.asks_for} of them"
+
+    def misfit(self, task):
         if self.modes not in task.modes:
-            return True, f"it takes a V of {self.modes} modes; here V has two"
+            return f"it takes a V of {self.modes} modes; here V has two"
         if self.supervised and task.dictionary is None:
-            return True, "there is nothing to learn a dictionary from"
+            return "there is nothing to learn a dictionary from"
         beta = getattr(task, "beta", None)  # where the task prescribes it
         if beta not in (None, getattr(self, "beta", beta)):
-            return True, f"it minimises β = {self.beta}; the task asks for β = {beta}"
-        return False, None
+            return f"it minimises β = {self.beta}; the task asks for β = {beta}"
 
     def solve(self, task):
         return task.factorize(self.factorize, self.supervised, self.modes)

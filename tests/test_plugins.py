@@ -143,7 +143,9 @@ def test_a_task_without_a_decoder_skips_factorizations(capsys):
         name = "model"
 
     assert Model.__new__(Model).skip(Task([], [], "tempo"))[0]
-    assert "no decoder makes tempo" in capsys.readouterr().out
+    assert "model gives factors, and no decoder makes tempo of them: skipped" in (
+        capsys.readouterr().out
+    )
 
 
 def test_a_fingerprint_changes_with_any_file_and_not_with_their_order(tmp_path):
