@@ -5,7 +5,7 @@ from pathlib import Path
 import benchopt
 import numpy as np
 
-from musaic_core.approximation import fold_bars
+from musaic_core.bars import fold_bars
 from musaic_core.track import read_corpus
 from musaic_core.transcription import FRAME, Transcription
 

@@ -69,6 +69,9 @@ class Approximation:
         """Random factors to start from, in the order of `assemble`; copies."""
         return [factor.copy() for factor in self._start]
 
+    def prepare(self) -> None:
+        """Nothing to compute beforehand."""
+
     def minimise(self, algorithm: Callable, n_iter: int) -> dict[str, Estimate]:
         """Let an algorithm improve the start.
 
@@ -182,44 +185,3 @@ def _unit(factor):
 def _matched(congruence):
     pairs = linear_sum_assignment(congruence, maximize=True)
     return congruence[pairs].sum() / max(congruence.shape)
-
-
-def fold_bars(
-    V: np.ndarray, frame: float, downbeats: np.ndarray, n_frames: int = 96
-) -> np.ndarray:
-    """Fold a spectrogram into frequency × time in bar × bar.
-
-    A bar's frames are means over equal parts of it, so that a bar's mean spectrum
-    stays what it was. What is before the first and after the last downbeat is left.
-
-    Parameters
-    ----------
-    V : ndarray, shape (F, T)
-        Spectrogram; its frame t is centred at ``t * frame``.
-    frame : float
-        Time between two frames, s.
-    downbeats : ndarray, shape (B + 1,)
-        Times at which bars begin, s, and at which the last one ends.
-    n_frames : int, default=96
-        Frames of each bar.
-
-    Returns
-    -------
-    ndarray, shape (F, n_frames, B)
-
-    References
-    ----------
-    Marmoret, Cohen, Bertin and Bimbot, "Uncovering audio patterns in music with
-    nonnegative Tucker decomposition for structural segmentation", ISMIR 2020.
-    """
-    downbeats = np.asarray(downbeats)
-    if len(downbeats) < 2:
-        raise ValueError(f"downbeats has {len(downbeats)} times; a bar needs two")
-    ends = (np.arange(V.shape[1] + 1) - 0.5) * frame
-    total = np.concatenate([np.zeros((len(V), 1)), V.cumsum(1, dtype=float)], axis=1)
-    parts = np.linspace(downbeats[:-1], downbeats[1:], n_frames + 1)  # (n + 1, B)
-    position = np.interp(parts, ends, np.arange(len(ends)))
-    before = np.minimum(position.astype(int), V.shape[1] - 1)
-    reached = total[:, before] + (position - before) * V[:, before]
-    means = np.diff(reached, axis=1) * frame / np.diff(parts, axis=0)
-    return np.maximum(means, 0).astype(V.dtype)  # of rounding

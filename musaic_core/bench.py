@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from musaic_core.deep_nmf import deep_nmf
 from musaic_core.divergence import beta_divergence
 from musaic_core.ncp import ncp
 from musaic_core.nmf import nmf
@@ -295,6 +296,55 @@ def ncp_contenders(V, rank) -> list[Contender]:
     ]
 
 
+def deep_contenders(V, ranks) -> list[Contender]:
+    """Two layers of a deep NMF for β = 1."""
+    rng = np.random.default_rng(0)
+    (F, T), (R, S) = V.shape, ranks
+    shapes = {
+        "templates": (F, R),
+        "activations": (R, T),
+        "templates 2": (F, S),
+        "activations 2": (S, R),
+    }
+    start = {
+        n: rng.uniform(0.1, 1, shape).astype(V.dtype) for n, shape in shapes.items()
+    }
+
+    def ours(backend, **options):
+        return lambda: (
+            lambda n: deep_nmf(
+                V, ranks, init=start, max_iter=n, backend=backend, **options
+            )
+        )
+
+    def nn_fac():
+        from nn_fac.deep_nmf import one_step_deep_KL_nmf as step
+
+        X = V.astype(np.float64)
+        W, H = (
+            [start[f"{kind}{depth}"].astype(np.float64) for depth in ("", " 2")]
+            for kind in ("templates", "activations")
+        )
+
+        def run(n):
+            U, A = [w.copy() for w in W], [h.copy() for h in H]
+            for _ in range(n):
+                U, A, _ = step(X, U, A, list(ranks), np.ones(2), 1e-6)
+            return U, A
+
+        return run
+
+    return [
+        Contender("musaic_core", "c", ours("c")),
+        Contender("musaic_core", "numpy", ours("numpy")),
+        Contender(
+            "musaic_core", "c, extrapolated", ours("c", update="mu-extrapolated")
+        ),
+        Contender("musaic_core", "c, data", ours("c", loss="data")),
+        Contender("nn_fac", "float64", nn_fac),
+    ]
+
+
 def problems(only: str | None = None) -> Iterator[Problem]:
     """The problems, each made when its turn comes."""
     for name, rank, beta in (
@@ -305,6 +355,10 @@ def problems(only: str | None = None) -> Iterator[Problem]:
         if only in (None, name):
             V = spectrogram()
             yield Problem(name, 4 * V.size * rank, nmf_contenders(V, rank, beta))
+    if only in (None, name := "deep-kl-nmf-88-32"):
+        V = spectrogram()
+        work = 4 * (V.size * 88 + len(V) * 88 * 32)
+        yield Problem(name, work, deep_contenders(V, (88, 32)))
     if only in (None, "time-to-kl-k88"):
         yield time_to_divergence(spectrogram(), 88)
     shape, ranks = (80, 96, 100), (32, 24, 12)

@@ -24,8 +24,9 @@ from musaic_core.divergence import BetaDivergence
 from musaic_core.initial import INITIALISATIONS
 from musaic_core.kernels import kernels_for
 from musaic_core.kernels.arrays import multiply
+from musaic_core.penalties import check_penalties, penalised_step
 from musaic_core.tensors import multi_mode_product, unfold
-from musaic_core.updates import make_update
+from musaic_core.updates import HALS, HALSThenMU, make_update
 
 __all__ = ["Problem", "TensorProblem", "factorize"]
 
@@ -50,14 +51,21 @@ class Problem:
         1 where an entry of the factor may move, 0 where it stays zero.
     divergence : BetaDivergence
     kernels : ArrayKernels
+    penalties : dict of name to list of Penalty
+        What is added to the divergence, by the block that it is a function of.
     """
 
-    def __init__(self, V, blocks: dict, masks: dict, divergence, kernels) -> None:
+    least_squares = True  # whether updates by least squares exist
+
+    def __init__(
+        self, V, blocks: dict, masks: dict, divergence, kernels, penalties=None
+    ) -> None:
         self.V = V
         self.blocks = blocks
         self.masks = masks
         self.divergence = divergence
         self.kernels = kernels
+        self.penalties = penalties or {}
         self._weights: dict[Name, Array] = {}
 
     @classmethod
@@ -85,9 +93,44 @@ class Problem:
         X, A, B = self.half(name)
         return self.kernels.product(A, X), self.kernels.product(A, A), B
 
+    def terms(self, name: Name) -> tuple[Array, Array, Array]:
+        """Both parts of the divergence's gradient by a view of the block, and it."""
+        X, A, B = self.half(name)
+        return *self.kernels.terms(X, A, B, self.divergence), B
+
     def mu(self, name: Name) -> None:
         """The multiplicative update of a block, in place."""
+        penalties = self.penalties_on(name)
+        if penalties:
+            positive, negative, B = self.terms(name)
+            penalised_step(B, positive, negative, self.divergence, penalties)
+        else:
+            self.plain_mu(name)
+
+    def plain_mu(self, name: Name) -> None:
+        """The multiplicative update that knows no penalties, in place."""
         self.kernels.mu(*self.half(name), self.divergence)
+
+    def penalties_on(self, name: Name) -> list:
+        """The penalties as functions of one block alone, the others held."""
+        return [
+            seen
+            for block, penalties in self.penalties.items()
+            for penalty in penalties
+            if (seen := penalty.seen_from(name, block, self)) is not None
+        ]
+
+    def lengths(self, block: Name) -> dict[Name, Array]:
+        """Lengths of the components of each factor (1, K): ℓ2, of `block` ℓ1."""
+        moving = {n: self.as_moving(n, factor) for n, factor in self.blocks.items()}
+        return {
+            n: (B.sum(-1) if n == block else (B * B).sum(-1) ** 0.5)[..., None, :]
+            for n, B in moving.items()
+        }
+
+    def coupling(self, name: Name, lengths: dict[Name, Array]) -> Array:
+        """What a component's length in one factor is multiplied with, (K, 1)."""
+        return math.prod(lengths[other] for other in lengths if other != name).mT
 
     def hals(self, name: Name, effort: float) -> None:
         """Coordinate descent for β = 2, in place.
@@ -137,7 +180,13 @@ class Problem:
     def loss(self) -> float:
         """The divergence at the current blocks."""
         name = next(iter(self.blocks))
-        return self.kernels.loss(*self.half(name), self.divergence)
+        return self.kernels.loss(*self.half(name), self.divergence) + sum(
+            penalty.seen_from(block, block, self).value(
+                self.as_moving(block, self.blocks[block])
+            )
+            for block, penalties in self.penalties.items()
+            for penalty in penalties
+        )
 
 
 class TensorProblem(Problem):
@@ -146,12 +195,17 @@ class TensorProblem(Problem):
     `cache` holds what stays true until a block moves; `moved` drops what does not.
     """
 
-    def __init__(self, V, blocks: dict, masks: dict, divergence, kernels) -> None:
+    def __init__(self, V, *arguments, **options) -> None:
         # the unfoldings of the first and the last mode are views of such an array
         V = V.contiguous() if hasattr(V, "contiguous") else np.ascontiguousarray(V)
-        super().__init__(V, blocks, masks, divergence, kernels)
+        super().__init__(V, *arguments, **options)
         self.cache: dict[str, Array] = {}
         self._unfoldings: dict[int, Array] = {}
+
+    @property
+    def factors(self) -> list[Array]:
+        """The factors (I_n, R_n) by mode."""
+        return [self.blocks[n] for n in range(self.V.ndim)]
 
     def held(self, mode: int) -> Array:
         """What the factor of a mode is multiplied with: (product of sizes, R_mode)."""
@@ -172,12 +226,18 @@ class TensorProblem(Problem):
         """``X ×_0 factors[0] ×_1 factors[1] ...`` with these kernels."""
         return multi_mode_product(X, factors, product=self.kernels.product)
 
-    def mu(self, name: Name) -> None:
+    def terms(self, name: Name) -> tuple[Array, Array, Array]:
+        if self.divergence.beta != 2:
+            return super().terms(name)
+        product, gram, B = self.normal(name)
+        return product, gram @ B, B
+
+    def plain_mu(self, name: Name) -> None:
         if self.divergence.beta == 2:
-            product, gram, B = self.normal(name)
-            multiply(B, product, gram @ B, 1)
+            product, denominator, B = self.terms(name)
+            multiply(B, product, denominator, 1)
         else:
-            super().mu(name)
+            super().plain_mu(name)
 
 
 def factorize(
@@ -197,11 +257,13 @@ def factorize(
     seed: int | None,
     callback: Callable[[int, Any], bool | None] | None,
     backend: str | None,
+    penalties: Mapping[Name, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Any:
     """Check the arguments, start, iterate and give back the problem's model.
 
-    `shapes` are the factors' by name, `order` is the one they move in; the other
-    arguments are those of `musaic_core.nmf.nmf`.
+    `shapes` are the factors' by name, `order` is the one they move in, `options` go to
+    the problem; the other arguments are those of `musaic_core.nmf.nmf`.
     """
     V = floating(V)
     mean = check_nonnegative(V, "V")
@@ -210,13 +272,21 @@ def factorize(
     mask = {} if mask is None else mask
     check_names(fixed, "fixed", shapes)
     check_names(mask, "mask", shapes)
+    penalties = check_penalties(penalties, shapes)
     rule = make_update(update)
+    if isinstance(rule, HALS | HALSThenMU) and (penalties or not problem.least_squares):
+        raise ValueError(
+            f"update is {update!r}, which knows neither penalties nor layers: give "
+            "'mu' or 'mu-extrapolated'"
+        )
     moving = [name for name in order if name not in fixed]
 
     kernels, data = kernels_for(V, backend)
     dtype = str(V.dtype).removeprefix("torch.")
     # extreme data is brought to a mean near 1, and a factor that moves takes it back
-    scale = scaling(mean, dtype) if moving else 1.0
+    # (a penalty or a layer would then count otherwise)
+    free = moving and problem.least_squares and not penalties
+    scale = scaling(mean, dtype) if free else 1.0
     if scale != 1:
         data = data * scale
     given = _given(init, shapes, data)
@@ -233,14 +303,16 @@ def factorize(
         given[name] *= masks[name]
     blocks = {name: given[name] for name in shapes}
     divergence = BetaDivergence.for_data(beta, mean * scale, dtype)
-    state = problem(data, blocks, masks, divergence, kernels)
+    state = problem(
+        data, blocks, masks, divergence, kernels, penalties, **(options or {})
+    )
 
     def result(n_iter: int) -> Any:
         factors = dict(blocks)
         if scale != 1:
             factors[moving[0]] = factors[moving[0]] / scale
         factors = {name: _in_library_of(V, factor) for name, factor in factors.items()}
-        return problem.model(factors, n_iter)
+        return state.model(factors, n_iter)
 
     def step(iteration: int) -> bool | None:
         for name in moving:

@@ -13,6 +13,8 @@ from musaic_core.checks import check_count
 from musaic_core.factorization import NCP
 from musaic_core.fit import TensorProblem, factorize
 from musaic_core.initial import mode_templates, random_factor, spread_of
+from musaic_core.kernels.arrays import multiply
+from musaic_core.penalties import Penalty
 from musaic_core.tensors import khatri_rao
 
 __all__ = ["ncp"]
@@ -29,6 +31,7 @@ def ncp(
     update: str | Callable = "mu",
     fixed: Collection[int] = (),
     mask: Mapping[int, Array] | None = None,
+    penalties: Mapping[int, Penalty | Sequence[Penalty]] | None = None,
     max_iter: int = 100,
     tol: float = 0.0,
     max_time: float | None = None,
@@ -54,6 +57,8 @@ def ncp(
         Modes whose factor keeps its start.
     mask : dict of int to bool array (I_n, R), optional
         Entries of a mode's factor that are False are zero and stay zero.
+    penalties : dict of int to Penalty or list of them, optional
+        Added to the divergence, by mode; see `musaic_core.penalties`.
     max_iter, tol, max_time, seed, callback, backend
         As in `musaic_core.nmf.nmf`.
 
@@ -98,6 +103,7 @@ def ncp(
         update=update,
         fixed=fixed,
         mask=mask,
+        penalties=penalties,
         max_iter=max_iter,
         tol=tol,
         max_time=max_time,
@@ -111,7 +117,9 @@ class NCPProblem(TensorProblem):
     """A mode's half problem is on its unfolding, with the others' Khatri-Rao product.
 
     For β = 2 the data is contracted with the last mode's factor once for all the
-    modes before it.
+    modes before it. For other β a mode after the first has the gradient that the first
+    mode's view, an NMF, has by its activations, contracted with the other factors: so
+    a mode of two channels costs what one of many frames does, and nothing is unfolded.
     """
 
     @classmethod
@@ -129,12 +137,34 @@ class NCPProblem(TensorProblem):
         return NCP(CPTensor((weights, factors)), n_iter)
 
     def held(self, mode):
-        return khatri_rao([factor for n, factor in self.blocks.items() if n != mode])
+        return khatri_rao([U for n, U in enumerate(self.factors) if n != mode])
 
     def normal(self, mode):
-        factors = list(self.blocks.values())
+        factors = self.factors
         gram = prod(U.mT @ U for n, U in enumerate(factors) if n != mode)
         return self._product(mode, factors), gram, factors[mode].mT
+
+    def terms(self, mode):
+        if mode == 0 or self.divergence.beta == 2:
+            return super().terms(mode)
+        first, *rest = self.factors
+        activations = khatri_rao(rest).mT
+        positive, negative = self.kernels.terms(
+            self.unfolding(0), first, activations, self.divergence
+        )
+        positive = _contract(positive, rest, mode - 1)
+        if self.divergence.beta == 1:
+            sums = prod(U.sum(0) for n, U in enumerate(rest) if n != mode - 1)
+            negative = (negative[:, 0] * sums)[:, None]
+        else:
+            negative = _contract(negative, rest, mode - 1)
+        return positive, negative, rest[mode - 1].mT
+
+    def plain_mu(self, mode):
+        if mode == 0:
+            return super().plain_mu(mode)
+        positive, negative, B = self.terms(mode)
+        multiply(B, positive, negative, self.divergence.exponent)
 
     def moved(self, mode):
         if mode == self.V.ndim - 1:
@@ -148,10 +178,15 @@ class NCPProblem(TensorProblem):
         if "last" not in self.cache:
             self.cache["last"] = self.kernels.product(last, self.unfolding(len(head)))
         product = self.cache["last"]
-        rank = len(product)
-        # batches of matrix-vector products, one for each rank-one term
-        for U in reversed(head[mode + 1 :]):
-            product = product.reshape(rank, -1, len(U)) @ U.mT[:, :, None]
-        for U in head[:mode]:
-            product = U.mT[:, None, :] @ product.reshape(rank, len(U), -1)
-        return product.reshape(rank, -1)
+        return _contract(product, head, mode)
+
+
+def _contract(product: Array, factors: list[Array], mode: int) -> Array:
+    """(R, I_mode) of (R, product of sizes): each row times its column of the others."""
+    rank = len(product)
+    # batches of matrix-vector products, one for each rank-one term
+    for U in reversed(factors[mode + 1 :]):
+        product = product.reshape(rank, -1, len(U)) @ U.mT[:, :, None]
+    for U in factors[:mode]:
+        product = U.mT[:, None, :] @ product.reshape(rank, len(U), -1)
+    return product.reshape(rank, -1)

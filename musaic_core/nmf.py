@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from musaic_core.checks import check_count
 from musaic_core.factorization import NMF
 from musaic_core.fit import Problem, factorize
 from musaic_core.initial import data_templates, nndsvd, random_factor, spread_of
+from musaic_core.penalties import Penalty
 
 __all__ = ["nmf"]
 
@@ -26,6 +27,7 @@ def nmf(
     update: str | Callable = "mu",
     fixed: Collection[str] = (),
     mask: Mapping[str, Array] | None = None,
+    penalties: Mapping[str, Penalty | Sequence[Penalty]] | None = None,
     max_iter: int = 100,
     tol: float = 0.0,
     max_time: float | None = None,
@@ -57,6 +59,9 @@ def nmf(
         Factors that keep their start.
     mask : dict of {"templates", "activations"} to bool array, optional
         Entries of a factor that are False are zero and stay zero.
+    penalties : dict of {"templates", "activations"} to Penalty, optional
+        Added to the divergence: a penalty, or a list of them, on a factor. See
+        `musaic_core.penalties`. The updates are then "mu" or "mu-extrapolated".
     max_iter : int, default=100
         Iterations at most.
     tol : float, default=0.0
@@ -112,6 +117,7 @@ def nmf(
         update=update,
         fixed=fixed,
         mask=mask,
+        penalties=penalties,
         max_iter=max_iter,
         tol=tol,
         max_time=max_time,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import mir_eval
 import numpy as np
 import pretty_midi
 
@@ -111,3 +112,38 @@ def write_midi(notes: Notes, file: Path) -> None:
             )
         midi.instruments.append(instrument)
     midi.write(str(file))
+
+
+def compare(
+    estimate: np.ndarray, reference: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """Sort notes by whether their onsets match, within 50 ms and a quarter tone.
+
+    Parameters
+    ----------
+    estimate, reference : ndarray, shape (n, 3)
+        As `Notes.table` gives them; the reference may be None.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n, 3)
+        ``found``, ``missed`` and ``wrong``; ``estimated`` where there is no reference.
+    """
+    if reference is None:
+        return {"estimated": estimate}
+    found = np.zeros(len(estimate), bool)
+    heard = np.zeros(len(reference), bool)
+    if len(reference) and len(estimate):
+        pairs = mir_eval.transcription.match_notes(
+            reference[:, :2],
+            mir_eval.util.midi_to_hz(reference[:, 2]),
+            estimate[:, :2],
+            mir_eval.util.midi_to_hz(estimate[:, 2]),
+            offset_ratio=None,
+        )
+        heard[[i for i, _ in pairs]], found[[j for _, j in pairs]] = True, True
+    return {
+        "found": estimate[found],
+        "missed": reference[~heard],
+        "wrong": estimate[~found],
+    }

@@ -15,6 +15,7 @@ from musaic_core.factorization import NTD
 from musaic_core.fit import TensorProblem, factorize
 from musaic_core.initial import mode_templates, random_factor, spread_of
 from musaic_core.kernels.arrays import multiply
+from musaic_core.penalties import Penalty
 from musaic_core.tensors import multi_mode_product, permute, unfold
 
 __all__ = ["ntd"]
@@ -31,6 +32,7 @@ def ntd(
     update: str | Callable = "mu",
     fixed: Collection[int | str] = (),
     mask: Mapping[int | str, Array] | None = None,
+    penalties: Mapping[int | str, Penalty | Sequence[Penalty]] | None = None,
     max_iter: int = 100,
     tol: float = 0.0,
     max_time: float | None = None,
@@ -57,6 +59,8 @@ def ntd(
         Modes whose factor keeps its start, and "core" if the core does.
     mask : dict of int or "core" to bool array, optional
         Entries that are False are zero and stay zero.
+    penalties : dict of int or "core" to Penalty or list of them, optional
+        Added to the divergence, by mode; see `musaic_core.penalties`.
     max_iter, tol, max_time, seed, callback, backend
         As in `musaic_core.nmf.nmf`.
 
@@ -100,6 +104,7 @@ def ntd(
         update=update,
         fixed=fixed,
         mask=mask,
+        penalties=penalties,
         max_iter=max_iter,
         tol=tol,
         max_time=max_time,
@@ -133,10 +138,6 @@ class NTDProblem(TensorProblem):
         *factors, core = factors.values()
         return NTD(TuckerTensor((core, factors)), n_iter)
 
-    @property
-    def factors(self):
-        return [self.blocks[n] for n in range(self.V.ndim)]
-
     def held(self, mode):
         return unfold(self._core_times_all_but(mode), mode).mT
 
@@ -149,11 +150,31 @@ class NTDProblem(TensorProblem):
         gram = self.kernels.product(rows, unfold(self.times(core, grams), mode).mT)
         return self.kernels.product(rows, held), gram, factors[mode].mT
 
-    def mu(self, name):
+    def as_moving(self, name, block):
+        return block if name == "core" else block.mT
+
+    def terms(self, name):
         if name != "core":
-            return super().mu(name)
-        numerator, denominator = self._core_terms()
-        multiply(self.blocks["core"], numerator, denominator, self.divergence.exponent)
+            return super().terms(name)
+        return *self._core_terms(), self.blocks["core"]
+
+    def plain_mu(self, name):
+        if name != "core":
+            return super().plain_mu(name)
+        numerator, denominator, core = self.terms(name)
+        multiply(core, numerator, denominator, self.divergence.exponent)
+
+    def lengths(self, block):
+        return super().lengths(block) | {"core": self.blocks["core"]}
+
+    def coupling(self, name, lengths):
+        core = lengths["core"]
+        factors = [None if n == name else lengths[n] for n in range(self.V.ndim)]
+        if name == "core":
+            return reduce(
+                lambda outer, s: outer[..., None] * s[0], factors[1:], factors[0][0]
+            )
+        return unfold(multi_mode_product(core, factors), name)
 
     def hals(self, name, effort):
         if name != "core":

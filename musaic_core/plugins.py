@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import benchopt
+import joblib
 import numpy as np
 import psutil
 
@@ -27,6 +28,7 @@ class Objective(benchopt.BaseObjective):
 
     min_benchopt_version = "1.10"
     sampling_strategy = "run_once"
+    tracks_at_once = 1  # that are scored; more where NumPy does the work
 
     def skip(self, missing=None, **data):
         """Skip a corpus that is not there: ``get_data`` returned ``missing=reason``."""
@@ -39,31 +41,33 @@ class Objective(benchopt.BaseObjective):
 
     def evaluate_result(self, estimates, peak_memory_mb=np.nan):
         """One row a test recording, in the order of the corpus."""
-        rows = []
-        for track in self.task.test:
-            estimate = estimates[track.id]
-            row = {
-                "track": track.id,
-                "value": np.nan,
-                "n_parameters": estimate.n_parameters,
-                "peak_memory_mb": peak_memory_mb,
-                "duration": np.nan,
-                "error": estimate.error,
-                "files": "",
-            }
-            if not estimate.error:
-                try:
-                    row["duration"] = track.duration
-                    folder = self._folder(track)
-                    if folder is not None:
-                        row["files"] = self._relative(folder)
-                        self.save(track, estimate, folder)
-                    row |= self.score(track, estimate.answer)
-                except InputError as error:
-                    report_once(str(error))
-                    row["error"] = str(error)
-            rows.append(row)
-        return rows
+        return joblib.Parallel(self.tracks_at_once, "threading")(
+            joblib.delayed(self._row)(track, estimates[track.id], peak_memory_mb)
+            for track in self.task.test
+        )
+
+    def _row(self, track, estimate, peak_memory_mb):
+        row = {
+            "track": track.id,
+            "value": np.nan,
+            "n_parameters": estimate.n_parameters,
+            "peak_memory_mb": peak_memory_mb,
+            "duration": np.nan,
+            "error": estimate.error,
+            "files": "",
+        }
+        if not estimate.error:
+            try:
+                row["duration"] = track.duration
+                folder = self._folder(track)
+                if folder is not None:
+                    row["files"] = self._relative(folder)
+                    self.save(track, estimate, folder)
+                row |= self.score(track, estimate.answer)
+            except InputError as error:
+                report_once(str(error))
+                row["error"] = str(error)
+        return row
 
     def _folder(self, track):
         """Where the run keeps what it estimates; None in ``benchopt test``."""
@@ -90,6 +94,29 @@ class Objective(benchopt.BaseObjective):
 
     def __setstate__(self, state):
         self._corpus = state["corpus"]
+
+
+_tasks = {}
+
+
+def task_of(kind, *corpora, **options):
+    """Make a task, or give the one that this process made of the same files.
+
+    benchopt sets the data anew for every solver; what is learned from it need not be.
+
+    Parameters
+    ----------
+    kind : subclass of Task
+    *corpora : iterable of Track
+    **options
+        Further arguments of `kind`.
+    """
+    corpora = [list(tracks) for tracks in corpora]
+    files = (fingerprint(f for t in tracks for f in t.files) for tracks in corpora)
+    key = kind, *files, *options.items()
+    if key not in _tasks:
+        _tasks[key] = kind(*corpora, **options)
+    return _tasks[key]
 
 
 class Solver(benchopt.BaseSolver):
@@ -144,6 +171,7 @@ class Solver(benchopt.BaseSolver):
     def set_objective(self, task):
         self.task = task
         self.seed = self.get_seed()
+        task.prepare()
         self.prepare()
 
     def prepare(self):
@@ -185,7 +213,9 @@ class FactorizationSolver(Solver):
 
     def misfit(self, task):
         if self.modes not in task.modes:
-            return f"it takes a V of {self.modes} modes; here V has two"
+            return f"it takes a nonnegative V of {self.modes} modes; here is none"
+        if not getattr(task, "train", True):
+            return "there are no training recordings to tune the decoder on"
         if self.supervised and task.dictionary is None:
             return "there is nothing to learn a dictionary from"
         beta = getattr(task, "beta", None)  # where the task prescribes it
@@ -241,10 +271,12 @@ def _return_freed_memory(collect):
 
 @cache
 def code_version():
-    """Digest of all that ``musaic_core`` consists of, compiled kernels included."""
+    """Digest of all in ``musaic_core`` that results depend on, the kernels included."""
     digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.rglob("*")):
-        if file.suffix in {".py", ".c", ".h", ".so", ".pyd"}:
+    folder = Path(__file__).parent
+    for file in sorted(folder.rglob("*")):
+        shows_results = "publish" in file.relative_to(folder).parts
+        if file.suffix in {".py", ".c", ".h", ".so", ".pyd"} and not shows_results:
             digest.update(str(file).encode() + file.read_bytes())
     return digest.hexdigest()
 

@@ -1,6 +1,7 @@
 """Statistics that the reports draw."""
 
 from collections.abc import Iterator
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ def datasets(df: pd.DataFrame) -> list[str]:
 
 def with_labels(df: pd.DataFrame) -> pd.DataFrame:
     """Add the column ``label``: solver names without what their variants share."""
+    if "label" in df:
+        return df
     labels = {}
     for _, variants in df.groupby(df["solver_name"].str.split("[").str[0]):
         parameters = variants.filter(like="p_solver_").dropna(axis=1, how="all")
@@ -29,8 +32,8 @@ def with_labels(df: pd.DataFrame) -> pd.DataFrame:
 
 
 def _told(column, value):
-    if isinstance(value, str):
-        return value
+    if not isinstance(value, Real):
+        return str(value)
     name = column.removeprefix("p_solver_").replace("beta", "β")
     return f"{name}={value:g}"
 
@@ -108,3 +111,33 @@ def on_a_par(table: pd.DataFrame) -> pd.DataFrame:
     if len(p):
         alike[first, second] = stats.false_discovery_control(p) > 0.05
     return pd.DataFrame(alike | alike.T, table.columns, table.columns)
+
+
+def ranking(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean, interval and rank of each solver.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `score_table`.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by solver: ``mean``, ``low`` and ``high`` (its 95 % interval),
+        ``rank`` (1 + how many are better by more than chance) and ``others`` (those
+        it is not told apart from, a list).
+    """
+    alike = on_a_par(table)
+    rows = {}
+    for position, label in enumerate(table.columns):
+        low, high = bootstrap_interval(table[label].to_numpy())
+        rows[label] = {
+            "mean": float(table[label].mean()),
+            "low": low,
+            "high": high,
+            "rank": 1 + int((~alike[label].iloc[:position]).sum()),
+            "others": [o for o in alike.columns[alike[label]] if o != label],
+        }
+    columns = ["mean", "low", "high", "rank", "others"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)

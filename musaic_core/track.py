@@ -131,25 +131,58 @@ class Track:
 
     @cached_property
     def beats(self) -> np.ndarray | None:
-        """Times of the beats in seconds."""
-        table = _read_table(self.beats_file, sep=",", header="infer")
-        return None if table is None else table["time"].to_numpy()
+        """Times of the beats in seconds; raises as `downbeats` does."""
+        return None if self._beat_table is None else self._beat_table["time"].to_numpy()
 
     @cached_property
     def downbeats(self) -> np.ndarray | None:
-        """Times of the first beat of each bar in seconds."""
-        table = _read_table(self.beats_file, sep=",", header="infer")
+        """Times of the first beat of each bar in seconds.
+
+        Raises
+        ------
+        InputError
+            The file can't be read, its times do not increase, or they are after the
+            recording's end.
+        """
+        table = self._beat_table
         return None if table is None else table["time"][table["position"] == 1].values
 
     @cached_property
+    def _beat_table(self):
+        if self.beats_file is None:
+            return None
+        try:
+            table = pd.read_csv(self.beats_file)[["time", "position"]].astype(float)
+        except Exception:
+            raise InputError(
+                f"{self.beats_file}: not a readable table of time and position, "
+                "separated by a comma; write it again, or remove it to have the beats "
+                "estimated"
+            ) from None
+        _check_times(self.beats_file, table["time"], self.duration)
+        return table
+
+    @cached_property
     def sections(self) -> pd.DataFrame | None:
-        """Sections: ``start`` (s), ``end`` (s), ``label``."""
-        return _read_table(self.sections_file, names=["start", "end", "label"])
+        """Sections: ``start`` (s), ``end`` (s), ``label``.
+
+        Raises
+        ------
+        InputError
+            The file can't be read, its sections overlap, or they are after the
+            recording's end.
+        """
+        if self.sections_file is None:
+            return None
+        sections = _read_intervals(self.sections_file)
+        in_order = sections[["start", "end"]].to_numpy().ravel()
+        _check_times(self.sections_file, in_order, self.duration, repeated=True)
+        return sections
 
     @cached_property
     def chords(self) -> pd.DataFrame | None:
         """Chords: ``start`` (s), ``end`` (s), ``label`` in Harte's syntax."""
-        return _read_table(self.chords_file, names=["start", "end", "label"])
+        return None if self.chords_file is None else _read_intervals(self.chords_file)
 
 
 def read_corpus(folder: Path) -> list[Track]:
@@ -238,10 +271,39 @@ def _describe(file: Path):
         ) from None
 
 
-def _read_table(file: Path | None, sep="\t", header=None, names=None):
-    if file is None:
-        return None
+def _read_intervals(file: Path) -> pd.DataFrame:
+    """Start (s), end (s) and label in each line, separated by tabs or spaces.
+
+    What has no length is left out.
+    """
+    rows = []
     try:
-        return pd.read_csv(file, sep=sep, header=header, names=names)
-    except Exception as error:
-        raise InputError(f"{file}: not a readable table ({error})") from None
+        lines = file.read_text().splitlines()
+        for line in filter(str.strip, lines):
+            start, end, label = line.split(maxsplit=2)
+            if float(start) != float(end):
+                rows.append((float(start), float(end), label.strip()))
+    except (OSError, ValueError):
+        rows = []
+    if not rows:  # unreadable, or empty
+        raise InputError(
+            f"{file}: not a readable table of start, end and label, separated by tabs; "
+            "write it again, or remove it to do without a score"
+        )
+    return pd.DataFrame(rows, columns=["start", "end", "label"])
+
+
+def _check_times(file, times, duration, repeated=False):
+    """Times (s) must increase, or stay where they may, and be in the recording."""
+    times = np.asarray(times)
+    steps = np.diff(times)
+    increase = steps >= 0 if repeated else steps > 0
+    if not (
+        np.isfinite(times).all() and increase.all() and np.min(times, initial=0) >= 0
+    ):
+        raise InputError(f"{file}: the times do not increase; put its lines in order")
+    if np.max(times[:-1], initial=0) >= duration:  # what comes last may be its end
+        raise InputError(
+            f"{file}: has times after the recording's end at {duration:.2f} s; "
+            "is it of another recording?"
+        )

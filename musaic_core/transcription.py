@@ -6,6 +6,10 @@ rises, a note may start: a logistic regression decides, from how steep and how l
 the rise is beside the other pitches. The note lasts until its salience has decayed.
 Regression and decay are fitted on the training recordings, for each model by itself
 and in units of each recording's own loudness, so no model is favoured by its scale.
+
+Tensor models see a recording folded into bars, frequency × time in bar × bar; their
+activations, laid out in time again, go the same way. The bars come from the audio, as
+all else does: the annotated downbeats of a recording would tell where its onsets are.
 """
 
 import warnings
@@ -22,6 +26,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
+from musaic_core.bars import fold_bars
+from musaic_core.factorization import NMF
 from musaic_core.notes import Notes
 from musaic_core.task import Estimate, Task
 from musaic_core.track import InputError, Track
@@ -65,7 +71,7 @@ class Transcription(Task):
         Of the colouring of the training recordings.
     """
 
-    modes = (2,)  # of the V that it has for a model
+    modes = (2, 3)  # of the V that it has for a model
 
     def __init__(
         self,
@@ -101,6 +107,24 @@ class Transcription(Task):
             return None
         return Dictionary(np.stack(templates, axis=1), np.array(pitches))
 
+    @cached_property
+    def excerpts(self) -> dict[str, tuple[np.ndarray, Notes]]:
+        """Spectrogram and notes of the middle of each training recording, by its id."""
+
+        def middle(track):
+            V = self.represent(track)
+            length = int(TUNING_SECONDS / FRAME)
+            first = max(0, (V.shape[1] - length) // 2)
+            notes = track.notes.between(first * FRAME, (first + length) * FRAME)
+            return Estimate((V[:, first : first + length].copy(), notes))
+
+        read = self.each(self.train, middle)
+        return {name: e.answer for name, e in read.items() if not e.error}
+
+    def prepare(self) -> None:
+        """Read the training excerpts that every model's decoder is tuned on."""
+        _ = self.excerpts
+
     def represent(self, track: Track) -> np.ndarray:
         """Magnitude spectrogram, float32, (F, T), in bands of a third of a semitone.
 
@@ -128,6 +152,8 @@ class Transcription(Task):
             is the dictionary (F, R), or None where it is not to be used.
         supervised : bool
             Whether the model's templates are, or start from, the dictionary's.
+        modes : {2, 3}
+            3 folds V into bars for the model, (F, time in bar, bar); see `find_bars`.
 
         Returns
         -------
@@ -138,31 +164,94 @@ class Transcription(Task):
         rng = np.random.default_rng(self.seed)
 
         def analyse(V):
-            factorization = model(V, templates)
+            bars = find_bars(V) if modes == 3 else None
+            factorization = model(V if bars is None else _fold(V, bars), templates)
+            size = factorization.n_parameters
+            if bars is not None:
+                factorization = _unfold(factorization, bars, V.shape[1])
             if supervised:
                 pitches = self.dictionary.pitches
             else:
                 pitches = estimate_pitches(factorization.templates)
-            return salience(factorization, pitches), factorization, pitches
+            heard = salience(factorization, pitches)
+            return heard, Estimate(None, factorization, pitches, size)
 
         def learn(track):
-            V = self.represent(track)
-            length = int(TUNING_SECONDS / FRAME)
-            first = max(0, (V.shape[1] - length) // 2)
-            V = V[:, first : first + length]
-            notes = track.notes.between(first * FRAME, (first + length) * FRAME)
+            V, notes = self.excerpts[track.id]
             heard = [analyse(_colour(V, rng))[0] for _ in range(COLOURINGS)]
             return Estimate([(coloured, notes) for coloured in heard])
 
         def transcribe(track):
-            heard, factorization, pitches = analyse(self.represent(track))
-            notes = decoder.decode(heard)
-            return Estimate(notes, factorization, pitches, factorization.n_parameters)
+            heard, estimate = analyse(self.represent(track))
+            estimate.answer = decoder.decode(heard)
+            return estimate
 
-        learned = self.each(self.train, learn).values()
+        readable = [track for track in self.train if track.id in self.excerpts]
+        learned = self.each(readable, learn).values()
         examples = [pair for e in learned if not e.error for pair in e.answer]
         decoder = NoteDecoder().fit(examples)
         return self.each(self.test, transcribe)
+
+
+def find_bars(V: np.ndarray) -> np.ndarray:
+    """Where the bars of a recording may begin: every fourth of librosa's beats.
+
+    Which of four beats a bar begins with, and whether it has four, is not known. For a
+    model of what bars have in common it matters that they are equally placed.
+
+    Parameters
+    ----------
+    V : ndarray, shape (F, T)
+        Of `Transcription.represent`.
+
+    Returns
+    -------
+    ndarray, shape (B + 1,)
+        Times, s. They go on at the median pace before the first beat and after the
+        last, so that the bars cover the recording.
+
+    References
+    ----------
+    Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36 (1),
+    2007. McFee et al., "librosa: Audio and music signal analysis in Python", 2015.
+    """
+    level = librosa.amplitude_to_db(V, ref=np.max)
+    _, beats = librosa.beat.beat_track(
+        onset_envelope=librosa.onset.onset_strength(S=level, sr=SAMPLE_RATE),
+        sr=SAMPLE_RATE,
+        hop_length=HOP,
+        trim=False,
+    )
+    if len(beats) < 2:
+        beats = np.array([0, 0.5]) / FRAME  # 120 a minute
+    bar = 4 * np.median(np.diff(beats)) * FRAME
+    bars = beats[::4] * FRAME
+    before = np.arange(bars[0], -bar, -bar)[:0:-1]
+    after = np.arange(bars[-1], V.shape[1] * FRAME + bar, bar)[1:]
+    return np.concatenate([before, bars, after])
+
+
+def _frames_per_bar(bars):
+    """As many that they are about as long as the recording's own."""
+    return max(1, round(np.median(np.diff(bars)) / FRAME))
+
+
+def _fold(V, bars):
+    return fold_bars(V, FRAME, bars, _frames_per_bar(bars))
+
+
+def _unfold(factorization, bars, n_frames):
+    """The NMF view of a model of bars, its activations (R, n_frames) in time order."""
+    n, lengths = _frames_per_bar(bars), np.diff(bars)[:, None]
+    centres = (bars[:-1, None] + lengths * (np.arange(n) + 0.5) / n).ravel()
+    activations = np.asarray(factorization.activations)
+    in_time = activations.reshape(-1, n, len(bars) - 1).swapaxes(1, 2)
+    times = np.arange(n_frames) * FRAME
+    rows = in_time.reshape(len(activations), -1)
+    return NMF(
+        np.asarray(factorization.templates),
+        np.stack([np.interp(times, centres, row) for row in rows]),
+    )
 
 
 def salience(factorization, pitches: np.ndarray) -> np.ndarray:
@@ -215,6 +304,9 @@ class NoteDecoder:
         ----------
         examples : list of (salience (88, T), Notes)
         """
+        self._threshold, self._decay = 1.0, 0.1
+        if not examples:
+            return self
         rises = [find_rises(heard) for heard, _ in examples]
         features = np.concatenate([r.features for r in rises])
         is_onset = np.concatenate(
@@ -225,7 +317,6 @@ class NoteDecoder:
             PolynomialFeatures(2),
             LogisticRegression(C=0.1, max_iter=1000),
         )
-        self._threshold, self._decay = 1.0, 0.1
         if not is_onset.any() or is_onset.all():  # the model hears nothing of it
             return self
         self._classifier.fit(features, is_onset)

@@ -5,6 +5,7 @@ import numpy as np
 from musaic_core.notes import write_midi
 from musaic_core.pictures import save_factors
 from musaic_core.plugins import Objective as BaseObjective
+from musaic_core.plugins import task_of
 from musaic_core.transcription import (
     FRAME,
     Transcription,
@@ -28,7 +29,8 @@ class Objective(BaseObjective):
     test_config = {"dataset": {"name": "mini"}}
 
     def set_data(self, train, test, isolated):
-        self.task = Transcription(train, test, isolated, seed=self.get_seed())
+        seed = self.get_seed()
+        self.task = task_of(Transcription, train, test, isolated, seed=seed)
 
     def score(self, track, notes):
         if track.notes is None:

@@ -2,7 +2,7 @@
 
 import benchopt
 
-from musaic_core.report import bootstrap_interval, datasets, on_a_par, score_table
+from musaic_core.report import datasets, ranking, score_table
 
 
 class Plot(benchopt.BasePlot):
@@ -11,23 +11,17 @@ class Plot(benchopt.BasePlot):
     options = {"dataset": datasets}
 
     def plot(self, df, dataset):
-        table = score_table(df, dataset, "objective_value")
-        alike = on_a_par(table)
-        rows = []
-        for position, label in enumerate(table.columns):
-            low, high = bootstrap_interval(table[label].to_numpy())
-            others = [other for other in alike.columns[alike[label]] if other != label]
-            rows.append(
-                [
-                    # 1 + how many are better by more than chance
-                    1 + int((~alike[label].iloc[:position]).sum()),
-                    label,
-                    float(table[label].mean()),
-                    f"{low:.3f} to {high:.3f}",
-                    ", ".join(others) or "none",
-                ]
-            )
-        return rows
+        table = ranking(score_table(df, dataset, "objective_value"))
+        return [
+            [
+                row.rank,
+                row.Index,
+                row.mean,
+                f"{row.low:.3f} to {row.high:.3f}",
+                ", ".join(row.others) or "none",
+            ]
+            for row in table.itertuples()
+        ]
 
     def get_metadata(self, df, dataset):
         n_tracks = len(score_table(df, dataset, "objective_value"))

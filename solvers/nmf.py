@@ -23,9 +23,8 @@ class Solver(FactorizationSolver):
             ("fixed", 1),
             ("fixed", 0),
             ("fixed", 2),
-            ("adapted", 1),
             ("blind", 1),
-        ],
+        ],  # also adapted
         "rank": [40],
         "n_iter": [100],
     }

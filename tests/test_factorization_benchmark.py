@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from musaic_core.approximation import Approximation, assemble, factor_match, fold_bars
+from musaic_core.approximation import Approximation, assemble, factor_match
+from musaic_core.bars import fold_bars
 from musaic_core.divergence import beta_divergence
 
 COLUMNS = {

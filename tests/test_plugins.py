@@ -130,12 +130,22 @@ def test_only_supervised_models_need_a_dictionary(dictionary, supervised):
     solver.dictionary = dictionary
     assert solver.supervised == supervised
 
-    without, with_notes = Transcription([], []), Transcription([], [])
+    train = [Recorded("a", {})]
+    without, with_notes = Transcription(train, []), Transcription(train, [])
     with_notes.dictionary = Dictionary(np.ones((3, 2)), np.array([60, 61]))
     skipped, reason = solver.skip(without)
     assert skipped == supervised
     assert not supervised or "dictionary" in reason
     assert solver.skip(with_notes) == (False, None)
+
+
+def test_without_training_recordings_there_is_no_decoder_and_the_reason_is_given():
+    class Model(FactorizationSolver):
+        name = "model"
+
+    skipped, reason = Model.__new__(Model).skip(Transcription([], []))
+    assert skipped
+    assert "no training recordings" in reason
 
 
 def test_a_task_without_a_decoder_skips_factorizations(capsys):

@@ -8,7 +8,7 @@ import numpy as np
 
 from musaic_core.divergence import BetaDivergence
 
-__all__ = ["ArrayKernels"]
+__all__ = ["ArrayKernels", "library_of", "multiply"]
 
 Array = Any
 
@@ -61,6 +61,15 @@ class ArrayKernels:
                 slope = product[..., k : k + 1, :] - gram[..., k : k + 1, :] @ B
                 step = slope / (curvature + (curvature == 0))
                 B[..., k : k + 1, :] = (B[..., k : k + 1, :] + step).clip(0)
+
+
+def library_of(array: Array) -> Any:
+    """NumPy or PyTorch, whose functions take the array."""
+    if not hasattr(array, "detach"):
+        return np
+    import torch
+
+    return torch
 
 
 def multiply(B: Array, numerator: Array, denominator: Array, exponent: float) -> None:

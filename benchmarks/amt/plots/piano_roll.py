@@ -1,9 +1,9 @@
 """Estimated notes against the reference, of any solver and recording."""
 
 import benchopt
-import mir_eval
 import numpy as np
 
+from musaic_core.notes import compare
 from musaic_core.report import saved_files
 
 COLOURS = {
@@ -27,28 +27,6 @@ def recording(row):
 def recordings(df):
     rows = saved_files(df, "notes.npz")
     return list(dict.fromkeys(recording(row) for row, _ in rows)) or ["none"]
-
-
-def compare(estimate, reference):
-    """Sort notes, (n, 3) as in `Notes.table`, by whether their onsets match."""
-    if reference is None:
-        return {"estimated": estimate}
-    found = np.zeros(len(estimate), bool)
-    heard = np.zeros(len(reference), bool)
-    if len(reference) and len(estimate):
-        pairs = mir_eval.transcription.match_notes(
-            reference[:, :2],
-            mir_eval.util.midi_to_hz(reference[:, 2]),
-            estimate[:, :2],
-            mir_eval.util.midi_to_hz(estimate[:, 2]),
-            offset_ratio=None,
-        )
-        heard[[i for i, _ in pairs]], found[[j for _, j in pairs]] = True, True
-    return {
-        "found": estimate[found],
-        "missed": reference[~heard],
-        "wrong": estimate[~found],
-    }
 
 
 class Plot(benchopt.BasePlot):

@@ -1,0 +1,1 @@
+../../objectives/msa.py

@@ -1,0 +1,1 @@
+../../objectives/mss.py

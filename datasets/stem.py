@@ -1,0 +1,103 @@
+"""Productions in Native Instruments' STEM format."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import benchopt
+import numpy as np
+import soundfile
+from benchopt.benchmark import get_running_benchmark
+
+from musaic_core.plugins import fingerprint
+from musaic_core.track import InputError, read_track
+
+
+class Dataset(benchopt.BaseDataset):
+    """A STEM file, or a folder of them; by default six seconds of a production.
+
+    These lie in the package stempeg: an excerpt of "Falcon 69" by The Easton Ellises,
+    from MUSDB18. With ``learn_from=oracle``, the default, dictionaries are learned
+    from the stems that are to be found: an upper bound, no result. Else ``learn_from``
+    is a file or folder of other productions, whose stems have the same names.
+    """
+
+    name = "stem"
+    parameters = {"path": [None], "learn_from": ["oracle"]}
+    requirements = []
+
+    def get_data(self):
+        if importlib.util.find_spec("av") is None:
+            return {"missing": "STEM files need a decoder: pip install av"}
+        if self.path is None and importlib.util.find_spec("stempeg") is None:
+            return {"missing": "the excerpt is in a package: pip install stempeg"}
+        try:
+            test = read_stem_files(self.path or excerpt())
+            if self.learn_from == "oracle":
+                return {"train": test, "test": test}
+            return {"train": read_stem_files(self.learn_from), "test": test}
+        except InputError as error:
+            return {"missing": str(error)}
+
+
+def excerpt():
+    package = Path(importlib.util.find_spec("stempeg").origin).parent
+    return next((package / "data").glob("*.stem.mp4"))
+
+
+def read_stem_files(path):
+    path = Path(path).expanduser()
+    files = sorted(path.glob("*.stem.*")) if path.is_dir() else [path]
+    if not files:
+        raise InputError(f"no STEM files (*.stem.mp4) in {path}")
+    return [read_stem_file(file) for file in files]
+
+
+def read_stem_file(file):
+    """Decode a STEM file, or find what was decoded before."""
+    if not file.exists():
+        raise InputError(f"{file} is not there: name a STEM file")
+    name = file.name.partition(".stem")[0]
+    cache = Path(get_running_benchmark().get_cache_location()) / "stem"
+    folder = cache / fingerprint([file])[:16] / name
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as decoded:
+            decode(file, Path(decoded) / name)
+            with contextlib.suppress(OSError):  # another worker was faster
+                os.rename(Path(decoded) / name, folder)
+    return read_track(folder)
+
+
+def decode(file, folder):
+    """Write each stem as a WAV file, which has no room for rounding or clipping."""
+    import av
+
+    folder.mkdir()
+    try:
+        # the first stream is the mixture, mastered; stems do not sum to it
+        for number, stem in enumerate(stem_names(file), start=1):
+            with av.open(str(file)) as container:
+                stream = container.streams.audio[number]
+                to_float = av.AudioResampler(format="fltp")
+                frames = [
+                    resampled.to_ndarray()
+                    for frame in container.decode(stream)
+                    for resampled in to_float.resample(frame)
+                ]
+            y = np.concatenate(frames, axis=1)
+            wav = folder / f"{stem}.wav"
+            soundfile.write(wav, y.T, stream.rate, subtype="FLOAT")
+    except (av.FFmpegError, IndexError, ValueError) as error:
+        raise InputError(f"{file}: not a readable STEM file ({error})") from None
+
+
+def stem_names(file):
+    """Names that the file's metadata give its stems, a JSON text in the atom stem."""
+    text = file.read_bytes().partition(b"stem{")[2].decode("latin-1")
+    stems = json.JSONDecoder().raw_decode("{" + text)[0]["stems"]
+    names = [stem["name"].strip().lower().replace("vox", "vocals") for stem in stems]
+    return [name.replace("/", " ") for name in names]

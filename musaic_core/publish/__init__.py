@@ -1,0 +1,1 @@
+"""Results files made into a static site: ``python -m musaic_core.publish``."""

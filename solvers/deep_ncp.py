@@ -1,0 +1,53 @@
+"""Deep nonnegative CP decomposition."""
+
+from musaic_core.deep_tensor import deep_ncp
+from musaic_core.plugins import FactorizationSolver
+
+
+class Solver(FactorizationSolver):
+    """V ≈ Σ_r a_r ∘ b_r ∘ c_r with spectra A ≈ A₂ M that share what they are made of.
+
+    To choose over an NCP where several terms are the same sound in other rhythms or
+    places, for which an NCP spends a spectrum each.
+
+    ``blind`` finds `rank` terms whose spectra are mixtures of `coarse` ones, V ≈
+    Σ_r (A₂ M)_r ∘ b_r ∘ c_r, and ``fixed`` the same with the dictionary A₂: each term
+    is a group of notes. With ``adapted`` the dictionary is A, which moves and is held
+    together by A₂: D(V | A, B, C) + ρ D(A | A₂ M).
+
+    Derived in docs/deep_tensor_factorizations.md; for least squares and without
+    nonnegativity, terms that share vectors are those of Bro, Harshman, Sidiropoulos
+    and Lundy 2009.
+    """
+
+    name = "deep_ncp"
+    modes = 3
+    parameters = {
+        "dictionary": ["blind"],  # also fixed and adapted
+        "beta": [1],
+        "rank, coarse": [(60, 24)],
+        "n_iter": [30],
+    }
+
+    def factorize(self, V, templates):
+        rank, coarse, start, fixed = self.rank, self.coarse, "random", ()
+        if self.dictionary == "fixed":
+            coarse = templates.shape[1]
+            start, fixed = {"0 templates 2": templates}, ("0 templates 2",)
+        elif self.dictionary == "adapted":
+            rank, start = templates.shape[1], {0: templates}
+        model = deep_ncp(
+            V,
+            rank,
+            {0: (coarse,)},
+            beta=self.beta,
+            loss="layers" if self.dictionary == "adapted" else "data",
+            init=start,
+            start_iter=self.n_iter,
+            fixed=fixed,
+            update="mu-extrapolated",
+            max_iter=self.n_iter,
+            seed=self.seed,
+        )
+        # notes are read where the dictionary is
+        return model.layers[-1] if self.dictionary == "fixed" else model

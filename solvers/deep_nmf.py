@@ -1,0 +1,54 @@
+"""Deep nonnegative matrix factorization."""
+
+from musaic_core.deep_nmf import deep_nmf
+from musaic_core.plugins import FactorizationSolver
+
+
+class Solver(FactorizationSolver):
+    """V ≈ W H with W ≈ W₂ A₂: templates that are made of fewer, coarser ones.
+
+    To choose where templates share what they are made of, such as the notes of an
+    instrument or the chords of a piece, and the hierarchy is wanted for itself.
+
+    ``blind`` minimises D(V | W H) + ρ D(W | W₂ A₂), with `rank` templates W made of
+    `coarse` W₂, and ``adapted`` the same from the dictionary W: notes are adapted to
+    the recording, but held together by `coarse` spectra. With ``fixed`` the
+    dictionary D is the lowest layer, V ≈ D A₂ H: `rank` groups of notes, such as
+    chords, and each note sounds as its groups do. ``loss="data"`` minimises
+    D(V | W₂ A₂ H) for the others too.
+
+    Leplat, Hien, Onwunta and Gillis 2024; extrapolated as in Hien, Leplat and Gillis
+    2025.
+    """
+
+    name = "deep_nmf"
+    parameters = {
+        # also adapted, with coarse=60
+        "dictionary, rank, coarse": [("fixed", 88, None), ("blind", 40, 30)],
+        "beta": [1],
+        "loss": ["layers"],
+        "n_iter": [50],
+    }
+
+    def factorize(self, V, templates):
+        ranks, loss = [self.rank, self.coarse], self.loss
+        start, fixed = "random", ()
+        if self.dictionary == "fixed":
+            ranks[1], loss = templates.shape[1], "data"
+            start, fixed = {"templates 2": templates}, ("templates 2",)
+        elif self.dictionary == "adapted":
+            ranks[0], start = templates.shape[1], {"templates": templates}
+        model = deep_nmf(
+            V,
+            ranks,
+            beta=self.beta,
+            loss=loss,
+            init=start,
+            start_iter=self.n_iter,
+            fixed=fixed,
+            update="mu-extrapolated",
+            max_iter=self.n_iter,
+            seed=self.seed,
+        )
+        # notes are read where the dictionary is
+        return model.layers[-1] if self.dictionary == "fixed" else model

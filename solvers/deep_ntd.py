@@ -1,0 +1,49 @@
+"""Deep nonnegative Tucker decomposition."""
+
+from musaic_core.deep_tensor import deep_ntd
+from musaic_core.plugins import FactorizationSolver
+
+
+class Solver(FactorizationSolver):
+    """V ≈ core ×₁ W ×₂ H ×₃ Q with a core whose patterns are made of fewer patterns.
+
+    The core's slices, one a kind of bar, are themselves approximated by mixtures of
+    `patterns` of them: D(V | core ×₁ W ×₂ H ×₃ Q) + ρ D(core₍₃₎ᵀ | G₂ A₂), ρ being
+    `weight`. To choose over an NTD for the hierarchy: bars made of kinds of bars, and
+    those of patterns that they share. The templates W are held (`fixed`), start from
+    the dictionary (`adapted`), or are found in each recording alone (`blind`). W has
+    `spectra` columns, H `rhythms` and Q `bars`.
+
+    Derived in docs/deep_tensor_factorizations.md, after the deep NMF of Leplat, Hien,
+    Onwunta and Gillis 2024.
+    """
+
+    name = "deep_ntd"
+    modes = 3
+    parameters = {
+        "dictionary, rhythms, bars": [("blind", 32, 16)],  # also fixed and adapted
+        "spectra": [40],
+        "patterns, weight": [(6, 0.1)],
+        "beta": [1],
+        "n_iter": [25],
+    }
+
+    def factorize(self, V, templates):
+        ranks = self.spectra, self.rhythms, self.bars
+        ranks = [min(r, size) for r, size in zip(ranks, V.shape, strict=True)]
+        start = "nndsvd"
+        if templates is not None:
+            ranks[0], start = templates.shape[1], {0: templates}
+        return deep_ntd(
+            V,
+            ranks,
+            {"core": (min(self.patterns, ranks[2]),)},
+            beta=self.beta,
+            weights={"core": (self.weight,)},
+            init=start,
+            start_iter=self.n_iter,
+            fixed=(0,) if self.dictionary == "fixed" else (),
+            update="mu-extrapolated",
+            max_iter=self.n_iter,
+            seed=self.seed,
+        )

@@ -1,0 +1,42 @@
+"""Nonnegative CP decomposition."""
+
+from musaic_core.ncp import ncp
+from musaic_core.plugins import FactorizationSolver
+
+
+class Solver(FactorizationSolver):
+    """V ≈ Σ_r a_r ∘ b_r ∘ c_r, minimising the β-divergence, for V of three modes.
+
+    Each template a_r has one course over the second mode and one over the third: for
+    sources that stay where they are between the channels, and for patterns of which
+    each bar has more or less. It has the fewest parameters of all. The templates are
+    held (`fixed`), start from the dictionary (`adapted`), or are found in each
+    recording alone, `rank` of them (`blind`).
+
+    Shashua and Hazan 2005; FitzGerald, Cranitch and Coyle 2008; Févotte and Ozerov
+    2010 (channels).
+    """
+
+    name = "ncp"
+    modes = 3
+    parameters = {
+        "dictionary": ["fixed", "blind"],
+        "beta": [1],
+        "rank": [40],
+        "n_iter": [30],
+    }
+
+    def factorize(self, V, templates):
+        rank, start = self.rank, "random"
+        if templates is not None:
+            rank, start = templates.shape[1], (templates, None, None)
+        return ncp(
+            V,
+            rank,
+            beta=self.beta,
+            init=start,
+            update="mu-extrapolated",
+            fixed=(0,) if self.dictionary == "fixed" else (),
+            max_iter=self.n_iter,
+            seed=self.seed,
+        )

@@ -1,0 +1,56 @@
+"""Nonnegative matrix factorization with a penalty."""
+
+import numpy as np
+
+from musaic_core.nmf import nmf
+from musaic_core.penalties import MinimumVolume, Orthogonality, Smoothness, Sparsity
+from musaic_core.plugins import FactorizationSolver
+
+PENALTIES = {
+    "sparsity": ("activations", Sparsity),
+    "smoothness": ("activations", Smoothness),
+    "orthogonality": ("activations", Orthogonality),
+    "volume": ("templates", MinimumVolume),
+}
+
+
+class Solver(FactorizationSolver):
+    """V ≈ W H, minimising D(V | W H) + μ R(W or H).
+
+    ``sparsity`` where few templates sound at once, with β = 0 or 2 (for β = 1 it
+    does little but scale); ``orthogonality`` where templates rarely sound together,
+    or stand for the same; ``smoothness`` where activations change slowly; ``volume``
+    for templates that fit the data tightly, in blind use. μ is `weight` in units of
+    the data's mean.
+
+    Le Roux, Weninger and Hershey 2015; Virtanen 2007; Choi 2008; Leplat, Gillis and
+    Ang 2020.
+    """
+
+    name = "penalised_nmf"
+    parameters = {
+        "dictionary, penalty, weight, beta": [
+            ("fixed", "sparsity", 0.1, 0),
+        ],  # also smoothness, orthogonality and volume, and blind
+        "rank": [40],
+        "n_iter": [60],
+    }
+
+    def factorize(self, V, templates):
+        rank, start = self.rank, "random"
+        if templates is not None:
+            rank = templates.shape[1]
+            start = (templates, np.full((rank, V.shape[1]), V.mean(), V.dtype))
+        block, penalty = PENALTIES[self.penalty]
+        scale = V.mean() ** (self.beta - (penalty is Sparsity))
+        return nmf(
+            V,
+            rank,
+            beta=self.beta,
+            init=start,
+            update="mu-extrapolated",
+            fixed=("templates",) if self.dictionary == "fixed" else (),
+            penalties={block: penalty(float(self.weight * scale))},
+            max_iter=self.n_iter,
+            seed=self.seed,
+        )

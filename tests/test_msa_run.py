@@ -1,0 +1,105 @@
+"""What `benchopt run benchmarks/msa` gives beside what every task's run does."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import BLIND_NMF, FAST_NMF, PIANO, SONGS
+
+from musaic_core.structure import structure_scores
+from musaic_core.track import read_corpus
+
+COLUMNS = {
+    "value",
+    "pairwise_f1",
+    "nce_f1",
+    *(
+        f"boundary_{metric}_{window}"
+        for metric in ("precision", "recall", "f1")
+        for window in ("05", "3")
+    ),
+}
+FAST_NTD = "ntd[n_iter=20]"
+
+
+@pytest.fixture(scope="module")
+def first(original, tmp_path_factory):
+    """A copy of the suite, and the results of a run there, whose page was made."""
+    suite = original.copy(tmp_path_factory.mktemp("msa") / "musaic")
+    printed = suite.benchopt(
+        *("run", "benchmarks/msa", "--no-display", "--seed", 0, "--output", "page"),
+        *("-d", PIANO, "-d", SONGS, "-s", FAST_NMF, "-s", BLIND_NMF, "-s", FAST_NTD),
+        *("-s", "barwise_ssm", "-s", "equal_sections"),
+    )
+    return suite, printed, pd.read_parquet(suite.outputs("msa") / "page.parquet")
+
+
+def test_rows_have_the_columns_of_the_task(first):
+    _, _, results = first
+    measures = results[[f"objective_{column}" for column in COLUMNS]].astype(float)
+    assert ((measures >= 0) & (measures <= 1)).all(axis=None)
+    assert (results["objective_value"] == results["objective_boundary_f1_3"]).all()
+    assert (results["objective_error"] == "").all()
+
+
+def test_what_makes_no_sense_is_skipped_with_a_reason(first):
+    _, printed, results = first
+    assert "its training recordings have no sections to tune on" in printed
+    assert "there is nothing to learn a dictionary from" in printed
+    assert set(results["dataset_name"]) == {SONGS}
+    assert not results["solver_name"].str.contains("fixed").any()
+
+
+def test_saved_sections_are_those_that_were_scored(first):
+    suite, _, results = first
+    corpus = {t.id: t for t in read_corpus(suite.root / "datasets/mini/songs/test")}
+    for row in results.to_dict("records"):
+        track = corpus[row["objective_track"]]
+        folder = suite.outputs("msa") / row["objective_files"]
+        names = ["start", "end", "label"]
+        sections = pd.read_csv(folder / "estimate.lab", sep="\t", names=names)
+        again = structure_scores(track.sections, sections)
+        for name, score in again.items():
+            assert row[f"objective_{name}"] == pytest.approx(score, abs=1e-3)
+        with np.load(folder / "structure.npz") as saved:
+            np.testing.assert_allclose(
+                saved["estimated"], [0, *sections["end"]], atol=1e-4
+            )
+            np.testing.assert_array_equal(saved["reference"][1:], track.sections["end"])
+            assert (
+                saved["reference_labels"].tolist() == track.sections["label"].tolist()
+            )
+            if row["solver_name"] != "equal_sections":
+                n_bars = len(saved["bars"]) - 1
+                assert saved["similarity"].shape == (n_bars, n_bars)
+
+
+def test_the_patterns_of_an_ntd_are_saved_once(first):
+    suite, *_ = first
+    files = list((suite.outputs("msa") / "page").rglob("patterns.npz"))
+    assert len(files) == 1
+    with np.load(files[0]) as saved:
+        assert len(saved["patterns"]) == len(saved["starts"]) == len(saved["labels"])
+        assert saved["patterns"].max() == 1
+        assert (np.diff(saved["starts"]) > 0).all()
+
+
+def test_the_page_has_every_figure(first):
+    suite, _, results = first
+    page = (suite.outputs("msa") / "msa_page.html").read_text()
+    for figure in (
+        *("score", "ranking", "quality_against_time"),
+        *("self_similarity", "patterns"),
+    ):
+        assert f'"{figure}"' in page
+    # a self-similarity each, and the patterns of the NTD
+    assert page.count("data:image/png;base64") == len(results) + 1
+
+
+def test_features_with_negative_entries_are_for_bars_alone(suite):
+    _, results = suite.run(
+        *("-o", "*[feature=mfcc,segmentation=foote]"),
+        benchmark="msa",
+        datasets=[SONGS],
+        solvers=(BLIND_NMF, "barwise_ssm"),
+    )
+    assert set(results["solver_name"]) == {"barwise_ssm"}
