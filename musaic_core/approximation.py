@@ -54,6 +54,7 @@ class Approximation:
 
     asks_for = "factors"
     dictionary = None  # there is nothing to learn one from
+    third_mode = "bar"  # of what is folded
 
     def __post_init__(self):
         start = METHODS[self.model](self.V, self.ranks, max_iter=0, seed=self.seed)

@@ -199,9 +199,11 @@ class FactorizationSolver(Solver):
     that the task has learned; it is None for a model that has no parameter
     ``dictionary``, or has it set to "blind". ``modes`` says whether V is a matrix or a
     tensor of three modes, whose first is frequency; each task says what its others are.
+    A tensor model that makes sense for one kind of ``third_mode`` alone names it.
     """
 
     modes = 2
+    third_mode = None
 
     @property
     def supervised(self):
@@ -214,6 +216,8 @@ class FactorizationSolver(Solver):
     def misfit(self, task):
         if self.modes not in task.modes:
             return f"it takes a nonnegative V of {self.modes} modes; here is none"
+        if self.third_mode not in (None, task.third_mode):
+            return f"it is for V whose third mode is the {self.third_mode}"
         if not getattr(task, "train", True):
             return "there are no training recordings to tune the decoder on"
         if self.supervised and task.dictionary is None:

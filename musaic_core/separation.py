@@ -9,7 +9,7 @@ tensor have a mask for each channel.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -21,14 +21,14 @@ import soundfile
 from musaic_core.nmf import nmf
 from musaic_core.separation_scores import mean_sdr
 from musaic_core.task import Estimate, Task
-from musaic_core.track import InputError, Track, read_audio
+from musaic_core.track import InputError, Track
 
 WINDOW = 0.08  # s under one spectrum; its bins are 12.5 Hz apart at any sampling rate
 HOP = 0.04  # s between two spectra
 HIGHEST = 10_000  # Hz that models see; what lies above follows the last kHz of that
 TEMPLATES = 20  # of each stem in the dictionary
 LEARNING_FRAMES = 2000  # of each stem that they are learned from
-SCORED = 30  # s, amid each recording whose stems are known
+SCORED = 20  # s, amid each recording whose stems are known
 
 
 @dataclass
@@ -47,30 +47,6 @@ class Dictionary:
     stems: np.ndarray
 
 
-class Middle(Track):
-    """The middle of a recording whose stems are known: as much as is scored."""
-
-    @property
-    def duration(self) -> float:
-        """Length of what is scored, s."""
-        return min(super().duration, SCORED)
-
-    def audio(self) -> tuple[np.ndarray, int]:
-        """Read it, (channels, samples), and its sampling rate."""
-        y, sr = super().audio()
-        return self._cut(y, sr), sr
-
-    def stems(self) -> dict[str, np.ndarray]:
-        """Read its stems, each (channels, samples)."""
-        _, sr = read_audio(self.files[0])
-        return {name: self._cut(y, sr) for name, y in super().stems().items()}
-
-    @staticmethod
-    def _cut(y, sr):
-        start = max(0, (y.shape[1] - SCORED * sr) // 2)
-        return y[:, start : start + SCORED * sr]
-
-
 class Separation(Task):
     """The recordings to separate, and the stems to learn from.
 
@@ -78,23 +54,20 @@ class Separation(Task):
     ----------
     train, test : iterable of Track
         Recordings whose stems may be learned from, and that are separated. Of those
-        whose stems are known, and that are scored, it is the middle 30 s.
+        whose stems are known, and that are scored, it is the middle 20 s.
     phase : {"mixture", "misi"}
         Phases of the stems' spectra: see `synthesize`.
     """
 
     modes = (2, 3)  # of the V that it has for a model
+    third_mode = "channel"
 
     def __init__(
         self, train: Iterable[Track], test: Iterable[Track], phase: str = "mixture"
     ):
         super().__init__(train, test, asks_for="stems")
         self.test = [
-            track
-            if "mixture" in track.stem_files
-            else Middle(
-                **{field.name: getattr(track, field.name) for field in fields(track)}
-            )
+            track if "mixture" in track.stem_files else replace(track, middle=SCORED)
             for track in self.test
         ]
         self.phase = phase
@@ -143,13 +116,16 @@ class Separation(Task):
             With 3 it is frequency × time × channel; with 2 it is frequency × time,
             the root mean square over channels.
         """
+        return magnitudes(transform(*self._audio(track)), modes)
+
+    def _audio(self, track):
         y, sr = track.audio()
         if y.shape[1] < WINDOW * sr:
             raise InputError(
                 f"{track.files[0]}: {y.shape[1] / sr:.2f} s are too short to "
                 f"separate; {WINDOW} s is the least"
             )
-        return magnitudes(transform(y, sr), modes)
+        return y, sr
 
     def factorize(
         self, model: Callable, supervised: bool, modes: int = 2
@@ -173,8 +149,8 @@ class Separation(Task):
         """
 
         def separate(track):
-            y, sr = track.audio()
-            V = self.represent(track, modes)
+            y, sr = self._audio(track)
+            V = magnitudes(transform(y, sr), modes)
             V = V[: len(self.dictionary.templates)]
             templates = self.dictionary.templates[: len(V)]
             factorization = model(V, templates if supervised else None)

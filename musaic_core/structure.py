@@ -78,6 +78,7 @@ class Structure(Task):
     """
 
     dictionary = None  # there is nothing to learn one from
+    third_mode = "bar"
 
     def __init__(
         self,

@@ -42,6 +42,8 @@ class Track:
         downbeats); tab-separated start (s), end (s) and label.
     tags : dict
         Whatever else is known: composer, instruments, …
+    middle : float, optional
+        Of the audio, only so many seconds amid it are read.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Track:
     sections_file: Path | None = None
     chords_file: Path | None = None
     tags: dict = field(default_factory=dict)
+    middle: float | None = None
 
     @property
     def files(self) -> list[Path]:
@@ -77,7 +80,8 @@ class Track:
         InputError
             The file can't be read, is empty or silent, or holds NaN or infinity.
         """
-        stems = [(read_audio(file), file) for file in self.stem_files.values()]
+        files = self.stem_files.values()
+        stems = [(read_audio(file, self.middle), file) for file in files]
         (y, sr), first = stems[0]
         for (stem, stem_sr), file in stems[1:]:
             if stem.shape != y.shape or stem_sr != sr:
@@ -94,12 +98,16 @@ class Track:
         """Read the stems, each (channels, samples); they sum to `audio`."""
         if list(self.stem_files) == ["mixture"]:
             return None
-        return {name: read_audio(file)[0] for name, file in self.stem_files.items()}
+        return {
+            name: read_audio(file, self.middle)[0]
+            for name, file in self.stem_files.items()
+        }
 
     @property
     def duration(self) -> float:
-        """Length in seconds, from the file's header."""
-        return _describe(next(iter(self.stem_files.values()))).duration
+        """Length of what `audio` reads in seconds, from the file's header."""
+        duration = _describe(next(iter(self.stem_files.values()))).duration
+        return duration if self.middle is None else min(duration, self.middle)
 
     @cached_property
     def notes(self) -> Notes | None:
@@ -228,8 +236,14 @@ def audio_files(folder: Path) -> list[Path]:
     ]
 
 
-def read_audio(file: Path) -> tuple[np.ndarray, int]:
+def read_audio(file: Path, middle: float | None = None) -> tuple[np.ndarray, int]:
     """Read a WAV, FLAC, Ogg or MP3 file.
+
+    Parameters
+    ----------
+    file : Path
+    middle : float, optional
+        Read so many seconds amid it; else all of it.
 
     Returns
     -------
@@ -245,15 +259,19 @@ def read_audio(file: Path) -> tuple[np.ndarray, int]:
     header = _describe(file)
     if _CUT.search(header.extra_info):
         raise InputError(f"{file}: the end of the file is missing; copy it again")
+    length, start = header.frames, 0
+    if middle is not None:
+        length = min(length, round(middle * header.samplerate))
+        start = (header.frames - length) // 2
     try:
-        y, sr = soundfile.read(file, dtype="float32", always_2d=True)
+        y, sr = soundfile.read(file, length, start, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
         raise InputError(f"{file}: {error}; export it again") from None
     if len(y) == 0:
         raise InputError(f"{file}: the recording is empty; export it again")
-    if len(y) < header.frames:
+    if len(y) < length:
         raise InputError(
-            f"{file}: {len(y)} of {header.frames} samples are there; copy it again"
+            f"{file}: {len(y)} of {length} samples are there; copy it again"
         )
     if not np.isfinite(y).all():
         raise InputError(f"{file}: holds NaN or infinite samples; export it again")

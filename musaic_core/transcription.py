@@ -71,6 +71,7 @@ class Transcription(Task):
         Of the colouring of the training recordings.
     """
 
+    third_mode = "bar"
     modes = (2, 3)  # of the V that it has for a model
 
     def __init__(

@@ -24,7 +24,7 @@ class Objective(BaseObjective):
 
     Scores are those of BSS Eval 4: for each stem the median over windows of a second,
     then the mean over stems (Stöter, Liutkus and Ito 2018); and the scale-invariant
-    SDR (Le Roux et al. 2019). Both are of the middle 30 s of each recording.
+    SDR (Le Roux et al. 2019). Both are of the middle 20 s of each recording.
     ``sdr_mixture`` is what equal parts of the mixture score, ``sdr_oracle`` what the
     ideal ratio mask does. The score to rank by is the SDR. ``phase`` is that of a
     factorization's stems: the mixture's, or ``misi``, recovered from there.

@@ -20,6 +20,7 @@ class Solver(FactorizationSolver):
 
     name = "deep_ntd"
     modes = 3
+    third_mode = "bar"  # a Tucker model of channels has too few components in time
     parameters = {
         "dictionary, rhythms, bars": [("blind", 32, 16)],  # also fixed and adapted
         "spectra": [40],

@@ -19,6 +19,7 @@ class Solver(FactorizationSolver):
 
     name = "ntd"
     modes = 3
+    third_mode = "bar"  # a Tucker model of channels has too few components in time
     parameters = {
         "dictionary, beta, rhythms, bars": [("fixed", 1, 48, 24), ("blind", 2, 32, 16)],
         "spectra": [40],

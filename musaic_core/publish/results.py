@@ -228,7 +228,7 @@ def describe(benchmark: Benchmark, run: pd.DataFrame) -> dict:
     below = [parameter(name) for name in ("coarse", "patterns")]
     depth = 1 + max(0 if ranks is None else np.size(ranks) for ranks in below)
     beta = parameter("beta")
-    learns = kind in ("learned", "hybrid")
+    learns = kind in ("learned", "hybrid") or parameter("n_epochs") is not None
     return {
         "kind": kind,
         "beta": "" if beta is None else f"{float(beta):g}",
