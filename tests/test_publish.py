@@ -184,7 +184,7 @@ def test_equal_data_is_one_file(tmp_path):
 def test_factors_are_kept_to_two_decibels_without_what_is_silent(tmp_path):
     file = tmp_path / "factors.npz"
     save_factors(factors(), ["low", "high", "no"], FREQUENCIES, FRAME, file)
-    line, body = pack_factors(file).split(b"\n", 1)
+    line, body = pack_factors(file, 1.0).split(b"\n", 1)
     header = json.loads(line)
     R, F, T = header["shape"]
     assert header["names"] == ["high", "low"]

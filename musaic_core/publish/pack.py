@@ -50,7 +50,7 @@ def compress(data: bytes) -> bytes:
 
 
 def encode_audio(y: np.ndarray, sr: int) -> bytes:
-    """Mono audio as Ogg Opus at some 18 kbit/s.
+    """Mono audio as Ogg Opus at some 16 kbit/s.
 
     Of the formats that soundfile writes, Opus is the smallest, and browsers decode it
     to the sample, which MP3's encoder delay rules out (1105 samples in Chromium).
@@ -69,7 +69,7 @@ def encode_audio(y: np.ndarray, sr: int) -> bytes:
         RATE,
         format="OGG",
         subtype="OPUS",
-        compression_level=0.955,
+        compression_level=0.965,
     )
     return file.getvalue()
 
@@ -110,7 +110,7 @@ def write_report(source: Path, file: Path, results: str) -> None:
 
 def _as_webp(match):
     picture = Image.open(io.BytesIO(base64.b64decode(match[1]))).convert("RGB")
-    picture.thumbnail((340, 340))
+    picture.thumbnail((240, 240))
     file = io.BytesIO()
-    picture.save(file, "WEBP", quality=30)
+    picture.save(file, "WEBP", quality=25)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()

@@ -14,7 +14,7 @@ from musaic_core.publish.pack import compress, write_audio, write_once, write_pa
 from musaic_core.publish.results import Benchmark
 from musaic_core.track import InputError, Track, read_audio
 
-EXCERPT = 8  # s, amid the recording, of stems and components
+EXCERPT = 5  # s, amid the recording, of stems and components
 FLOOR, STEP = 60, 2  # dB: where a factor counts as zero, and how fine it is kept
 PEAKS = 800  # points of a waveform
 
@@ -186,18 +186,20 @@ def _answer(source, in_full, page, folder):
             excerpt = y[:, start : start + EXCERPT * sr]
             answer["stems"][file.stem] = write_audio(excerpt, sr, folder)
     if in_full and (source / "factors.npz").exists():
-        data = pack_factors(source / "factors.npz")
+        data = pack_factors(source / "factors.npz", page["excerpt"])
         answer["factors"] = write_once(data, folder, compress)
     return answer
 
 
-def pack_factors(file: Path) -> bytes:
+def pack_factors(file: Path, start: float) -> bytes:
     """The middle of templates and activations for the page's own Wiener filter.
 
     Parameters
     ----------
     file : Path
-        From `musaic_core.pictures.save_factors`.
+        From `musaic_core.pictures.save_factors`, of a recording or its middle.
+    start : float
+        Where in the recording the middle begins, s.
 
     Returns
     -------
@@ -227,6 +229,7 @@ def pack_factors(file: Path) -> bytes:
         "floor": FLOOR,
         "step": STEP,
         "frame": frame,
+        "first": round(start / frame),
         "frequencies": np.round(frequencies, 1).tolist(),
         "names": _names(labels[kept].tolist()),
         "layers": {
