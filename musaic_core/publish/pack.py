@@ -50,7 +50,7 @@ def compress(data: bytes) -> bytes:
 
 
 def encode_audio(y: np.ndarray, sr: int) -> bytes:
-    """Mono audio as Ogg Opus at some 16 kbit/s.
+    """Mono audio as Ogg Opus at some 13 kbit/s.
 
     Of the formats that soundfile writes, Opus is the smallest, and browsers decode it
     to the sample, which MP3's encoder delay rules out (1105 samples in Chromium).
@@ -69,7 +69,7 @@ def encode_audio(y: np.ndarray, sr: int) -> bytes:
         RATE,
         format="OGG",
         subtype="OPUS",
-        compression_level=0.965,
+        compression_level=0.975,
     )
     return file.getvalue()
 
@@ -83,7 +83,8 @@ def write_report(source: Path, file: Path, results: str) -> None:
     """Copy benchopt's report so that it asks no other machine for anything.
 
     Scripts and styles from elsewhere are replaced by those in ``static/report.js``
-    and the packed Plotly; pictures become WebP. The copy is packed as well.
+    and the packed Plotly; pictures become WebP; piano rolls, which are most of the
+    page, are left to the pages of the recordings. The copy is packed as well.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def write_report(source: Path, file: Path, results: str) -> None:
     results : str
         Name of the results file that lies beside the copy.
     """
-    text = source.read_text()
+    text = _without_piano_rolls(source.read_text())
     text = re.sub(r'<link\b[^>]*href="https?://[^>]*>', "", text)
     text = re.sub(r'<script src="https?://[^>]*></script>', "", text)
     text = re.sub(r"data:image/png;base64,([\w+/=]+)", _as_webp, text)
@@ -106,6 +107,16 @@ def write_report(source: Path, file: Path, results: str) -> None:
         '<script src="../static/report.js"></script>'
         f"<script>openReport({json.dumps(file.stem + '.js')})</script></html>"
     )
+
+
+def _without_piano_rolls(text):
+    text = re.sub(r'<option value="piano_roll">.*?</option>', "", text, flags=re.S)
+    before, mark, after = text.partition("window._plots = ")
+    if not mark:
+        return text
+    plots, end = json.JSONDecoder().raw_decode(after)
+    kept = {key: plots[key] for key in plots if not key.startswith("piano_roll")}
+    return before + mark + json.dumps(kept).replace("<", r"\u003c") + after[end:]
 
 
 def _as_webp(match):
