@@ -233,7 +233,11 @@ def bin_frequencies() -> np.ndarray:
 
 def transform(y: np.ndarray, sr: int) -> np.ndarray:
     """Short-time Fourier transform (..., frequencies, frames) of (..., samples)."""
-    return librosa.stft(y, n_fft=_samples(WINDOW, sr), hop_length=_samples(HOP, sr))
+    n_fft, hop = _samples(WINDOW, sr), _samples(HOP, sr)
+    # the last samples too are to lie under two windows: else the inverse, which
+    # divides by their sum, blows up what masks have left there
+    y = np.pad(y, [(0, 0)] * (y.ndim - 1) + [(0, hop)])
+    return librosa.stft(y, n_fft=n_fft, hop_length=hop)
 
 
 def inverse_transform(spectra: np.ndarray, sr: int, length: int) -> np.ndarray:

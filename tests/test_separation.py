@@ -148,6 +148,7 @@ def test_stems_sum_to_the_mixture(sr, length, n_channels, per_channel, phase, se
     assert stems.shape == (3, n_channels, length)
     assert stems.dtype == np.float32
     assert np.abs(stems.sum(0) - y).max() < 1e-5
+    assert np.abs(stems).max() < 10 * np.abs(y).max()  # at the ends too
 
 
 def test_a_model_of_silence_gives_equal_parts():
