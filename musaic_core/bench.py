@@ -3,7 +3,8 @@
 Run ``python -m musaic_core.bench``. All packages run in one process, in turn, from
 the same start and on as many threads as they take by themselves; absent ones are
 listed as such. The limit is the floating-point work of the products that no update
-can avoid, over the machine's measured rate of float32 matrix products.
+can avoid, over the measured rate of float32 matrix products. Problems of a GPU are
+measured where there is one.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from musaic_core.deep_nmf import deep_nmf
 from musaic_core.divergence import beta_divergence
@@ -51,6 +52,7 @@ class Problem:
     name: str
     work: float
     contenders: list[Contender]
+    device: str = "cpu"
 
 
 def spectrogram(shape=(1025, 1975), n_notes=60, seed=0) -> np.ndarray:
@@ -73,16 +75,28 @@ def spectrogram(shape=(1025, 1975), n_notes=60, seed=0) -> np.ndarray:
     return ((W @ H + 1e-3) * noise).astype(np.float32)
 
 
-def matrix_product_rate() -> float:
+def matrix_product_rate(device: str = "cpu") -> float:
     """Multiplications a second in float32 matrix products, by the fastest BLAS."""
     A = np.random.default_rng(0).random((1536, 1536), np.float32)
-    products = [lambda: A @ A]
-    with suppress(ImportError):
-        import torch
-
-        T = torch.from_numpy(A)
-        products.append(lambda: T @ T)
+    if device != "cpu":
+        A = np.tile(A, (6, 6))
+    T = torch.from_numpy(A).to(device)
+    products = [finished(lambda: T @ T, device)]
+    if device == "cpu":
+        products.append(lambda: A @ A)
     return len(A) ** 3 / min(_seconds(product) for product in products * ROUNDS)
+
+
+def finished(run: Callable, device: str) -> Callable:
+    """The same call, which does not return before the device has done its work."""
+
+    def wait(*arguments):
+        result = run(*arguments)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return result
+
+    return wait
 
 
 # ---- who takes part
@@ -140,7 +154,6 @@ def nmf_contenders(V, rank, beta, rules=()) -> list[Contender]:
         )[:2]
 
     def torchnmf():
-        import torch
         from torchnmf.nmf import NMF
 
         X, W0, H0 = (torch.from_numpy(array) for array in (V.T.copy(), W, H.T.copy()))
@@ -345,6 +358,42 @@ def deep_contenders(V, ranks) -> list[Contender]:
     ]
 
 
+def batch_contenders(batch, rank, device) -> list[Contender]:
+    """Multiplicative updates of many matrices for β = 1, at once where one can."""
+    rng = np.random.default_rng(0)
+    n, n_bins, n_frames = batch.shape
+    W = rng.uniform(0.1, 2, (n, n_bins, rank)).astype(batch.dtype)
+    H = rng.uniform(0.1, 2, (n, rank, n_frames)).astype(batch.dtype)
+
+    def ours():
+        V, *start = (torch.from_numpy(array).to(device) for array in (batch, W, H))
+
+        def run(n):
+            return nmf(V, rank, init=tuple(start), max_iter=n, backend="torch")
+
+        return finished(run, device)
+
+    def torchnmf():
+        from torchnmf.nmf import NMF
+
+        starts = [
+            [torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in one]
+            for one in zip(batch.mT, W, H.mT, strict=True)
+        ]
+
+        def run(n):
+            for X, W0, H0 in starts:
+                model = NMF(W=W0, H=H0).to(device)
+                model.fit(X, tol=0, max_iter=n)
+
+        return finished(run, device)
+
+    return [
+        Contender("musaic_core", f"torch, {device}", ours),
+        Contender("torchnmf", f"float32, {device}", torchnmf),
+    ]
+
+
 def problems(only: str | None = None) -> Iterator[Problem]:
     """The problems, each made when its turn comes."""
     for name, rank, beta in (
@@ -372,6 +421,12 @@ def problems(only: str | None = None) -> Iterator[Problem]:
             yield Problem(name, work, ntd_contenders(V, ranks, beta))
     if only in (None, "ncp-beta2"):
         yield Problem("ncp-beta2", 2 * V.size * 32, ncp_contenders(V, 32))
+    if only in (None, name := "gpu-kl-nmf-k88-batch"):
+        batch, contenders = np.empty(0), []
+        if torch.cuda.is_available():
+            batch = np.stack([spectrogram(seed=seed) for seed in range(32)])
+            contenders = batch_contenders(batch, 88, "cuda")
+        yield Problem(name, 4 * batch.size * 88, contenders, "cuda")
 
 
 def time_to_divergence(V, rank, beta=1) -> Problem:
@@ -487,13 +542,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the records there")
     parser.add_argument("--only", metavar="PROBLEM", help="measure one problem")
     options = parser.parse_args(arguments)
-    records = []
+    records, known = [], False
     for problem in problems(options.only):
-        rate = matrix_product_rate()
+        known = True
+        if not problem.contenders:
+            print(f"\n{problem.name}: not measured, there is no GPU here")
+            continue
+        rate = matrix_product_rate(problem.device)
         measure(problem)
-        rate = max(rate, matrix_product_rate())
+        rate = max(rate, matrix_product_rate(problem.device))
         records += report(problem, 1e3 * problem.work / rate)
-    if not records:
+    if not known:
         parser.error(f"--only {options.only} is not one of the problems")
     if options.json:
         with open(options.json, "w") as file:

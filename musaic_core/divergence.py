@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from musaic_core.checks import check_beta
+from musaic_core.tensors import library_of
 
 __all__ = ["BetaDivergence", "beta_divergence"]
 
@@ -100,16 +101,19 @@ class BetaDivergence:
     def weights(self, X: Array, Y: Array) -> tuple[Array, Array | None]:
         """The two parts of minus the gradient: ``X Y^(β-2)`` and ``Y^(β-1)``.
 
-        The second is None for β = 1, where it is one everywhere.
+        The second is None for β = 1, where it is one everywhere. Y is overwritten: on
+        large arrays it is memory that takes the time.
         """
         if self.beta == 1:
-            return X / Y, None
+            return library_of(Y).divide(X, Y, out=Y), None
         if self.beta == 2:
             return X, Y
         if self.beta <= 0:
             X = X.clip(self.floor)
         power = 1 / (Y * Y) if self.beta == 0 else Y ** (self.beta - 2)
-        return X * power, power * Y
+        Y *= power
+        power *= X
+        return power, Y
 
     def __call__(self, X: Array, Y: Array) -> float:
         """The divergence of X from Y, the model's approximation with the floor."""

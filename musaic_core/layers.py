@@ -18,9 +18,10 @@ from musaic_core.checks import check_choice, check_count, check_names
 from musaic_core.factorization import NMF
 from musaic_core.fit import factorize
 from musaic_core.initial import INITIALISATIONS
-from musaic_core.kernels.arrays import library_of, multiply
+from musaic_core.kernels.arrays import multiply
 from musaic_core.nmf import nmf
 from musaic_core.penalties import penalised_step
+from musaic_core.tensors import library_of
 
 __all__ = [
     "Layered",

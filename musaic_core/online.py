@@ -47,10 +47,10 @@ from musaic_core.deep_tensor import DeepNCPProblem, DeepNTDProblem
 from musaic_core.divergence import BetaDivergence
 from musaic_core.initial import INITIALISATIONS
 from musaic_core.kernels import kernels_for
-from musaic_core.kernels.arrays import library_of
 from musaic_core.ncp import NCPProblem
 from musaic_core.nmf import NMFProblem, nmf
 from musaic_core.ntd import NTDProblem
+from musaic_core.tensors import library_of
 from musaic_core.updates import make_update
 
 __all__ = ["OnlineNCP", "OnlineNMF", "OnlineNTD"]

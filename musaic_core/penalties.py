@@ -24,7 +24,8 @@ from typing import Any
 
 from musaic_core.checks import check_names
 from musaic_core.divergence import BetaDivergence
-from musaic_core.kernels.arrays import library_of, multiply
+from musaic_core.kernels.arrays import multiply
+from musaic_core.tensors import library_of
 
 __all__ = [
     "MinimumVolume",

@@ -11,10 +11,28 @@ from functools import reduce
 from math import prod
 from typing import Any
 
-__all__ = ["khatri_rao", "mode_product", "multi_mode_product", "permute", "unfold"]
+import numpy as np
+
+__all__ = [
+    "khatri_rao",
+    "library_of",
+    "mode_product",
+    "multi_mode_product",
+    "permute",
+    "unfold",
+]
 
 Array = Any
 Product = Callable[[Array, Array], Array]
+
+
+def library_of(array: Array) -> Any:
+    """NumPy or PyTorch, whose functions take the array."""
+    if not hasattr(array, "detach"):
+        return np
+    import torch
+
+    return torch
 
 
 def unfold(X: Array, mode: int) -> Array:
@@ -24,11 +42,16 @@ def unfold(X: Array, mode: int) -> Array:
 
 
 def khatri_rao(factors: list[Array]) -> Array:
-    """Column-wise Kronecker product of factors (I_n, R): (product of I_n, R)."""
+    """Column-wise Kronecker product of factors (I_n, R): (product of I_n, R).
+
+    A view of an array whose rows are the columns: what reads long columns is faster so.
+    """
     return reduce(
-        lambda left, right: (left[:, None, :] * right).reshape(-1, left.shape[1]),
-        factors,
-    )
+        lambda left, right: (left[:, :, None] * right[:, None, :]).reshape(
+            len(left), -1
+        ),
+        [factor.mT for factor in factors],
+    ).mT
 
 
 def transposed_product(A: Array, X: Array) -> Array:

@@ -14,6 +14,7 @@ all else does: the annotated downbeats of a recording would tell where its onset
 
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import pairwise
@@ -41,6 +42,7 @@ PITCHES = np.arange(21, 109)  # MIDI numbers of the piano's keys
 LAG = 2  # frames that a rise is measured over
 TUNING_SECONDS = 8  # amid each training recording, that the decoder is fitted on
 COLOURINGS = 2  # of each training recording, by the equaliser of `_colour`
+KEPT_BYTES = 500e6  # of spectrograms of test recordings, at most
 
 
 @dataclass
@@ -122,9 +124,23 @@ class Transcription(Task):
         read = self.each(self.train, middle)
         return {name: e.answer for name, e in read.items() if not e.error}
 
+    @cached_property
+    def spectrograms(self) -> dict[str, np.ndarray]:
+        """What each test recording is represented by, of as many as may be kept."""
+        kept, size = {}, 0
+        for track in self.test:
+            with suppress(InputError):  # whose reason is told when it is transcribed
+                V = self.represent(track)
+                size += V.nbytes
+                if size > KEPT_BYTES:
+                    break
+                kept[track.id] = V
+        return kept
+
     def prepare(self) -> None:
-        """Read the training excerpts that every model's decoder is tuned on."""
-        _ = self.excerpts
+        """Read what every factorization sees, and load the beat tracker."""
+        _ = self.excerpts, self.spectrograms
+        _ = librosa.beat  # which compiles for seconds
 
     def represent(self, track: Track) -> np.ndarray:
         """Magnitude spectrogram, float32, (F, T), in bands of a third of a semitone.
@@ -183,7 +199,8 @@ class Transcription(Task):
             return Estimate([(coloured, notes) for coloured in heard])
 
         def transcribe(track):
-            heard, estimate = analyse(self.represent(track))
+            V = self.spectrograms.get(track.id)
+            heard, estimate = analyse(self.represent(track) if V is None else V.copy())
             estimate.answer = decoder.decode(heard)
             return estimate
 
@@ -323,23 +340,24 @@ class NoteDecoder:
         self._classifier.fit(features, is_onset)
         sure = [self._sureness(r) for r in rises]
 
-        def mean_f1(offset_ratio):
-            return np.mean(
-                [
-                    _note_scores(notes, self._trace(heard, r, s), offset_ratio)[2]
-                    for (heard, notes), r, s in zip(examples, rises, sure, strict=True)
-                ]
-            )
+        def onset_f1(heard, notes, rises, sure):
+            found = rises.of(sure > self._threshold)
+            right = _matches(found, notes).sum()
+            return 2 * right / max(1, len(found.keys) + len(notes))
 
-        def best(attribute, values, offset_ratio):
+        def note_f1(heard, notes, rises, sure):
+            return _note_scores(notes, self._trace(heard, rises, sure), 0.2)[2]
+
+        def best(attribute, values, f1):
             scores = []
             for value in values:
                 setattr(self, attribute, value)
-                scores.append(mean_f1(offset_ratio))
+                known = zip(examples, rises, sure, strict=True)
+                scores.append(np.mean([f1(*example, r, s) for example, r, s in known]))
             setattr(self, attribute, values[int(np.argmax(scores))])
 
-        best("_threshold", np.linspace(0.1, 0.9, 9), None)
-        best("_decay", np.geomspace(0.02, 0.5, 6), 0.2)
+        best("_threshold", np.linspace(0.1, 0.9, 9), onset_f1)
+        best("_decay", np.geomspace(0.02, 0.5, 6), note_f1)
         return self
 
     def decode(self, heard: np.ndarray) -> Notes:
@@ -396,6 +414,12 @@ class Rises:
     def times(self) -> np.ndarray:
         """Onset times, s."""
         return _onset_time(self.frames)
+
+    def of(self, chosen: np.ndarray) -> "Rises":
+        """Those that a mask (n,) or indices choose."""
+        return Rises(
+            self.keys[chosen], self.frames[chosen], self.features[chosen], self.loudness
+        )
 
 
 def _onset_time(frame):
@@ -554,4 +578,5 @@ def _note_scores(reference, estimate, offset_ratio):
 def _sounding(notes, times):
     """Frequencies that sound at each time, as mir_eval.multipitch takes them."""
     active = (notes.intervals[:, :1] <= times) & (times < notes.intervals[:, 1:])
-    return [notes.hz[frame] for frame in active.T]
+    hz = notes.hz
+    return [hz[frame] for frame in active.T]

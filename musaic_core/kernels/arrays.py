@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from musaic_core.divergence import BetaDivergence
 
-__all__ = ["ArrayKernels", "library_of", "multiply"]
+__all__ = ["ArrayKernels", "multiply"]
 
 Array = Any
 
@@ -32,7 +33,9 @@ class ArrayKernels:
         """
         if divergence.beta == 2:
             return self.product(A, X), (A.mT @ A) @ B
-        positive, negative = divergence.weights(X, A @ B + divergence.floor)
+        Y = A @ B
+        Y += divergence.floor
+        positive, negative = divergence.weights(X, Y)
         if negative is None:
             return A.mT @ positive, A.sum(-2)[..., None]
         return A.mT @ positive, A.mT @ negative
@@ -63,20 +66,18 @@ class ArrayKernels:
                 B[..., k : k + 1, :] = (B[..., k : k + 1, :] + step).clip(0)
 
 
-def library_of(array: Array) -> Any:
-    """NumPy or PyTorch, whose functions take the array."""
-    if not hasattr(array, "detach"):
-        return np
-    import torch
-
-    return torch
-
-
 def multiply(B: Array, numerator: Array, denominator: Array, exponent: float) -> None:
     """``B *= (numerator / denominator) ** exponent`` in place; zeros stay zero."""
-    info = np.finfo(str(B.dtype).removeprefix("torch."))
+    smallest, largest = _limits(B.dtype)
     with np.errstate(over="ignore"):
-        ratio = numerator / (denominator + float(info.tiny))
+        ratio = numerator / (denominator + smallest)
     # without a bound, what is zero in B and in the denominator would become NaN
-    ratio = ratio.clip(None, float(info.max) ** 0.5)
+    ratio = ratio.clip(None, largest)
     B *= ratio if exponent == 1 else ratio**exponent
+
+
+@cache
+def _limits(dtype):
+    """Smallest number of a dtype that is not subnormal, and root of the largest."""
+    info = np.finfo(str(dtype).removeprefix("torch."))
+    return float(info.tiny), float(info.max) ** 0.5

@@ -118,42 +118,15 @@ INLINE vec NAME(distance)(vec x, vec y, int kind, const HALF *h)
 
 /* ---- layouts ----------------------------------------------------------------- */
 
-/* A (rows, columns) as blocks of MR rows, column after column, zeros at the end */
-static void NAME(pack)(REAL *packed, const REAL *A, ptrdiff_t row, ptrdiff_t column,
-                       ptrdiff_t rows, ptrdiff_t columns)
-{
-    for (ptrdiff_t k = 0; k < columns; k++)
-        for (int i = 0; i < MR; i++)
-            packed[k * MR + i] = i < rows ? A[i * row + k * column] : 0;
-}
-
-/* rows x lanes of X, lanes side by side and padded with zeros to nv vectors */
-static void NAME(gather)(REAL *tile, const REAL *X, ptrdiff_t row, ptrdiff_t lane,
-                         ptrdiff_t rows, ptrdiff_t lanes, ptrdiff_t width)
-{
-    for (ptrdiff_t i = 0; i < rows; i++) {
-        for (ptrdiff_t j = 0; j < lanes; j++)
-            tile[i * width + j] = X[i * row + j * lane];
-        for (ptrdiff_t j = lanes; j < width; j++)
-            tile[i * width + j] = 0;
-    }
-}
-
-static void NAME(scatter)(const REAL *tile, REAL *X, ptrdiff_t row, ptrdiff_t lane,
-                          ptrdiff_t rows, ptrdiff_t lanes, ptrdiff_t width)
-{
-    for (ptrdiff_t i = 0; i < rows; i++)
-        for (ptrdiff_t j = 0; j < lanes; j++)
-            X[i * row + j * lane] = tile[i * width + j];
-}
-
-/* VL x VL transposition: log2(VL) times the same perfect shuffle */
-INLINE void NAME(transpose)(const REAL *X, ptrdiff_t lane, REAL *tile, ptrdiff_t width)
+/* VL x VL transposition: log2(VL) times the same perfect shuffle. Rows that are not
+ * there count as zeros. */
+INLINE void NAME(transpose)(const REAL *from, ptrdiff_t from_row, int rows, REAL *to,
+                            ptrdiff_t to_row)
 {
     vec v[VL], w[VL];
 #pragma GCC unroll 16
     for (int i = 0; i < VL; i++)
-        v[i] = LOAD(X + i * lane);
+        v[i] = i < rows ? LOAD(from + i * from_row) : (vec){0};
 #pragma GCC unroll 4
     for (int step = 1; step < VL; step *= 2) {
 #pragma GCC unroll 8
@@ -167,7 +140,76 @@ INLINE void NAME(transpose)(const REAL *X, ptrdiff_t lane, REAL *tile, ptrdiff_t
     }
 #pragma GCC unroll 16
     for (int i = 0; i < VL; i++)
-        STORE(tile + i * width, v[i]);
+        STORE(to + i * to_row, v[i]);
+}
+
+/* A (rows, columns) as blocks of MR rows, column after column, zeros at the end */
+static void NAME(pack)(REAL *packed, const REAL *A, ptrdiff_t row, ptrdiff_t column,
+                       ptrdiff_t rows, ptrdiff_t columns)
+{
+    ptrdiff_t k = 0;
+    if (column == 1 && rows == MR)
+        for (; k + VL < columns; k += VL) {
+            /* what is too much of a column is overwritten by the next one */
+            if (MR % VL)
+                NAME(transpose)(A + MR / VL * VL * row + k, row, MR % VL,
+                                packed + k * MR + MR / VL * VL, MR);
+            for (int i = MR / VL * VL - VL; i >= 0; i -= VL)
+                NAME(transpose)(A + i * row + k, row, VL, packed + k * MR + i, MR);
+        }
+    for (; k < columns; k++)
+        if (row == 1 && rows == MR)
+            memcpy(packed + k * MR, A + k * column, MR * sizeof(REAL));
+        else
+            for (int i = 0; i < MR; i++)
+                packed[k * MR + i] = i < rows ? A[i * row + k * column] : 0;
+}
+
+/* all bits of the first n lanes */
+INLINE ivec NAME(first)(ptrdiff_t n)
+{
+    ivec lanes;
+    for (int i = 0; i < VL; i++)
+        lanes[i] = i < n ? -1 : 0;
+    return lanes;
+}
+
+/* rows x lanes of X, lanes side by side and padded with zeros to the tile's width */
+static void NAME(gather)(REAL *tile, const REAL *X, ptrdiff_t row, ptrdiff_t lane,
+                         ptrdiff_t rows, ptrdiff_t lanes, ptrdiff_t width)
+{
+    ptrdiff_t i = 0;
+    if (row == 1 && lanes == width)
+        for (; i + VL <= rows; i += VL)
+            for (ptrdiff_t j = 0; j < width; j += VL)
+                NAME(transpose)(X + i + j * lane, lane, VL, tile + i * width + j, width);
+    const ivec keep[2] = {NAME(first)(lanes), NAME(first)(lanes - VL)};
+    for (; i < rows; i++)
+        /* what follows the lanes may be read where more rows follow */
+        if (lane == 1 && (rows - 1 - i) * row >= width - lanes)
+            for (ptrdiff_t j = 0; j < width; j += VL)
+                STORE(tile + i * width + j,
+                      (vec)((ivec)LOAD(X + i * row + j) & keep[j / VL]));
+        else
+            for (ptrdiff_t j = 0; j < width; j++)
+                tile[i * width + j] = j < lanes ? X[i * row + j * lane] : 0;
+}
+
+static void NAME(scatter)(const REAL *tile, REAL *X, ptrdiff_t row, ptrdiff_t lane,
+                          ptrdiff_t rows, ptrdiff_t lanes, ptrdiff_t width)
+{
+    ptrdiff_t i = 0;
+    if (row == 1 && lanes == width)
+        for (; i + VL <= rows; i += VL)
+            for (ptrdiff_t j = 0; j < width; j += VL)
+                NAME(transpose)(tile + i * width + j, width, VL, X + i + j * lane, lane);
+    for (; i < rows; i++)
+        if (lane == 1 && lanes == width)
+            for (ptrdiff_t j = 0; j < width; j += VL)
+                STORE(X + i * row + j, LOAD(tile + i * width + j));
+        else
+            for (ptrdiff_t j = 0; j < lanes; j++)
+                X[i * row + j * lane] = tile[i * width + j];
 }
 
 /* ---- the two products -------------------------------------------------------- */
@@ -223,9 +265,10 @@ INLINE void NAME(tile)(const REAL *a, const REAL *b, const REAL *x, ptrdiff_t ro
         }
 }
 
-/* sums[k] += sum over `blocks` blocks of a[., k] z[.], for `rows` values of k */
-INLINE void NAME(transposed)(const REAL *a, const REAL *z, REAL *sums, int rows,
-                             int nv, ptrdiff_t blocks, ptrdiff_t K)
+/* sums[k] += sum over `blocks` blocks of a[., k] z[.], for `rows` values of k; rows of
+ * z are `row` apart */
+INLINE void NAME(transposed)(const REAL *a, const REAL *z, ptrdiff_t row, REAL *sums,
+                             int rows, int nv, ptrdiff_t blocks, ptrdiff_t K)
 {
     vec s[MR][2];
 #pragma GCC unroll 16
@@ -234,7 +277,7 @@ INLINE void NAME(transposed)(const REAL *a, const REAL *z, REAL *sums, int rows,
             s[i][j] = LOAD(sums + (i * nv + j) * VL);
     for (; blocks > 0; blocks--, a += (K - 1) * MR)
 #pragma GCC unroll 1
-        for (int m = 0; m < MR; m++, a++, z += nv * VL) {
+        for (int m = 0; m < MR; m++, a++, z += row) {
             vec z0 = LOAD(z), z1 = nv > 1 ? LOAD(z + VL) : z0;
 #pragma GCC unroll 16
             for (int i = 0; i < rows; i++) {
@@ -249,8 +292,8 @@ INLINE void NAME(transposed)(const REAL *a, const REAL *z, REAL *sums, int rows,
             STORE(sums + (i * nv + j) * VL, s[i][j]);
 }
 
-INLINE void NAME(all_transposed)(const REAL *a, const REAL *z, REAL *sums, int nv,
-                                 ptrdiff_t blocks, ptrdiff_t K)
+INLINE void NAME(all_transposed)(const REAL *a, const REAL *z, ptrdiff_t row,
+                                 REAL *sums, int nv, ptrdiff_t blocks, ptrdiff_t K)
 {
     /* K in the fewest parts of at most MR, their sizes as even as can be */
     ptrdiff_t parts = (K + MR - 1) / MR;
@@ -259,9 +302,9 @@ INLINE void NAME(all_transposed)(const REAL *a, const REAL *z, REAL *sums, int n
         const REAL *ak = a + k * MR;
         REAL *sk = sums + k * nv * VL;
         switch (rows) {
-#define ROWS(n)                                                     \
-    case n:                                                         \
-        NAME(transposed)(ak, z, sk, n <= MR ? n : MR, nv, blocks, K); \
+#define ROWS(n)                                                            \
+    case n:                                                                \
+        NAME(transposed)(ak, z, row, sk, n <= MR ? n : MR, nv, blocks, K); \
         break;
             ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7)
             ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
@@ -291,42 +334,30 @@ INLINE double NAME(panel_of)(const HALF *h, int kind, int nv, int want_loss,
         const REAL *x = h->X + m * h->xm + n0 * h->xn, *a = h->packed + m * K;
         ptrdiff_t row = h->xm;
         if (h->xn != 1 || lanes != width || rows != MB) {
-            if (h->xm == 1 && lanes == width && rows == MB)
-                for (ptrdiff_t i = 0; i < MB; i += VL)
-                    for (ptrdiff_t j = 0; j < width; j += VL)
-                        NAME(transpose)(x + i + j * h->xn, h->xn, z + i * width + j,
-                                        width);
-            else {
-                NAME(gather)(z, x, h->xm, h->xn, rows, lanes, width);
-                memset(z + rows * width, 0, (blocks * MR - rows) * width * sizeof(REAL));
-            }
+            NAME(gather)(z, x, h->xm, h->xn, rows, lanes, width);
+            memset(z + rows * width, 0, (blocks * MR - rows) * width * sizeof(REAL));
             x = z;
             row = width;
         }
-        if (kind == EUCLIDEAN && !want_loss) {
-            if (x != z)
-                for (ptrdiff_t i = 0; i < MB; i++)
-                    for (int j = 0; j < width; j += VL)
-                        STORE(z + i * width + j, LOAD(x + i * row + j));
-        } else {
-            vec loss = {0};
-            for (ptrdiff_t block = 0; block < blocks; block++) {
-                if (x != z) /* the rows that this panel reads next */
-                    for (int i = 0; i < MR; i++)
-                        for (int j = 0; j < width + VL; j += 64 / (int)sizeof(REAL))
-                            __builtin_prefetch(x + (block * MR + MB + i) * row + j);
-                ptrdiff_t at = block * MR;
-                NAME(tile)(a + at * K, b, x + at * row, row, z + at * width,
-                           p + at * width, kind, nv, h, want_loss, &loss);
-            }
-            for (int i = 0; want_loss && i < VL; i++)
-                total += loss[i];
+        if (x != z) /* the rows that this panel reads next */
+            for (int i = 0; i < MB; i++)
+                for (int j = 0; j < width + VL; j += 64 / (int)sizeof(REAL))
+                    __builtin_prefetch(x + (MB + i) * row + j);
+        if (kind == EUCLIDEAN && !want_loss) { /* the weights are X itself */
+            NAME(all_transposed)(a, x, row, sums[0], nv, blocks, K);
+            continue;
         }
+        vec loss = {0};
+        for (ptrdiff_t at = 0; at < blocks * MR; at += MR)
+            NAME(tile)(a + at * K, b, x + at * row, row, z + at * width, p + at * width,
+                       kind, nv, h, want_loss, &loss);
+        for (int i = 0; want_loss && i < VL; i++)
+            total += loss[i];
         if (want_loss)
             continue;
-        NAME(all_transposed)(a, z, sums[0], nv, blocks, K);
+        NAME(all_transposed)(a, z, width, sums[0], nv, blocks, K);
         if (two)
-            NAME(all_transposed)(a, p, sums[1], nv, blocks, K);
+            NAME(all_transposed)(a, p, width, sums[1], nv, blocks, K);
     }
     if (want_loss) { /* what the padding added */
         ptrdiff_t rows = (m1 - m0 + MR - 1) / MR * MR;
@@ -391,7 +422,7 @@ static void NAME(finish)(const HALF *h, ptrdiff_t n0, ptrdiff_t lanes, REAL *b,
     if (h->kind == EUCLIDEAN && h->task != CROSS)
         NAME(gram_times)(h, b, sums[1], width);
     if (h->task != STEP) {
-        NAME(scatter)(sums[0], h->positive + n0, h->N, 1, K, lanes, width);
+        NAME(scatter)(sums[0], h->positive + n0 * h->pn, h->pk, h->pn, K, lanes, width);
         if (h->task == TERMS && h->kind != KULLBACK_LEIBLER)
             NAME(scatter)(sums[1], h->negative + n0, h->N, 1, K, lanes, width);
         return;
@@ -416,7 +447,8 @@ static void NAME(finish)(const HALF *h, ptrdiff_t n0, ptrdiff_t lanes, REAL *b,
 /* ---- all panels -------------------------------------------------------------- */
 
 /* Panels are the tasks. Where they are few, the rows are shared out too, always in
- * the same way, and the parts' sums are added at the end. */
+ * the same way, and the parts' sums are added at the end. All panels of a part come
+ * one after the other, while its rows are in the cache. */
 typedef struct {
     const HALF *h;
     ptrdiff_t panels, parts, sums_size, work_size;
@@ -436,13 +468,14 @@ static void NAME(panel_task)(void *context, ptrdiff_t task, int worker)
 {
     const NAME(run) *run = context;
     const HALF *h = run->h;
-    const ptrdiff_t chunks = (h->M + MB - 1) / MB, part = task % run->parts;
-    const ptrdiff_t n0 = task / run->parts * NR;
+    const ptrdiff_t chunks = (h->M + MB - 1) / MB;
+    const ptrdiff_t part = task / run->panels, panel = task % run->panels;
+    const ptrdiff_t n0 = panel * NR, at = panel * run->parts + part;
     const ptrdiff_t lanes = h->N - n0 < NR ? h->N - n0 : NR;
     const ptrdiff_t m0 = chunks * part / run->parts * MB;
     const ptrdiff_t m1 = chunks * (part + 1) / run->parts * MB;
     REAL *b = run->work + worker * run->work_size, *z = b + h->K * NR;
-    REAL *s = run->parts > 1 ? run->partial + task * 2 * run->sums_size : z + 2 * MB * NR;
+    REAL *s = run->parts > 1 ? run->partial + at * 2 * run->sums_size : z + 2 * MB * NR;
     REAL *sums[2] = {s, s + run->sums_size};
     NAME(moving_part)(h, b, n0, lanes);
     double loss = NAME(panel)(h, n0, lanes, m0, m1 < h->M ? m1 : h->M, b, z, sums);
@@ -550,7 +583,7 @@ static int NAME(solve)(HALF *h, const REAL *A, ptrdiff_t am, ptrdiff_t ak, doubl
         if (euclidean) {
             HALF g = *h;
             g.X = A, g.xm = am, g.xn = ak, g.N = K;
-            g.B = NULL, g.task = CROSS, g.positive = square;
+            g.B = NULL, g.task = CROSS, g.positive = square, g.pk = K, g.pn = 1;
             failed = NAME(run_panels)(&g, loss);
             NAME(held) s = {.A = square, .am = K, .ak = 1, .M = K, .K = K, .packed = gram};
             run_tasks(NAME(pack_task), &s, gram_blocks, 1);
@@ -571,7 +604,8 @@ static int NAME(solve)(HALF *h, const REAL *A, ptrdiff_t am, ptrdiff_t ak, doubl
 typedef struct {
     const REAL *A, *X;
     REAL *out, *work;
-    ptrdiff_t M, N, K, ab, am, ak, xb, xm, xn, packed_size, sums_size, work_size;
+    ptrdiff_t M, N, K, ab, am, ak, xb, xm, xn, ob, ok, on;
+    ptrdiff_t packed_size, sums_size, work_size;
 } NAME(batch);
 
 static void NAME(product_task)(void *context, ptrdiff_t index, int worker)
@@ -582,8 +616,8 @@ static void NAME(product_task)(void *context, ptrdiff_t index, int worker)
     NAME(held) a = {.A = p->A + index * p->ab, .am = p->am, .ak = p->ak, .M = p->M,
                     .K = p->K, .packed = packed};
     HALF h = {.M = p->M, .N = p->N, .K = p->K, .X = p->X + index * p->xb, .xm = p->xm,
-              .xn = p->xn, .packed = packed, .positive = p->out + index * p->K * p->N,
-              .kind = EUCLIDEAN, .task = CROSS};
+              .xn = p->xn, .packed = packed, .positive = p->out + index * p->ob,
+              .pk = p->ok, .pn = p->on, .kind = EUCLIDEAN, .task = CROSS};
     for (ptrdiff_t block = 0; block * MR < p->M; block++)
         NAME(pack_task)(&a, block, worker);
     for (ptrdiff_t n0 = 0; n0 < p->N; n0 += NR) {
@@ -594,14 +628,15 @@ static void NAME(product_task)(void *context, ptrdiff_t index, int worker)
 }
 
 /* out[i] = A[i]' X[i], a matrix a task; sizes are their number, M, N and K, strides
- * those of A and X */
+ * those of A, X and out */
 static int NAME(products)(const void *A, const void *X, void *out,
-                          const ptrdiff_t sizes[4], const ptrdiff_t strides[6])
+                          const ptrdiff_t sizes[4], const ptrdiff_t strides[9])
 {
     const ptrdiff_t count = sizes[0];
     NAME(batch) p = {.A = A, .X = X, .out = out, .M = sizes[1], .N = sizes[2],
                      .K = sizes[3], .ab = strides[0], .am = strides[1], .ak = strides[2],
-                     .xb = strides[3], .xm = strides[4], .xn = strides[5]};
+                     .xb = strides[3], .xm = strides[4], .xn = strides[5],
+                     .ob = strides[6], .ok = strides[7], .on = strides[8]};
     const int threads = threads_for((double)count * p.M * p.N * p.K);
     p.packed_size = (p.M + MR - 1) / MR * MR * p.K;
     p.sums_size = (p.K + MR - 1) / MR * MR * NR;

@@ -52,7 +52,8 @@ static void release(void *block)
 
 #define DEFINE_HALF(name, REAL)                                                            \
     typedef struct {                                                                 \
-        ptrdiff_t M, N, K, xm, xn, bk, bn; /* sizes, strides of X and B */           \
+        ptrdiff_t M, N, K, xm, xn, bk, bn, pk, pn; /* sizes, strides of X, B and of */ \
+                                           /* what `positive` points to */           \
         const REAL *X, *packed, *gram;     /* A and AᵀA in blocks of rows */         \
         REAL *B, *positive, *negative;     /* B, and where the terms go */           \
         REAL beta, floor, lowest, exponent, tiny, most;                                    \
@@ -69,7 +70,7 @@ typedef int descend_f64(const double *, const double *, ptrdiff_t, ptrdiff_t, do
                         ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, int);
 
 typedef int products_any(const void *, const void *, void *, const ptrdiff_t[4],
-                         const ptrdiff_t[6]);
+                         const ptrdiff_t[9]);
 
 #define SHUFFLE2(a, b, first) __builtin_shufflevector(a, b, first, first + 2)
 #define SHUFFLE4(a, b, f) __builtin_shufflevector(a, b, f, f + 4, f + 1, f + 5)
@@ -197,8 +198,8 @@ PyDoc_STRVAR(half_doc,
 "half(task, X, A, B, positive, negative, beta, floor, exponent)\n--\n\n"
 "One pass over X (M, N) for the model A B + floor; A is (M, K), B is (K, N).\n\n"
 "task \"step\" moves B by its multiplicative update, \"terms\" writes both parts of\n"
-"the gradient to contiguous arrays (K, N), \"cross\" writes AᵀX to the first, \"loss\"\n"
-"returns the divergence.");
+"the gradient to contiguous arrays (K, N), \"cross\" writes AᵀX to the first, which may\n"
+"have any strides, \"loss\" returns the divergence.");
 
 static PyObject *half(PyObject *self, PyObject *args)
 {
@@ -232,7 +233,7 @@ static PyObject *half(PyObject *self, PyObject *args)
         if (take(arrays[taken], view + taken, format, rows, columns, writable,
                  names[taken]))
             goto done;
-        if (taken > 2 && !PyBuffer_IsContiguous(view + taken, 'C')) {
+        if (taken > 2 && task != CROSS && !PyBuffer_IsContiguous(view + taken, 'C')) {
             taken++;
             PyErr_SetString(PyExc_ValueError, "the terms' arrays must be contiguous");
             goto done;
@@ -254,6 +255,8 @@ static PyObject *half(PyObject *self, PyObject *args)
                                             : GENERAL;                                  \
         if (h.B)                                                                        \
             h.bk = STRIDE(view[2], 0), h.bn = STRIDE(view[2], 1);                       \
+        if (h.positive)                                                                 \
+            h.pk = STRIDE(view[3], 0), h.pn = STRIDE(view[3], 1);                       \
         Py_BEGIN_ALLOW_THREADS failed = kernels->solve##bits(                           \
             &h, view[1].buf, STRIDE(view[1], 0), STRIDE(view[1], 1), &loss);            \
         Py_END_ALLOW_THREADS                                                            \
@@ -311,7 +314,7 @@ static PyObject *descend(PyObject *self, PyObject *args)
 
 PyDoc_STRVAR(products_doc,
 "products(A, X, out)\n--\n\n"
-"Write AᵀX for each of a batch of A (I, M, K) and X (I, M, N) to contiguous out.");
+"Write AᵀX for each of a batch of A (I, M, K) and X (I, M, N) to out (I, K, N).");
 
 static PyObject *products(PyObject *self, PyObject *args)
 {
@@ -331,7 +334,7 @@ static PyObject *products(PyObject *self, PyObject *args)
                !strcmp(A->format, X->format) && !strcmp(A->format, out->format) &&
                A->shape[0] == X->shape[0] && A->shape[0] == out->shape[0] &&
                A->shape[1] == X->shape[1] && A->shape[2] == out->shape[1] &&
-               X->shape[2] == out->shape[2] && PyBuffer_IsContiguous(out, 'C');
+               X->shape[2] == out->shape[2];
     if (!fits) {
         PyErr_SetString(PyExc_ValueError,
                         "A, X and out do not fit: float32 or float64, of one dtype, "
@@ -340,7 +343,8 @@ static PyObject *products(PyObject *self, PyObject *args)
     }
     const ptrdiff_t sizes[] = {A->shape[0], A->shape[1], X->shape[2], A->shape[2]};
     const ptrdiff_t strides[] = {STRIDE(*A, 0), STRIDE(*A, 1), STRIDE(*A, 2),
-                                 STRIDE(*X, 0), STRIDE(*X, 1), STRIDE(*X, 2)};
+                                 STRIDE(*X, 0), STRIDE(*X, 1), STRIDE(*X, 2),
+                                 STRIDE(*out, 0), STRIDE(*out, 1), STRIDE(*out, 2)};
     products_any *run = A->format[0] == 'f' ? kernels->products32 : kernels->products64;
     Py_BEGIN_ALLOW_THREADS
     failed = run(A->buf, X->buf, out->buf, sizes, strides);

@@ -64,18 +64,19 @@ class NativeKernels(ArrayKernels):
         )
 
     def product(self, A, X):
-        if A.ndim == X.ndim == 2:
-            result = np.empty((A.shape[1], X.shape[1]), X.dtype)
-            _native.half("cross", X, A, None, result, None, 2.0, 0.0, 1.0)
-            return result
         batch = np.broadcast_shapes(A.shape[:-2], X.shape[:-2])
         result = np.empty((*batch, A.shape[-1], X.shape[-1]), X.dtype)
-        stacks = [
-            np.broadcast_to(array, (*batch, *array.shape[-2:])) for array in (A, X)
-        ]
+        out = result.reshape(-1, *result.shape[-2:])
+        if A.shape[-1] > X.shape[-1]:
+            # the kernels copy the first and stream the second: that is the wider one
+            A, X, out = X, A, out.mT
+        if not batch:
+            _native.half("cross", X, A, None, out[0], None, 2.0, 0.0, 1.0)
+            return result
+        A, X = (np.broadcast_to(a, (*batch, *a.shape[-2:])) for a in (A, X))
         if len(batch) > 1:
-            stacks = [stack.reshape(-1, *stack.shape[-2:]) for stack in stacks]
-        _native.products(*stacks, result.reshape(-1, *result.shape[-2:]))
+            A, X = (a.reshape(-1, *a.shape[-2:]) for a in (A, X))
+        _native.products(A, X, out)
         return result
 
     def hals(self, product, gram, B, sweeps: int) -> None:

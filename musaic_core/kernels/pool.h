@@ -3,6 +3,8 @@
  * The caller works too, and waits only for tasks that a worker has begun: where the
  * machine is busy with something else and a worker gets no time, the caller does its
  * share. One run uses the pool at a time; a second caller works on its own thread.
+ * Each thread has a part of the tasks to begin with, the same in every run, so that it
+ * finds what it reads in its own cache, and then helps with the others' parts.
  * Workers look for work for a moment before they sleep, which spans the gap between
  * two updates. They are made again after a fork. Tasks are the same whatever the
  * number of threads, and so are the numbers.
@@ -30,9 +32,11 @@ static struct {
     int workers;              /* threads that were made */
     task_function *function;  /* the run's */
     void *context;
-    ptrdiff_t tasks;
-    int allowed;              /* workers that may take part */
-    atomic_ptrdiff_t next;    /* the task to take */
+    int threads;              /* that may take part, the caller among them */
+    struct {
+        _Alignas(64) atomic_ptrdiff_t next; /* the task to take */
+        ptrdiff_t end;
+    } part[MOST_THREADS];
     atomic_int open, active;  /* tasks are to be had; workers that look for them */
     atomic_uint run;          /* counts runs */
     atomic_int sleepers;
@@ -80,8 +84,11 @@ static void take_tasks(int worker)
 {
     unsigned long state = flush_subnormals();
     ptrdiff_t task;
-    while ((task = atomic_fetch_add(&pool.next, 1)) < pool.tasks)
-        pool.function(pool.context, task, worker);
+    for (int i = 0; i < pool.threads; i++) {
+        const int part = (worker + i) % pool.threads;
+        while ((task = atomic_fetch_add(&pool.part[part].next, 1)) < pool.part[part].end)
+            pool.function(pool.context, task, worker);
+    }
     restore_subnormals(state);
 }
 
@@ -103,7 +110,7 @@ static void *work(void *number)
         seen = atomic_load(&pool.run);
         /* who counts as active is waited for, and then sees whether it is too late */
         atomic_fetch_add(&pool.active, 1);
-        if (atomic_load(&pool.open) && worker <= pool.allowed)
+        if (atomic_load(&pool.open) && worker < pool.threads)
             take_tasks(worker);
         atomic_fetch_sub(&pool.active, 1);
     }
@@ -138,9 +145,11 @@ static void run_tasks(task_function *function, void *context, ptrdiff_t tasks,
     make_workers(threads - 1);
     pool.function = function;
     pool.context = context;
-    pool.tasks = tasks;
-    pool.allowed = threads - 1;
-    atomic_store(&pool.next, 0);
+    pool.threads = threads;
+    for (int i = 0; i < threads; i++) {
+        atomic_store(&pool.part[i].next, tasks * i / threads);
+        pool.part[i].end = tasks * (i + 1) / threads;
+    }
     atomic_store(&pool.open, 1);
     atomic_fetch_add(&pool.run, 1);
     if (atomic_load(&pool.sleepers)) {
