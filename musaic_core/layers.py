@@ -261,7 +261,7 @@ class Layered:
         else:
             goal = None
             if penalties == [below]:
-                B[...] = below.minimiser(B, positive, negative, self.divergence)
+                below.minimise(B, positive, negative, self.divergence, self.kernels)
                 if name in self.masks:
                     self.blocks[name] *= self.masks[name]
                 return
@@ -475,22 +475,21 @@ class _Below:
         )
         return (above, below) if power > 0 else (below, above)
 
-    def minimiser(self, B, P, Q, divergence):
-        """Where the sum of it and of the divergence's majorization at B is least.
+    def minimise(self, B, P, Q, divergence, kernels):
+        """Move B to where the sum of it and of the divergence's majorization is least.
 
         The majorization has the derivative ``Q t^p - P t^(-q)``, t being the ratio to
         B. For β = 1 the minimum is a Lambert W, for β = 0 and 3/2 a root of a
         quadratic. For other β it is that of a majorization that lies higher, which
         is the multiplicative step (exact for β ≥ 2).
         """
+        if divergence.beta == 1:
+            kernels.middle_step(P, Q, self.Y, B, self.weight)
+        else:
+            B[...] = self._minimiser(B, P, Q, divergence)
+
+    def _minimiser(self, B, P, Q, divergence):
         rho, Y, beta = self.weight, self.Y, divergence.beta
-        if beta == 1:
-            # Q - P B / w + ρ log(w / Y) = 0
-            library = library_of(B)
-            scaled = P * B / rho + 1e-35
-            z = library.log(scaled / (Y + 1e-35)) + Q / rho
-            silent = Y * library.exp(-Q / rho)  # the limit for P B = 0
-            return library.where(z < -20, silent, scaled / wright_omega(z))
         if beta == 0:
             # (Q + ρ / Y) w² - ρ w - P B² = 0
             a, c = Q + rho / Y, P * B * B
@@ -504,29 +503,6 @@ class _Below:
         target = 1 * B
         multiply(target, P + minus, Q + plus, divergence.exponent)
         return target
-
-
-def wright_omega(z: Array) -> Array:
-    """ω > 0 with ``ω + log ω = z``, which is the Lambert W of exp(z); z ≥ -60.
-
-    References
-    ----------
-    Lawrence, Corless and Jeffrey, "Algorithm 917: complex double-precision evaluation
-    of the Wright ω function", ACM Transactions on Mathematical Software 38 (3), 2012
-    (the third-order step).
-    """
-    library = library_of(z)
-    z = z.clip(-60)
-    e = library.exp(z.clip(None, 1.0))
-    low = e / (1 + e)
-    high = z - library.log(z.clip(1.0))
-    w = library.where(z < 1, low, high)
-    for _ in range(2 if "32" in str(z.dtype) else 3):
-        r = z - w - library.log(w)
-        s = 1 + w
-        t = s * (s + 2 * r / 3)
-        w = w * (1 + r / s * (2 * t - r) / (2 * t - 2 * r))
-    return w
 
 
 def with_sums_of(

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from musaic_core.checks import copy_like
+
 __all__ = [
     "khatri_rao",
     "library_of",
@@ -44,13 +46,14 @@ def unfold(X: Array, mode: int) -> Array:
 def khatri_rao(factors: list[Array]) -> Array:
     """Column-wise Kronecker product of factors (I_n, R): (product of I_n, R).
 
-    A view of an array whose rows are the columns: what reads long columns is faster so.
+    It is the transpose of an array in C order: long columns are read faster so.
     """
+    columns = [copy_like(factor.mT, factor) for factor in factors]
     return reduce(
         lambda left, right: (left[:, :, None] * right[:, None, :]).reshape(
             len(left), -1
         ),
-        [factor.mT for factor in factors],
+        columns,
     ).mT
 
 

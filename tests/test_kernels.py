@@ -111,6 +111,34 @@ def test_hals_and_products_are_the_reference(native):
     )
 
 
+def test_products_of_batches_are_the_reference(native):
+    rng = np.random.default_rng(0)
+    for K, N in ((3, 40), (40, 3), (17, 17), (1, 1)):  # either may be the wider one
+        A, X = rng.random((6, 50, K)), rng.random((6, 50, N))
+        np.testing.assert_allclose(native.product(A, X), A.mT @ X, 1e-11)
+        np.testing.assert_allclose(native.product(A[0], X), A[0].mT @ X, 1e-11)
+        np.testing.assert_allclose(native.product(A, X[0]), A.mT @ X[0], 1e-11)
+        turned = np.ascontiguousarray(X.mT).mT
+        np.testing.assert_allclose(native.product(A, turned), A.mT @ X, 1e-11)
+        np.testing.assert_allclose(native.product(A[0], turned[0]), A[0].mT @ X[0])
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 3e-5), ("float64", 1e-11)])
+@pytest.mark.parametrize("rho", [1e-3, 1.0, 1e3])
+def test_the_step_of_a_middle_factor_is_the_reference(native, dtype, rtol, rho):
+    rng = np.random.default_rng(0)
+    for shape in ((1, 1), (3, 50), (40, 7), (88, 131), (4, 3, 20)):
+        P, Y, B = rng.gamma(0.5, 1, (3, *shape)) * 10.0 ** rng.integers(-4, 4, shape)
+        Q = rng.gamma(1, 1, (*shape[:-1], 1))
+        P[rng.random(shape) < 0.2] = 0
+        expected = B.copy()
+        ArrayKernels().middle_step(P, Q, Y, expected, rho)
+        for layout in (np.ascontiguousarray, np.asfortranarray):
+            arrays = [layout(array.astype(dtype)) for array in (P, Q, Y, B)]
+            native.middle_step(*arrays, rho)
+            np.testing.assert_allclose(arrays[-1], expected, rtol, 1e-25)
+
+
 @pytest.mark.parametrize("beta", BETAS)
 def test_array_kernels_are_the_reference(beta):
     X, A, B = problem((60, 40, 5), "float64", zeros=0.1)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from musaic_core.divergence import BetaDivergence
+from musaic_core.tensors import library_of
 
-__all__ = ["ArrayKernels", "multiply"]
+__all__ = ["ArrayKernels", "multiply", "wright_omega"]
 
 Array = Any
 
@@ -64,6 +65,51 @@ class ArrayKernels:
                 slope = product[..., k : k + 1, :] - gram[..., k : k + 1, :] @ B
                 step = slope / (curvature + (curvature == 0))
                 B[..., k : k + 1, :] = (B[..., k : k + 1, :] + step).clip(0)
+
+    def middle_step(self, P: Array, Q: Array, Y: Array, B: Array, rho: float) -> None:
+        """Move B, a factor of one layer and the data of the next, for β = 1, in place.
+
+        Each entry goes to the least w of ``Q w - P B log w + ρ D(w | Y)``, which is
+        where ``Q - P B / w + ρ log(w / Y) = 0``.
+
+        Parameters
+        ----------
+        P, Q : array (..., K, N), Q also (..., K, 1)
+            Both parts of the gradient of the layer above; see `terms`.
+        Y : array (..., K, N)
+            What the layer below makes of B.
+        B : array (..., K, N)
+        rho : float
+            Weight ρ of the layer below, above 0.
+        """
+        library = library_of(B)
+        scaled = P * B / rho + 1e-35
+        z = library.log(scaled / (Y + 1e-35)) + Q / rho
+        silent = Y * library.exp(-Q / rho)  # the limit for P B = 0
+        B[...] = library.where(z < -20, silent, scaled / wright_omega(z))
+
+
+def wright_omega(z: Array) -> Array:
+    """ω > 0 with ``ω + log ω = z``, which is the Lambert W of exp(z); z ≥ -60.
+
+    References
+    ----------
+    Lawrence, Corless and Jeffrey, "Algorithm 917: complex double-precision evaluation
+    of the Wright ω function", ACM Transactions on Mathematical Software 38 (3), 2012
+    (the third-order step).
+    """
+    library = library_of(z)
+    z = z.clip(-60)
+    e = library.exp(z.clip(None, 1.0))
+    low = e / (1 + e)
+    high = z - library.log(z.clip(1.0))
+    w = library.where(z < 1, low, high)
+    for _ in range(2 if "32" in str(z.dtype) else 3):
+        r = z - w - library.log(w)
+        s = 1 + w
+        t = s * (s + 2 * r / 3)
+        w = w * (1 + r / s * (2 * t - r) / (2 * t - 2 * r))
+    return w
 
 
 def multiply(B: Array, numerator: Array, denominator: Array, exponent: float) -> None:

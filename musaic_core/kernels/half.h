@@ -29,6 +29,8 @@ typedef INT ivec __attribute__((vector_size(VL * sizeof(REAL)), may_alias));
 #define LOAD(p) ((vec) * (const NAME(loose) *)(p))
 #define STORE(p, v) (*(NAME(loose) *)(p) = (NAME(loose))(v))
 #define ONE ((vec){0} + 1)
+#define SMALLEST ((REAL)(sizeof(REAL) == 4 ? 1.17549435e-38 : 2.2250738585072014e-308))
+#define LOG2_E 1.4426950408889634074
 
 /* ---- elementary functions ---------------------------------------------------- */
 
@@ -39,6 +41,12 @@ INLINE vec NAME(at_least)(vec x, REAL low)
 {
     ivec above = (ivec)(x > low);
     return (vec)(((ivec)x & above) | ((ivec)((vec){0} + low) & ~above));
+}
+
+INLINE vec NAME(at_most)(vec x, REAL high)
+{
+    ivec below = (ivec)(x < high);
+    return (vec)(((ivec)x & below) | ((ivec)((vec){0} + high) & ~below));
 }
 
 /* x = m 2^e with m in [sqrt(1/2), sqrt(2)); the log of m, exact to rounding near 1 */
@@ -68,8 +76,8 @@ INLINE vec NAME(nearest)(vec x, ivec *whole)
     return shifted - magic;
 }
 
-/* x^p for x >= 0; 0 for x = 0 whatever p */
-INLINE vec NAME(vpow)(vec x, REAL p)
+/* 2^(n + rest), |rest| <= 1/2 or little more; 0 or the largest power beyond its range */
+INLINE vec NAME(exp2_of)(ivec n, vec rest)
 {
     static const double taylor[] = {
         1.3691488853904129e-12, 2.5678435993488206e-11, 4.4455382718708116e-10,
@@ -78,25 +86,49 @@ INLINE vec NAME(vpow)(vec x, REAL p)
         9.6181291076284772e-3,  5.5504108664821580e-2,  2.4022650695910072e-1,
         6.9314718055994531e-1};
     const int bias = sizeof(REAL) == 4 ? 127 : 1023;
-    vec e, log_m = NAME(log_parts)(x, &e), q = {0};
-    ivec n, r;
-    vec whole = NAME(nearest)(e * p, &n);
-    vec rest = (e * p - whole) + log_m * (p * (REAL)1.4426950408889634074);
-    rest -= NAME(nearest)(rest, &r);
+    vec q = {0};
     for (int i = sizeof(REAL) == 4 ? 6 : 0; i < 13; i++)
         q = q * rest + (REAL)taylor[i];
     q = q * rest + 1;
-    n += r + bias;
+    n += bias;
     n &= (ivec)(n > 0);
     ivec high = (ivec)(n < 2 * bias);
     n = (n & high) | (2 * bias & ~high);
-    return (vec)((ivec)(q * (vec)(n << MANTISSA)) & (ivec)(x > 0));
+    return q * (vec)(n << MANTISSA);
 }
 
-INLINE vec NAME(at_most)(vec x, REAL high)
+/* x^p for x >= 0; 0 for x = 0 whatever p */
+INLINE vec NAME(vpow)(vec x, REAL p)
 {
-    ivec below = (ivec)(x < high);
-    return (vec)(((ivec)x & below) | ((ivec)((vec){0} + high) & ~below));
+    vec e, log_m = NAME(log_parts)(x, &e);
+    ivec n, r;
+    vec whole = NAME(nearest)(e * p, &n);
+    vec rest = (e * p - whole) + log_m * (p * (REAL)LOG2_E);
+    rest -= NAME(nearest)(rest, &r);
+    return (vec)((ivec)NAME(exp2_of)(n + r, rest) & (ivec)(x > 0));
+}
+
+INLINE vec NAME(vexp)(vec x)
+{
+    ivec n;
+    vec y = x * (REAL)LOG2_E;
+    vec rest = y - NAME(nearest)(y, &n);
+    return NAME(exp2_of)(n, rest);
+}
+
+/* w with w + log w = z, the Wright omega function, for z >= -60: Lawrence, Corless and
+ * Jeffrey 2012, as in arrays.py */
+INLINE vec NAME(omega)(vec z)
+{
+    const vec one = ONE;
+    vec e = NAME(vexp)(NAME(at_most)(z, 1)), high = z - NAME(vlog)(NAME(at_least)(z, 1));
+    ivec low = (ivec)(z < one);
+    vec w = (vec)(((ivec)(e / (1 + e)) & low) | ((ivec)high & ~low));
+    for (int i = 0; i < (sizeof(REAL) == 4 ? 2 : 3); i++) {
+        vec r = z - w - NAME(vlog)(w), s = 1 + w, t = s * (s + 2 * r / 3);
+        w *= 1 + r / s * (2 * t - r) / (2 * t - 2 * r);
+    }
+    return w;
 }
 
 /* the divergence of x from y, entry by entry, by their ratio */
@@ -705,6 +737,55 @@ static int NAME(descend)(const REAL *gram, const REAL *product, ptrdiff_t pk,
     return 0;
 }
 
+/* ---- a factor between two layers, for beta = 1 ------------------------------------ */
+
+typedef struct {
+    const REAL *P, *Q, *Y;
+    REAL *B, *work;
+    const ptrdiff_t *strides; /* two of each */
+    ptrdiff_t K, N;
+    REAL rho;
+} NAME(middle);
+
+static void NAME(middle_task)(void *context, ptrdiff_t panel, int worker)
+{
+    const NAME(middle) *m = context;
+    const ptrdiff_t K = m->K, n0 = panel * NR, lanes = m->N - n0 < NR ? m->N - n0 : NR;
+    const ptrdiff_t *s = m->strides, size = K * NR;
+    REAL *p = m->work + worker * 4 * size, *q = p + size, *y = q + size, *b = y + size;
+    NAME(gather)(p, m->P + n0 * s[1], s[0], s[1], K, lanes, NR);
+    NAME(gather)(q, m->Q + n0 * s[3], s[2], s[3], K, lanes, NR);
+    NAME(gather)(y, m->Y + n0 * s[5], s[4], s[5], K, lanes, NR);
+    NAME(gather)(b, m->B + n0 * s[7], s[6], s[7], K, lanes, NR);
+    for (ptrdiff_t i = 0; i < size; i += VL) {
+        vec below = LOAD(y + i), above = LOAD(p + i) * LOAD(b + i) / m->rho + (REAL)1e-35;
+        vec pull = LOAD(q + i) / m->rho;
+        vec ratio = NAME(at_least)(above / (below + (REAL)1e-35), SMALLEST);
+        vec z = NAME(vlog)(ratio) + pull;
+        vec silent = below * NAME(vexp)(-pull); /* the limit for above = 0 */
+        ivec none = (ivec)(z < -20);
+        vec w = above / NAME(omega)(NAME(at_least)(z, -60));
+        STORE(b + i, (vec)(((ivec)silent & none) | ((ivec)w & ~none)));
+    }
+    NAME(scatter)(b, m->B + n0 * s[7], s[6], s[7], K, lanes, NR);
+}
+
+/* B (K, N) to where Q - P B / w + rho log(w / Y) = 0; strides are those of P, Q, Y, B */
+static int NAME(middle_step)(const void *P, const void *Q, const void *Y, void *B,
+                             const ptrdiff_t strides[8], ptrdiff_t K, ptrdiff_t N,
+                             double rho)
+{
+    const int threads = threads_for((double)K * N * 100);
+    NAME(middle) m = {.P = P, .Q = Q, .Y = Y, .B = B, .strides = strides, .K = K, .N = N,
+                      .rho = (REAL)rho};
+    m.work = allocate(threads * 4 * K * NR * sizeof(REAL));
+    if (!m.work)
+        return -1;
+    run_tasks(NAME(middle_task), &m, (N + NR - 1) / NR, threads);
+    release(m.work);
+    return 0;
+}
+
 #undef NR
 #undef MB
 #undef vec
@@ -712,6 +793,8 @@ static int NAME(descend)(const REAL *gram, const REAL *product, ptrdiff_t pk,
 #undef LOAD
 #undef STORE
 #undef ONE
+#undef LOG2_E
+#undef SMALLEST
 #undef MANTISSA
 #undef SQRT_HALF_BITS
 #undef PANEL

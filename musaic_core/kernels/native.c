@@ -69,6 +69,8 @@ typedef int descend_f32(const float *, const float *, ptrdiff_t, ptrdiff_t, floa
 typedef int descend_f64(const double *, const double *, ptrdiff_t, ptrdiff_t, double *,
                         ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, int);
 
+typedef int middle_any(const void *, const void *, const void *, void *,
+                       const ptrdiff_t[8], ptrdiff_t, ptrdiff_t, double);
 typedef int products_any(const void *, const void *, void *, const ptrdiff_t[4],
                          const ptrdiff_t[9]);
 
@@ -131,11 +133,13 @@ typedef struct {
     descend_f32 *descend32;
     descend_f64 *descend64;
     products_any *products32, *products64;
+    middle_any *middle32, *middle64;
 } kernel_set;
 
 #define KERNEL_SET(isa)                                                            \
     {#isa, solve_##isa##32, solve_##isa##64, descend_##isa##32, descend_##isa##64, \
-     products_##isa##32, products_##isa##64}
+     products_##isa##32, products_##isa##64, middle_step_##isa##32,                   \
+     middle_step_##isa##64}
 static const kernel_set sets[] = {
     KERNEL_SET(baseline),
 #if defined(__x86_64__)
@@ -312,9 +316,49 @@ static PyObject *descend(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(middle_doc,
+"middle(P, Q, Y, B, rho)\n--\n\n"
+"Move B to where Q - P B / w + rho log(w / Y) = 0; all are (K, N), rho is above 0.");
+
+static PyObject *middle(PyObject *self, PyObject *args)
+{
+    static const char *const names[] = {"P", "Q", "Y", "B"};
+    PyObject *arrays[4];
+    Py_buffer view[4];
+    double rho;
+    int taken = 4, failed = 1;
+    if (!PyArg_ParseTuple(args, "OOOOd", arrays, arrays + 1, arrays + 2, arrays + 3, &rho))
+        return NULL;
+    while (taken > 0) { /* B first, which the others are to fit */
+        const int i = taken - 1, first = i == 3;
+        if (take(arrays[i], view + i, first ? 0 : view[3].format[0],
+                 first ? -1 : view[3].shape[0], first ? -1 : view[3].shape[1], first,
+                 names[i]))
+            goto done;
+        taken--;
+    }
+    ptrdiff_t strides[8];
+    for (int i = 0; i < 4; i++)
+        strides[2 * i] = STRIDE(view[i], 0), strides[2 * i + 1] = STRIDE(view[i], 1);
+    middle_any *run = view[3].format[0] == 'f' ? kernels->middle32 : kernels->middle64;
+    Py_BEGIN_ALLOW_THREADS
+    failed = run(view[0].buf, view[1].buf, view[2].buf, view[3].buf, strides,
+                 view[3].shape[0], view[3].shape[1], rho);
+    Py_END_ALLOW_THREADS
+    if (failed)
+        PyErr_NoMemory();
+done:
+    for (int i = taken; i < 4; i++)
+        PyBuffer_Release(view + i);
+    if (failed)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 PyDoc_STRVAR(products_doc,
 "products(A, X, out)\n--\n\n"
-"Write AᵀX for each of a batch of A (I, M, K) and X (I, M, N) to out (I, K, N).");
+"Write AᵀX for each of a batch of A (I, M, K) and X (I, M, N) to out (I, K, N).\n\n"
+"A or X may be one matrix for all of the batch.");
 
 static PyObject *products(PyObject *self, PyObject *args)
 {
@@ -329,22 +373,27 @@ static PyObject *products(PyObject *self, PyObject *args)
                                    (taken == 2 ? PyBUF_WRITABLE : 0)))
             goto done;
     const Py_buffer *A = view, *X = view + 1, *out = view + 2;
-    int fits = A->ndim == 3 && X->ndim == 3 && out->ndim == 3 &&
+    const int a = A->ndim - 2, x = X->ndim - 2; /* the axis of the rows: 0 or 1 */
+    int fits = (a == 0 || a == 1) && (x == 0 || x == 1) && out->ndim == 3 &&
                (!strcmp(A->format, "f") || !strcmp(A->format, "d")) &&
                !strcmp(A->format, X->format) && !strcmp(A->format, out->format) &&
-               A->shape[0] == X->shape[0] && A->shape[0] == out->shape[0] &&
-               A->shape[1] == X->shape[1] && A->shape[2] == out->shape[1] &&
-               X->shape[2] == out->shape[2];
+               (a == 0 || A->shape[0] == out->shape[0]) &&
+               (x == 0 || X->shape[0] == out->shape[0]) &&
+               A->shape[a] == X->shape[x] && A->shape[a + 1] == out->shape[1] &&
+               X->shape[x + 1] == out->shape[2];
     if (!fits) {
         PyErr_SetString(PyExc_ValueError,
                         "A, X and out do not fit: float32 or float64, of one dtype, "
-                        "(I, M, K), (I, M, N) and (I, K, N)");
+                        "(I, M, K) or (M, K), (I, M, N) or (M, N), and (I, K, N)");
         goto done;
     }
-    const ptrdiff_t sizes[] = {A->shape[0], A->shape[1], X->shape[2], A->shape[2]};
-    const ptrdiff_t strides[] = {STRIDE(*A, 0), STRIDE(*A, 1), STRIDE(*A, 2),
-                                 STRIDE(*X, 0), STRIDE(*X, 1), STRIDE(*X, 2),
-                                 STRIDE(*out, 0), STRIDE(*out, 1), STRIDE(*out, 2)};
+    const ptrdiff_t sizes[] = {out->shape[0], A->shape[a], X->shape[x + 1],
+                               A->shape[a + 1]};
+    const ptrdiff_t strides[] = {a ? STRIDE(*A, 0) : 0,  STRIDE(*A, a),
+                                 STRIDE(*A, a + 1),      x ? STRIDE(*X, 0) : 0,
+                                 STRIDE(*X, x),          STRIDE(*X, x + 1),
+                                 STRIDE(*out, 0),        STRIDE(*out, 1),
+                                 STRIDE(*out, 2)};
     products_any *run = A->format[0] == 'f' ? kernels->products32 : kernels->products64;
     Py_BEGIN_ALLOW_THREADS
     failed = run(A->buf, X->buf, out->buf, sizes, strides);
@@ -409,6 +458,7 @@ static PyObject *scratch(PyObject *self, PyObject *unused)
 static PyMethodDef methods[] = {
     {"half", half, METH_VARARGS, half_doc},
     {"descend", descend, METH_VARARGS, descend_doc},
+    {"middle", middle, METH_VARARGS, middle_doc},
     {"products", products, METH_VARARGS, products_doc},
     {"instruction_sets", instruction_sets, METH_NOARGS, instruction_sets_doc},
     {"num_threads", num_threads, METH_NOARGS, num_threads_doc},

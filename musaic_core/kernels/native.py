@@ -64,24 +64,32 @@ class NativeKernels(ArrayKernels):
         )
 
     def product(self, A, X):
-        batch = np.broadcast_shapes(A.shape[:-2], X.shape[:-2])
+        if A.ndim > 3 or X.ndim > 3:
+            batch = np.broadcast_shapes(A.shape[:-2], X.shape[:-2])
+            A, X = (
+                np.broadcast_to(a, (*batch, *a.shape[-2:])).reshape(-1, *a.shape[-2:])
+                for a in (A, X)
+            )
+            return self.product(A, X).reshape(*batch, A.shape[-1], X.shape[-1])
+        batch = (A if A.ndim == 3 else X).shape[:-2]
         result = np.empty((*batch, A.shape[-1], X.shape[-1]), X.dtype)
-        out = result.reshape(-1, *result.shape[-2:])
+        out = result
         if A.shape[-1] > X.shape[-1]:
             # the kernels copy the first and stream the second: that is the wider one
-            A, X, out = X, A, out.mT
-        if not batch:
-            _native.half("cross", X, A, None, out[0], None, 2.0, 0.0, 1.0)
-            return result
-        A, X = (np.broadcast_to(a, (*batch, *a.shape[-2:])) for a in (A, X))
-        if len(batch) > 1:
-            A, X = (a.reshape(-1, *a.shape[-2:]) for a in (A, X))
-        _native.products(A, X, out)
+            A, X, out = X, A, result.mT
+        if batch:
+            _native.products(A, X, out)
+        else:
+            _native.half("cross", X, A, None, out, None, 2.0, 0.0, 1.0)
         return result
 
     def hals(self, product, gram, B, sweeps: int) -> None:
         for p, g, b in _batch(product, np.ascontiguousarray(gram), B):
             _native.descend(g, p, b, sweeps)
+
+    def middle_step(self, P, Q, Y, B, rho: float) -> None:
+        for matrices in _batch(P, np.broadcast_to(Q, P.shape), Y, B):
+            _native.middle(*matrices, rho)
 
 
 def _half(task, x, a, b, positive, negative, divergence: BetaDivergence) -> float:
