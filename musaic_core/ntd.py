@@ -183,7 +183,7 @@ class NTDProblem(TensorProblem):
         grams = [U.mT @ U for U in self.factors]
         for _ in range(1 + int(10 * effort)):
             core = self.blocks["core"]
-            multiply(core, product, multi_mode_product(core, grams), 1)
+            multiply(core, product, self.times(core, grams), 1)
 
     def weighted_hals(self, name, effort):
         self.mu(name) if name == "core" else super().weighted_hals(name, effort)
@@ -221,7 +221,7 @@ class NTDProblem(TensorProblem):
         factors, core = self.factors, self.blocks["core"]
         if self.divergence.beta == 2:
             grams = [U.mT @ U for U in factors]
-            return self._core_product(), multi_mode_product(core, grams)
+            return self._core_product(), self.times(core, grams)
         # the half problem of the mode of least rank, its A and B exchanged
         least = int(np.argmin(core.shape))
         B = unfold(self._core_times_all_but(least), least)

@@ -144,8 +144,8 @@ class _Length:
 
     def parts(self, B):
         if self.norm == 1:
-            return self.weights + 0 * B, 0 * B
-        return self.weights * B / _length(B, 2), 0 * B
+            return self.weights, 0.0
+        return self.weights * B / _length(B, 2), 0.0
 
 
 class Smoothness(Penalty):
@@ -256,19 +256,19 @@ def penalised_step(
     goal : callable, optional
         ``goal(B, numerator, denominator)`` in place of the multiplicative step.
     """
-    numerator, denominator, before = positive, negative, 0.0
+    numerator, denominator = positive, negative
     for penalty in penalties:
         plus, minus = penalty.parts(B)
         numerator, denominator = numerator + minus, denominator + plus
-        before += penalty.value(B)
+    if goal is None and all(penalty.is_linear for penalty in penalties):
+        multiply(B, numerator, denominator, divergence.exponent)
+        return
     if goal is None:
         target = 1 * B
         multiply(target, numerator, denominator, divergence.exponent)
     else:
         target = goal(B, numerator, denominator)
-    if goal is None and all(penalty.is_linear for penalty in penalties):
-        B[...] = target
-        return
+    before = sum(penalty.value(B) for penalty in penalties)
     for _ in range(40):
         change, size = _majorized_change(B, target, positive, negative, divergence.beta)
         after = sum(penalty.value(target) for penalty in penalties)

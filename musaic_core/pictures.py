@@ -72,22 +72,17 @@ def draw_factors(file: Path) -> np.ndarray:
     figure = matplotlib.figure.Figure(figsize=(8, 8), dpi=90, layout="constrained")
     upper, lower = figure.subplots(2, 1)
     R, T = activations.shape
-    upper.pcolormesh(
-        np.arange(R + 1),
-        frequencies,
-        _decibels(templates / (templates.max(0) + 1e-9))[:-1],
-        cmap="magma",
-        rasterized=True,
-    )
-    upper.set(yscale="log", ylabel="frequency (Hz)", title="Templates")
-    lower.imshow(
-        _decibels(activations),
-        aspect="auto",
-        origin="lower",
-        extent=(0, T * frame, 0, R),
-        cmap="magma",
-        interpolation="nearest",
-    )
+    # on a logarithmic axis, as rows of equal height: many times faster than a mesh
+    rows = np.geomspace(frequencies[frequencies > 0][0], frequencies[-1], 300)
+    nearest = np.searchsorted((frequencies[1:] + frequencies[:-1]) / 2, rows)
+    spectra = _decibels(templates / (templates.max(0) + 1e-9))[nearest]
+    look = {"aspect": "auto", "origin": "lower", "cmap": "magma"}
+    look["interpolation"] = "nearest"
+    upper.imshow(spectra, extent=(0, R, 0, len(rows)), **look)
+    hertz = [f for f in (50, 100, 200, 500, 1000, 2000, 5000) if rows[0] < f < rows[-1]]
+    upper.set_yticks(np.interp(np.log(hertz), np.log(rows), range(len(rows))), hertz)
+    upper.set(ylabel="frequency (Hz)", title="Templates")
+    lower.imshow(_decibels(activations), extent=(0, T * frame, 0, R), **look)
     lower.set(xlabel="time (s)", title="Activations")
     if labels.dtype.kind == "U":
         kind, ticks = "stem", _stem_ticks(labels)

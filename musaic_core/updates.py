@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from musaic_core.tensors import library_of
+
 __all__ = ["HALS", "MU", "UPDATES", "ExtrapolatedMU", "HALSThenMU", "make_update"]
 
 
@@ -54,8 +56,8 @@ class ExtrapolatedMU:
         if block in self._previous:
             previous, old = self._previous[block], self._momentum[block]
             new = self._momentum[block] = (1 + math.sqrt(1 + 4 * old * old)) / 2
-            step = B - previous
-            step *= step > 0
+            step = library_of(B).maximum(B, previous)
+            step -= previous
             step *= (old - 1) / new
             previous[...] = B
             B += step

@@ -402,11 +402,11 @@ INLINE double NAME(panel_of)(const HALF *h, int kind, int nv, int want_loss,
     return total;
 }
 
-#define PANEL(kind, nv, want_loss)                                                  \
-    static NOINLINE double NAME(panel_##kind##nv##want_loss)(                       \
-        const HALF *h, ptrdiff_t n0, ptrdiff_t lanes, ptrdiff_t m0,           \
-        ptrdiff_t m1, const REAL *b, REAL *z, REAL *sums[2])                        \
-    {                                                                               \
+#define PANEL(kind, nv, want_loss)                                                    \
+    static NOINLINE double NAME(panel_##kind##nv##want_loss)(                         \
+        const HALF *h, ptrdiff_t n0, ptrdiff_t lanes, ptrdiff_t m0,                   \
+        ptrdiff_t m1, const REAL *b, REAL *z, REAL *sums[2])                          \
+    {                                                                                 \
         return NAME(panel_of)(h, kind, nv, want_loss, n0, lanes, m0, m1, b, z, sums); \
     }
 #define PANELS(kind) PANEL(kind, 1, 0) PANEL(kind, 2, 0) PANEL(kind, 1, 1) PANEL(kind, 2, 1)
@@ -416,10 +416,10 @@ static double NAME(panel)(const HALF *h, ptrdiff_t n0, ptrdiff_t lanes,
                           ptrdiff_t m0, ptrdiff_t m1, const REAL *b, REAL *z,
                           REAL *sums[2])
 {
-#define ENTRIES(kind)                                                  \
-    {                                                                  \
-        {NAME(panel_##kind##10), NAME(panel_##kind##11)},              \
-        {NAME(panel_##kind##20), NAME(panel_##kind##21)}               \
+#define ENTRIES(kind)                                     \
+    {                                                     \
+        {NAME(panel_##kind##10), NAME(panel_##kind##11)}, \
+        {NAME(panel_##kind##20), NAME(panel_##kind##21)}  \
     }
     static double (*const table[4][2][2])(const HALF *, ptrdiff_t, ptrdiff_t,
                                           ptrdiff_t, ptrdiff_t, const REAL *, REAL *,
@@ -462,7 +462,7 @@ static void NAME(finish)(const HALF *h, ptrdiff_t n0, ptrdiff_t lanes, REAL *b,
     for (ptrdiff_t k = 0; k < K; k++)
         for (int j = 0; j < width; j += VL) {
             REAL *bk = b + k * width + j;
-            vec den = (vec){0} + h->tiny;
+            vec den = (vec){0} + SMALLEST;
             if (h->kind == KULLBACK_LEIBLER)
                 den += h->negative[k];
             else

@@ -1,6 +1,5 @@
-/* half.h in float and in double for one instruction set: vectors of VL32 floats
- * or VL64 doubles, register
- * tiles of MR rows, ISA its name. */
+/* half.h in float and in double for one instruction set, ISA: vectors of VL32 floats or
+ * VL64 doubles, register tiles of MR rows. */
 
 #define NAME(x) JOIN(JOIN(x##_, ISA), BITS)
 

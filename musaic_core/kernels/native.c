@@ -50,14 +50,14 @@ static void release(void *block)
 
 /* ---- the half problem for each real type --------------------------------------- */
 
-#define DEFINE_HALF(name, REAL)                                                            \
-    typedef struct {                                                                 \
-        ptrdiff_t M, N, K, xm, xn, bk, bn, pk, pn; /* sizes, strides of X, B and of */ \
-                                           /* what `positive` points to */           \
-        const REAL *X, *packed, *gram;     /* A and AᵀA in blocks of rows */         \
-        REAL *B, *positive, *negative;     /* B, and where the terms go */           \
-        REAL beta, floor, lowest, exponent, tiny, most;                                    \
-        int kind, task;                                                              \
+#define DEFINE_HALF(name, REAL)                                                        \
+    typedef struct {                                                                   \
+        ptrdiff_t M, N, K;                                                             \
+        ptrdiff_t xm, xn, bk, bn, pk, pn;  /* strides of X, B and positive */          \
+        const REAL *X, *packed, *gram;     /* A and AᵀA in blocks of rows */           \
+        REAL *B, *positive, *negative;     /* B, and where the terms go */             \
+        REAL beta, floor, lowest, exponent, most;                                      \
+        int kind, task;                                                                \
     } name
 DEFINE_HALF(half_f32, float);
 DEFINE_HALF(half_f64, double);
@@ -78,8 +78,8 @@ typedef int products_any(const void *, const void *, void *, const ptrdiff_t[4],
 #define SHUFFLE4(a, b, f) __builtin_shufflevector(a, b, f, f + 4, f + 1, f + 5)
 #define SHUFFLE8(a, b, f) \
     __builtin_shufflevector(a, b, f, f + 8, f + 1, f + 9, f + 2, f + 10, f + 3, f + 11)
-#define SHUFFLE16(a, b, f)                                                            \
-    __builtin_shufflevector(a, b, f, f + 16, f + 1, f + 17, f + 2, f + 18, f + 3,     \
+#define SHUFFLE16(a, b, f)                                                              \
+    __builtin_shufflevector(a, b, f, f + 16, f + 1, f + 17, f + 2, f + 18, f + 3,       \
                             f + 19, f + 4, f + 20, f + 5, f + 21, f + 6, f + 22, f + 7, \
                             f + 23)
 #define ZIP_LOW(a, b) JOIN(SHUFFLE, VL)(a, b, 0)
@@ -138,7 +138,7 @@ typedef struct {
 
 #define KERNEL_SET(isa)                                                            \
     {#isa, solve_##isa##32, solve_##isa##64, descend_##isa##32, descend_##isa##64, \
-     products_##isa##32, products_##isa##64, middle_step_##isa##32,                   \
+     products_##isa##32, products_##isa##64, middle_step_##isa##32,                \
      middle_step_##isa##64}
 static const kernel_set sets[] = {
     KERNEL_SET(baseline),
@@ -243,32 +243,31 @@ static PyObject *half(PyObject *self, PyObject *args)
             goto done;
         }
     }
-#define SOLVE(real, bits, smallest, largest)                                                     \
-    {                                                                                   \
-        half_f##bits h = {.M = view[0].shape[0], .N = view[0].shape[1],                 \
-                          .K = view[1].shape[1], .xm = STRIDE(view[0], 0),              \
-                          .xn = STRIDE(view[0], 1), .X = view[0].buf,                   \
-                          .B = view[2].buf, .positive = view[3].buf,                    \
-                          .negative = view[4].buf, .beta = (real)beta,                  \
-                          .floor = (real)floor, .lowest = beta <= 0 ? (real)floor : 0,  \
-                          .exponent = (real)exponent, .tiny = smallest,              \
-                          .most = largest, .task = task};  \
-        h.kind = beta == 2 || task == CROSS ? EUCLIDEAN                                 \
-                 : beta == 1                ? KULLBACK_LEIBLER                          \
-                 : beta == 0                ? ITAKURA_SAITO                             \
-                                            : GENERAL;                                  \
-        if (h.B)                                                                        \
-            h.bk = STRIDE(view[2], 0), h.bn = STRIDE(view[2], 1);                       \
-        if (h.positive)                                                                 \
-            h.pk = STRIDE(view[3], 0), h.pn = STRIDE(view[3], 1);                       \
-        Py_BEGIN_ALLOW_THREADS failed = kernels->solve##bits(                           \
-            &h, view[1].buf, STRIDE(view[1], 0), STRIDE(view[1], 1), &loss);            \
-        Py_END_ALLOW_THREADS                                                            \
+#define SOLVE(real, bits, largest)                                                     \
+    {                                                                                  \
+        half_f##bits h = {.M = view[0].shape[0], .N = view[0].shape[1],                \
+                          .K = view[1].shape[1], .xm = STRIDE(view[0], 0),             \
+                          .xn = STRIDE(view[0], 1), .X = view[0].buf,                  \
+                          .B = view[2].buf, .positive = view[3].buf,                   \
+                          .negative = view[4].buf, .beta = (real)beta,                 \
+                          .floor = (real)floor, .lowest = beta <= 0 ? (real)floor : 0, \
+                          .exponent = (real)exponent, .most = largest, .task = task};  \
+        h.kind = beta == 2 || task == CROSS ? EUCLIDEAN                                \
+                 : beta == 1                ? KULLBACK_LEIBLER                         \
+                 : beta == 0                ? ITAKURA_SAITO                            \
+                                            : GENERAL;                                 \
+        if (h.B)                                                                       \
+            h.bk = STRIDE(view[2], 0), h.bn = STRIDE(view[2], 1);                      \
+        if (h.positive)                                                                \
+            h.pk = STRIDE(view[3], 0), h.pn = STRIDE(view[3], 1);                      \
+        Py_BEGIN_ALLOW_THREADS failed = kernels->solve##bits(                          \
+            &h, view[1].buf, STRIDE(view[1], 0), STRIDE(view[1], 1), &loss);           \
+        Py_END_ALLOW_THREADS                                                           \
     }
     if (view[0].format[0] == 'f')
-        SOLVE(float, 32, 1.17549435e-38f, 1.8446743e19f)
+        SOLVE(float, 32, 1.8446743e19f)
     else
-        SOLVE(double, 64, 2.2250738585072014e-308, 1.3407807929942596e154)
+        SOLVE(double, 64, 1.3407807929942596e154)
     if (failed)
         PyErr_NoMemory();
 done:
@@ -297,9 +296,9 @@ static PyObject *descend(PyObject *self, PyObject *args)
             PyErr_SetString(PyExc_ValueError, "gram must be contiguous");
         else if (!take(arrays[1], &product, format, B.shape[0], B.shape[1], 0,
                        "product")) {
-#define DESCEND(bits)                                                                \
-    kernels->descend##bits(gram.buf, product.buf, STRIDE(product, 0),                \
-                           STRIDE(product, 1), B.buf, STRIDE(B, 0), STRIDE(B, 1),    \
+#define DESCEND(bits)                                                             \
+    kernels->descend##bits(gram.buf, product.buf, STRIDE(product, 0),             \
+                           STRIDE(product, 1), B.buf, STRIDE(B, 0), STRIDE(B, 1), \
                            B.shape[0], B.shape[1], sweeps)
             Py_BEGIN_ALLOW_THREADS
             failed = format == 'f' ? DESCEND(32) : DESCEND(64);
