@@ -340,55 +340,40 @@ class NoteDecoder:
         self._classifier.fit(features, is_onset)
         sure = [self._sureness(r) for r in rises]
 
-        def onset_f1(heard, notes, rises, sure):
-            found = rises.of(sure > self._threshold)
-            right = _matches(found, notes).sum()
-            return 2 * right / max(1, len(found.keys) + len(notes))
+        def onset_f1(threshold, notes, rises, sure):
+            onsets = rises.of(sure > threshold)
+            right = _matches(onsets, notes).sum()
+            return 2 * right / max(1, len(onsets.keys) + len(notes))
 
-        def note_f1(heard, notes, rises, sure):
-            return _note_scores(notes, self._trace(heard, rises, sure), 0.2)[2]
+        thresholds = np.linspace(0.1, 0.9, 9)
+        known = [(n, r, s) for (_, n), r, s in zip(examples, rises, sure, strict=True)]
+        scores = [[onset_f1(t, *example) for example in known] for t in thresholds]
+        self._threshold = thresholds[np.argmax(np.mean(scores, 1))]
 
-        def best(attribute, values, f1):
-            scores = []
-            for value in values:
-                setattr(self, attribute, value)
-                known = zip(examples, rises, sure, strict=True)
-                scores.append(np.mean([f1(*example, r, s) for example, r, s in known]))
-            setattr(self, attribute, values[int(np.argmax(scores))])
-
-        best("_threshold", np.linspace(0.1, 0.9, 9), onset_f1)
-        best("_decay", np.geomspace(0.02, 0.5, 6), note_f1)
+        decays = np.geomspace(0.02, 0.5, 6)
+        scores = [
+            [
+                _note_scores(notes, traced, 0.2)[2]
+                for traced in trace(heard, r.of(s > self._threshold), decays)
+            ]
+            for (heard, notes), r, s in zip(examples, rises, sure, strict=True)
+        ]
+        self._decay = decays[np.argmax(np.mean(scores, 0))]
         return self
 
     def decode(self, heard: np.ndarray) -> Notes:
         """Notes in a salience (88, T)."""
         rises = find_rises(heard)
-        if self._threshold == 1.0 or len(rises.keys) == 0:
+        if self._threshold == 1.0:  # it was fitted on nothing that the model hears
             return no_notes()
-        return self._trace(heard, rises, self._sureness(rises))
+        onsets = rises.of(self._sureness(rises) > self._threshold)
+        return trace(heard, onsets, np.array([self._decay]))[0]
 
     def _sureness(self, rises):
         """Probability that each rise is an onset."""
         if len(rises.keys) == 0:
             return np.zeros(0)
         return self._classifier.predict_proba(rises.features)[:, 1]
-
-    def _trace(self, heard, rises, sure):
-        """The notes that start at the rises which are sure enough."""
-        rows = []
-        onset = sure > self._threshold
-        for key in np.unique(rises.keys[onset]):
-            starts = rises.frames[onset & (rises.keys == key)]
-            for start, end in zip(starts, [*starts[1:], heard.shape[1]], strict=True):
-                sound = heard[key, start:end]
-                peak = np.maximum.accumulate(sound)
-                decayed = np.flatnonzero(sound < self._decay * peak)
-                length = decayed[0] if len(decayed) else len(sound)
-                velocity = np.clip(127 * np.sqrt(peak[-1] / rises.loudness), 1, 127)
-                time = _onset_time(start)
-                interval = time, time + max(1, length) * FRAME
-                rows.append((*interval, PITCHES[key], int(velocity), "estimate"))
-        return Notes.from_rows(rows)
 
 
 @dataclass
@@ -425,6 +410,49 @@ class Rises:
 def _onset_time(frame):
     """When a rise that is steepest at a frame began: half the lag before it, s."""
     return np.maximum(0.0, (frame - LAG / 2) * FRAME)
+
+
+def trace(heard: np.ndarray, onsets: Rises, decays: np.ndarray) -> list[Notes]:
+    """Follow notes from their onsets until their salience has decayed.
+
+    Parameters
+    ----------
+    heard : ndarray, shape (88, T)
+        Salience.
+    onsets : Rises
+        Those that notes start at.
+    decays : ndarray
+        Shares of a note's peak that it may end at.
+
+    Returns
+    -------
+    list of Notes
+        One for each of `decays`.
+    """
+    onsets = onsets.of(np.lexsort((onsets.frames, onsets.keys)))
+    is_last = np.append(onsets.keys[1:] != onsets.keys[:-1], True)
+    ends = np.where(is_last, heard.shape[1], np.append(onsets.frames[1:], 0))
+    n = len(onsets.keys)
+    lengths, peaks = np.empty((len(decays), n), int), np.empty(n)
+    for i in range(n):
+        sound = heard[onsets.keys[i], onsets.frames[i] : ends[i]]
+        peak = np.maximum.accumulate(sound)
+        decayed = sound < decays[:, None] * peak
+        lengths[:, i] = np.where(decayed.any(1), decayed.argmax(1), len(sound))
+        peaks[i] = peak[-1]
+    times, pitches = onsets.times, PITCHES[onsets.keys]
+    velocities = np.clip(127 * np.sqrt(peaks / onsets.loudness), 1, 127).astype(int)
+    order = np.lexsort((pitches, times))
+    parts = np.full(n, "estimate")
+    return [
+        Notes(
+            np.stack([times, times + np.maximum(1, length) * FRAME], 1)[order],
+            pitches[order],
+            velocities[order],
+            parts,
+        )
+        for length in lengths
+    ]
 
 
 def find_rises(heard: np.ndarray) -> Rises:

@@ -14,7 +14,6 @@ from musaic_core.deep_tensor import deep_ncp, deep_ntd
 from musaic_core.divergence import BetaDivergence, beta_divergence
 from musaic_core.factorization import NMF, DeepNCP, DeepNMF, DeepNTD
 from musaic_core.kernels import kernels_for
-from musaic_core.kernels import kernels_for
 from musaic_core.kernels.arrays import wright_omega
 from musaic_core.layers import _Below, with_sums_of
 from musaic_core.ncp import ncp

@@ -118,7 +118,7 @@ def multiply(B: Array, numerator: Array, denominator: Array, exponent: float) ->
     with np.errstate(over="ignore"):
         ratio = numerator / (denominator + smallest)
     # without a bound, what is zero in B and in the denominator would become NaN
-    ratio = ratio.clip(None, largest)
+    library_of(ratio).clip(ratio, None, largest, out=ratio)
     B *= ratio if exponent == 1 else ratio**exponent
 
 
