@@ -420,7 +420,7 @@ def problems(only: str | None = None) -> Iterator[Problem]:
                 work = 2 * V.size * (sum(ranks) + min(ranks))
             yield Problem(name, work, ntd_contenders(V, ranks, beta))
     if only in (None, "ncp-beta2"):
-        yield Problem("ncp-beta2", 2 * V.size * 32, ncp_contenders(V, 32))
+        yield Problem("ncp-beta2", 1.5 * V.size * 32, ncp_contenders(V, 32))
     if only in (None, name := "gpu-kl-nmf-k88-batch"):
         batch, contenders = np.empty(0), []
         if torch.cuda.is_available():

@@ -15,7 +15,7 @@ from musaic_core.fit import TensorProblem, factorize
 from musaic_core.initial import mode_templates, random_factor, spread_of
 from musaic_core.kernels.arrays import multiply
 from musaic_core.penalties import Penalty
-from musaic_core.tensors import khatri_rao
+from musaic_core.tensors import khatri_rao, permute
 
 __all__ = ["ncp"]
 
@@ -79,7 +79,9 @@ def ncp(
     "Extended nonnegative tensor factorisation models for musical sound source
     separation", Computational Intelligence and Neuroscience, 2008. Phan, Tichavský
     and Cichocki, IEEE Transactions on Signal Processing 61 (19), 2013 (the products
-    that modes share).
+    that modes share). Ma and Solomonik, "Efficient parallel CP decomposition with
+    pairwise perturbation and multi-sweep dimension tree", IPDPS 2021 (those that
+    iterations share).
 
     Examples
     --------
@@ -116,8 +118,9 @@ def ncp(
 class NCPProblem(TensorProblem):
     """A mode's half problem is on its unfolding, with the others' Khatri-Rao product.
 
-    For β = 2 the data is contracted with the last mode's factor once for all the
-    modes before it. For other β a mode after the first has the gradient that the first
+    For β = 2 the data is contracted with the factor that has just moved, once for all
+    the other modes: three modes cost one and a half contractions an iteration, and one
+    for all iterations where a factor is fixed. For other β a mode after the first has the gradient that the first
     mode's view, an NMF, has by its activations, contracted with the other factors: so
     a mode of two channels costs what one of many frames does, and nothing is unfolded.
     """
@@ -167,18 +170,26 @@ class NCPProblem(TensorProblem):
         multiply(B, positive, negative, self.divergence.exponent)
 
     def moved(self, mode):
-        if mode == self.V.ndim - 1:
-            self.cache.pop("last", None)
+        if self.cache.get("contracted") == mode:
+            self.cache.clear()
 
     def _product(self, mode, factors):
         """(R, I_mode): the data times the other modes' Khatri-Rao product."""
-        *head, last = factors
-        if mode == len(head):
-            return self.kernels.product(khatri_rao(head), self.V.reshape(-1, len(last)))
-        if "last" not in self.cache:
-            self.cache["last"] = self.kernels.product(last, self.unfolding(len(head)))
-        product = self.cache["last"]
-        return _contract(product, head, mode)
+        if self.cache.get("contracted", mode) == mode:
+            before = (mode - 1) % len(factors)
+            self.cache = {"contracted": before, "product": self._contracted(before)}
+        others = [n for n in range(len(factors)) if n != self.cache["contracted"]]
+        return _contract(
+            self.cache["product"], [factors[n] for n in others], others.index(mode)
+        )
+
+    def _contracted(self, mode):
+        """(R, product of the other sizes): the data times one mode's factor."""
+        U, shape = self.blocks[mode], self.V.shape
+        if mode in (0, len(shape) - 1):
+            return self.kernels.product(U, self.unfolding(mode))
+        batch = self.V.reshape(prod(shape[:mode]), shape[mode], -1)
+        return permute(self.kernels.product(U, batch), (1, 0, 2))
 
 
 def _contract(product: Array, factors: list[Array], mode: int) -> Array:

@@ -21,7 +21,8 @@ class Objective(BaseObjective):
     Scores are mir_eval's (Raffel et al. 2014). An onset is right within 50 ms and a
     quarter tone; notes also need their offset, within 50 ms or a fifth of the note's
     length; frames compare the sounding pitches every 50 ms. The score to rank by is
-    the F-measure of the onsets.
+    the F-measure of the onsets. Times are of learning, tuning and transcribing; the
+    spectrograms that all factorizations share are computed beforehand.
     """
 
     name = "Automatic music transcription"
