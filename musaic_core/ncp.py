@@ -119,10 +119,11 @@ class NCPProblem(TensorProblem):
     """A mode's half problem is on its unfolding, with the others' Khatri-Rao product.
 
     For β = 2 the data is contracted with the factor that has just moved, once for all
-    the other modes: three modes cost one and a half contractions an iteration, and one
-    for all iterations where a factor is fixed. For other β a mode after the first has the gradient that the first
-    mode's view, an NMF, has by its activations, contracted with the other factors: so
-    a mode of two channels costs what one of many frames does, and nothing is unfolded.
+    the other modes: three modes cost one and a half contractions an iteration.
+
+    For other β a mode after the first has the gradient that the first mode's view, an
+    NMF, has by its activations, contracted with the other factors: so a mode of two
+    channels costs what one of many frames does, and nothing is unfolded.
     """
 
     @classmethod
