@@ -69,8 +69,9 @@ def draw_factors(file: Path) -> np.ndarray:
         labels = saved["labels"][order]
         frequencies, frame = saved["frequencies"], float(saved["frame"])
 
-    figure = matplotlib.figure.Figure(figsize=(8, 8), dpi=90, layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(8, 8), dpi=90)
     upper, lower = figure.subplots(2, 1)
+    figure.subplots_adjust(0.12, 0.06, 0.99, 0.96, hspace=0.42)
     R, T = activations.shape
     # on a logarithmic axis, as rows of equal height: many times faster than a mesh
     rows = np.geomspace(frequencies[frequencies > 0][0], frequencies[-1], 300)
