@@ -42,7 +42,7 @@ PITCHES = np.arange(21, 109)  # MIDI numbers of the piano's keys
 LAG = 2  # frames that a rise is measured over
 TUNING_SECONDS = 8  # amid each training recording, that the decoder is fitted on
 COLOURINGS = 2  # of each training recording, by the equaliser of `_colour`
-KEPT_BYTES = 500e6  # of spectrograms of test recordings, at most
+KEPT_BYTES = 500e6  # of spectrograms, at most
 
 
 @dataclass
@@ -86,6 +86,7 @@ class Transcription(Task):
         super().__init__(train, test, asks_for="notes")
         self.isolated = list(isolated)
         self.seed = seed
+        self._kept = {}
 
     @property
     def recordings(self) -> list[Track]:
@@ -124,30 +125,37 @@ class Transcription(Task):
         read = self.each(self.train, middle)
         return {name: e.answer for name, e in read.items() if not e.error}
 
-    @cached_property
-    def spectrograms(self) -> dict[str, np.ndarray]:
-        """What each test recording is represented by, of as many as may be kept."""
-        kept, size = {}, 0
-        for track in self.test:
-            with suppress(InputError):  # whose reason is told when it is transcribed
-                V = self.represent(track)
-                size += V.nbytes
-                if size > KEPT_BYTES:
-                    break
-                kept[track.id] = V
-        return kept
-
     def prepare(self) -> None:
         """Read what every factorization sees, and load the beat tracker."""
-        _ = self.excerpts, self.spectrograms
+        _ = self.excerpts, self._heard
         _ = librosa.beat  # which compiles for seconds
+
+    @cached_property
+    def _heard(self):
+        """Whether the test recordings were read, those that may be kept."""
+        for track in self.test:
+            with suppress(InputError):  # whose reason is told when it is transcribed
+                self.represent(track)
+        return True
 
     def represent(self, track: Track) -> np.ndarray:
         """Magnitude spectrogram, float32, (F, T), in bands of a third of a semitone.
 
         Below 280 Hz, where the short-time Fourier transform's own bins are wider than
-        that, a band is a bin. Frames are 23 ms apart and 186 ms long.
+        that, a band is a bin. Frames are 23 ms apart and 186 ms long. Those of the
+        recordings to learn from and to score are kept, up to `KEPT_BYTES`.
         """
+        if id(track) in self._kept:
+            return self._kept[id(track)].copy()
+        V = self._spectrogram(track)
+        size = V.nbytes + sum(kept.nbytes for kept in self._kept.values())
+        if size <= KEPT_BYTES and any(
+            track is known for known in self.train + self.test
+        ):
+            self._kept[id(track)] = V.copy()
+        return V
+
+    def _spectrogram(self, track):
         y, sr = track.audio()
         y = librosa.resample(y.mean(0), orig_sr=sr, target_sr=SAMPLE_RATE)
         if len(y) < WINDOW:
@@ -199,8 +207,7 @@ class Transcription(Task):
             return Estimate([(coloured, notes) for coloured in heard])
 
         def transcribe(track):
-            V = self.spectrograms.get(track.id)
-            heard, estimate = analyse(self.represent(track) if V is None else V.copy())
+            heard, estimate = analyse(self.represent(track))
             estimate.answer = decoder.decode(heard)
             return estimate
 

@@ -7,6 +7,7 @@ from conftest import MINI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from musaic_core import transcription
 from musaic_core.factorization import NMF
 from musaic_core.nmf import nmf
 from musaic_core.notes import Notes
@@ -343,3 +344,23 @@ def test_too_short_a_recording_is_refused_by_name(piano):
     tone.y = tone.y[:, : WINDOW - 1]
     with pytest.raises(ValueError, match=r"tone\.wav: 0\.19 s are too short"):
         piano.represent(tone)
+
+
+@pytest.mark.parametrize("budget", [0, 1e9])
+def test_what_is_kept_for_all_models_no_model_can_change(piano, budget, monkeypatch):
+    monkeypatch.setattr(transcription, "KEPT_BYTES", budget)
+    task = Transcription(piano.train[:1], piano.train[1:2])
+    task.prepare()
+    (track,) = task.test
+    read = []
+    monkeypatch.setattr(type(track), "audio", lambda track: read.append(track))
+    if budget == 0:
+        with pytest.raises(TypeError):  # it is read anew
+            task.represent(track)
+        assert read == [track]
+        return
+    V = task.represent(track)
+    kept = V.copy()
+    V[:] = 0
+    np.testing.assert_array_equal(task.represent(track), kept)
+    assert read == []

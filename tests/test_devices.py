@@ -1,0 +1,85 @@
+"""The same calls on PyTorch tensors: on the CPU, and on a GPU where there is one."""
+
+import numpy as np
+import pytest
+import torch
+
+from musaic_core.deep_nmf import deep_nmf
+from musaic_core.ncp import ncp
+from musaic_core.nmf import nmf
+from musaic_core.ntd import ntd
+from musaic_core.penalties import Smoothness, Sparsity
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+every_device = pytest.mark.parametrize(
+    "device", ["cpu", pytest.param("cuda", marks=needs_gpu)]
+)
+every_model = pytest.mark.parametrize("name", ["nmf", "batch", "ncp", "ntd"])
+
+TENSOR = np.random.default_rng(0).gamma(1, 1, (20, 12, 9)) + 0.1
+
+
+def run(name, V, **options):
+    """A factorization of that tensor, or of its unfolding or slices."""
+    if name == "nmf":
+        return nmf(V.reshape(len(V), -1), 3, **options)
+    if name == "batch":
+        return nmf(V, 3, **options)
+    return ncp(V, 3, **options) if name == "ncp" else ntd(V, (3, 2, 4), **options)
+
+
+def same_numbers(found, expected, device):
+    assert found.templates.device.type == device
+    np.testing.assert_allclose(
+        found.reconstruct().cpu(), expected.reconstruct(), rtol=1e-7
+    )
+
+
+@every_device
+@every_model
+@pytest.mark.parametrize(
+    ("beta", "update"),
+    [
+        *((beta, "mu") for beta in (-1, 0, 0.5, 1, 1.5, 2, 3)),
+        *((0, "mu-extrapolated"), (1, "mu-extrapolated"), (1, "hals-mu"), (2, "hals")),
+    ],
+)
+def test_tensors_give_the_numbers_of_arrays(name, beta, update, device):
+    options = {"beta": beta, "update": update, "max_iter": 30, "seed": 0}
+    expected = run(name, TENSOR, backend="numpy", **options)
+    V = torch.from_numpy(TENSOR).to(device)
+    same_numbers(run(name, V, backend="torch", **options), expected, device)
+
+
+@every_device
+@pytest.mark.parametrize("beta", [0, 1, 1.5, 2])
+def test_penalised_and_deep_models_do_too(beta, device):
+    matrix = TENSOR.reshape(20, -1)
+    V = torch.from_numpy(matrix).to(device)
+    options = {"beta": beta, "max_iter": 5, "seed": 0}
+    penalties = {"activations": [Sparsity(0.1), Smoothness(0.1)]}
+    same_numbers(
+        nmf(V, 4, penalties=penalties, backend="torch", **options),
+        nmf(matrix, 4, penalties=penalties, backend="numpy", **options),
+        device,
+    )
+    for loss in ("layers", "data"):
+        same_numbers(
+            deep_nmf(V, (4, 2), loss=loss, backend="torch", **options),
+            deep_nmf(matrix, (4, 2), loss=loss, backend="numpy", **options),
+            device,
+        )
+
+
+@needs_gpu
+@every_model
+@pytest.mark.parametrize("beta", [0, 1, 2])
+def test_iterations_on_a_gpu_wait_for_nothing(name, beta):
+    def watch(iteration, _):
+        torch.cuda.set_sync_debug_mode("error" if iteration < 4 else "default")
+
+    try:
+        V = torch.from_numpy(TENSOR).to("cuda")
+        run(name, V, beta=beta, max_iter=4, callback=watch, seed=0)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
