@@ -149,9 +149,8 @@ class Transcription(Task):
             return self._kept[id(track)].copy()
         V = self._spectrogram(track)
         size = V.nbytes + sum(kept.nbytes for kept in self._kept.values())
-        if size <= KEPT_BYTES and any(
-            track is known for known in self.train + self.test
-        ):
+        is_own = any(track is known for known in self.train + self.test)
+        if is_own and size <= KEPT_BYTES:
             self._kept[id(track)] = V.copy()
         return V
 
