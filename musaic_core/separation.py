@@ -19,7 +19,11 @@ import numpy as np
 import soundfile
 
 from musaic_core.nmf import nmf
-from musaic_core.separation_scores import mean_sdr
+from musaic_core.separation_scores import (
+    correlations_of,
+    mean_sdr,
+    separation_scores,
+)
 from musaic_core.task import Estimate, Task
 from musaic_core.track import InputError, Track
 
@@ -71,7 +75,7 @@ class Separation(Task):
             for track in self.test
         ]
         self.phase = phase
-        self._bounds = {}
+        self._bounds, self._grams = {}, {}
 
     @property
     def stems(self) -> list[str]:
@@ -96,8 +100,9 @@ class Separation(Task):
         )
 
     def prepare(self) -> None:
-        """Learn the dictionary, which blind models need too."""
+        """Learn the dictionary, which blind models need too; have librosa compile."""
         _ = self.dictionary
+        inverse_transform(transform(np.zeros((1, 1000)), 1000), 1000, 1000)
 
     def _stem_spectra(self, track):
         _, sr = track.audio()
@@ -186,6 +191,19 @@ class Separation(Task):
                 "sdr_oracle": mean_sdr(stems, ideal_stems(y, sr, stems), sr),
             }
         return self._bounds[track.id]
+
+    def score(
+        self,
+        track: Track,
+        references: dict[str, np.ndarray],
+        stems: dict[str, np.ndarray],
+        sr: int,
+    ) -> dict[str, float]:
+        """`separation_scores`, with what all answers share computed once."""
+        if track.id not in self._grams:
+            true = np.stack(list(references.values()))
+            self._grams[track.id] = correlations_of(true)
+        return separation_scores(references, stems, sr, self._grams[track.id])
 
     def share(self, templates: np.ndarray) -> np.ndarray:
         """How much of each template the stems' dictionaries account for.

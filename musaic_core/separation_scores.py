@@ -18,7 +18,10 @@ BLOCKS_AT_ONCE = 64
 
 
 def bss_eval(
-    references: np.ndarray, estimates: np.ndarray, window: int
+    references: np.ndarray,
+    estimates: np.ndarray,
+    window: int,
+    gram: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """BSS Eval 4 in successive windows, with filters fitted to the whole recording.
 
@@ -28,6 +31,8 @@ def bss_eval(
         In the same order.
     window : int
         Samples; a second is usual.
+    gram : ndarray, optional
+        What `correlations_of` gives for these references, if it is known.
 
     Returns
     -------
@@ -49,7 +54,7 @@ def bss_eval(
     # (frequency, channels of estimates, channels of references)
     all_filters, own_filters = (
         np.moveaxis(scipy.fft.rfft(filters, n_fft), 2, 0).astype(precision, order="C")
-        for filters in _distortion_filters(references, estimates)
+        for filters in _distortion_filters(references, estimates, gram)
     )
     weights = np.full((n_fft // 2 + 1, 1, 1), 2.0)  # of a bin and its mirror
     weights[0] = 1
@@ -109,7 +114,22 @@ def _decibels(signal, distortion):
         return 10 * np.log10(signal / distortion)
 
 
-def _distortion_filters(references, estimates):
+def correlations_of(references: np.ndarray) -> np.ndarray:
+    """Correlations of the references' channels, which all estimates of them share.
+
+    Parameters
+    ----------
+    references : ndarray, shape (stems, channels, samples)
+
+    Returns
+    -------
+    ndarray, shape (lags, stems × channels, stems × channels)
+    """
+    true = references.reshape(-1, references.shape[-1])
+    return _correlations(true, true)
+
+
+def _distortion_filters(references, estimates, gram):
     """Least-squares filters that make an estimate of all references, and of its own.
 
     Both are (channels of estimates, channels of references, taps).
@@ -117,45 +137,57 @@ def _distortion_filters(references, estimates):
     n_stems, n_channels, length = references.shape
     n = n_stems * n_channels
     true, estimated = references.reshape(n, length), estimates.reshape(n, length)
-    correlations = _correlations(true, np.concatenate([true, estimated]))
-    gram, products = correlations[:, :, :n], correlations[TAPS - 1 :, :, n:]
-    own = np.zeros_like(products)
-    for first in range(0, n, n_channels):
-        i = slice(first, first + n_channels)
-        own[:, i, i] = _solve(gram[:, i, i], products[:, i, i])
-    both = _solve(gram, products), own
-    return tuple(np.transpose(filters, (2, 1, 0)) for filters in both)
+    gram = correlations_of(references) if gram is None else gram
+    products = _correlations(true, estimated)[TAPS - 1 :]
+    own, stem = np.zeros_like(products), np.arange(n_stems)
+    blocks = [
+        filters.reshape(len(filters), n_stems, n_channels, n_stems, n_channels)
+        for filters in (own, gram, products)
+    ]
+    own_of_stems, *known = (block.transpose(1, 3, 0, 2, 4) for block in blocks)
+    own_of_stems[stem, stem] = _solve(*(block[stem, stem] for block in known))
+    return tuple(
+        np.transpose(filters, (2, 1, 0)) for filters in (_solve(gram, products), own)
+    )
 
 
 def _solve(gram, products):
-    """Filters (taps, n, columns) whose filtered references have these products.
+    """Filters (..., taps, n, columns) whose filtered references have these products.
 
-    The normal equations are block Toeplitz: `gram` (lags, n, n) from 1 - TAPS on.
+    The normal equations are block Toeplitz: `gram` (..., lags, n, n) from 1 - TAPS on.
     By the recursion of Whittle 1963 and of Wiggins and Robinson 1965, from filters of
-    one tap to those of all.
+    one tap to those of all. Leading axes are problems of their own.
     """
-    n = gram.shape[1]
-    start = gram[TAPS - 1] + RIDGE * gram[TAPS - 1].trace() / n * np.eye(n)
+    n, columns = products.shape[-2:]
+    start = gram[..., TAPS - 1, :, :]
+    power = np.trace(start, axis1=-2, axis2=-1)[..., None, None]
+    start = start + RIDGE * power / n * np.eye(n)
     # blocks of falling lag side by side, to be multiplied with taps below each other
-    lags = gram[: TAPS - 1 : -1].swapaxes(0, 1).reshape(n, -1)
-    ahead, back = np.eye(n), np.eye(n)  # predict a sample from those before, or after
-    error_ahead, error_back = start, start
-    filters = np.linalg.solve(start, products[0])
-    nothing = np.zeros((n, n))
+    lags = gram[..., : TAPS - 1 : -1, :, :].swapaxes(-3, -2)
+    lags = lags.reshape(*lags.shape[:-2], -1)
+    nothing = np.zeros_like(start)
+    # predict a sample from those before, or after
+    ahead = back = nothing + np.eye(n)
+    error_ahead = error_back = start
+    filters = np.linalg.solve(start, products[..., 0, :, :])
     for tap in range(1, TAPS):
-        past = lags[:, (TAPS - 1 - tap) * n :]
+        past = lags[..., (TAPS - 1 - tap) * n :]
         left = past @ ahead
-        ahead, back = np.vstack([ahead, nothing]), np.vstack([nothing, back])
+        ahead, back = _below(ahead, nothing), _below(nothing, back)
         to_ahead = np.linalg.solve(error_back, left)
-        to_back = np.linalg.solve(error_ahead, left.T)
+        to_back = np.linalg.solve(error_ahead, left.mT)
         ahead, back = ahead - back @ to_ahead, back - ahead @ to_back
         error_ahead, error_back = (
-            error_ahead - left.T @ to_ahead,
+            error_ahead - left.mT @ to_ahead,
             error_back - left @ to_back,
         )
-        missing = np.linalg.solve(error_back, products[tap] - past @ filters)
-        filters = np.vstack([filters, np.zeros_like(missing)]) + back @ missing
-    return filters.reshape(TAPS, n, -1)
+        missing = np.linalg.solve(error_back, products[..., tap, :, :] - past @ filters)
+        filters = _below(filters, np.zeros_like(missing)) + back @ missing
+    return filters.reshape(*filters.shape[:-2], TAPS, n, columns)
+
+
+def _below(upper, lower):
+    return np.concatenate([upper, lower], axis=-2)
 
 
 def _correlations(x, y):
@@ -196,7 +228,10 @@ def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 
 def separation_scores(
-    references: dict[str, np.ndarray], estimates: dict[str, np.ndarray], sr: int
+    references: dict[str, np.ndarray],
+    estimates: dict[str, np.ndarray],
+    sr: int,
+    gram: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Score the stems of a recording.
 
@@ -206,6 +241,8 @@ def separation_scores(
         By the names of the stems.
     sr : int
         Sampling rate, Hz.
+    gram : ndarray, optional
+        As `bss_eval` takes it.
 
     Returns
     -------
@@ -216,7 +253,7 @@ def separation_scores(
     true = np.stack(list(references.values()))
     estimated = np.stack([estimates[name] for name in references])
     scores = {}
-    for metric, ratios in bss_eval(true, estimated, sr).items():
+    for metric, ratios in bss_eval(true, estimated, sr, gram).items():
         medians = np.nanmedian(ratios, axis=1)
         scores[metric] = float(medians.mean())
         for stem, median in zip(references, medians, strict=True):

@@ -126,13 +126,13 @@ class Transcription(Task):
         return {name: e.answer for name, e in read.items() if not e.error}
 
     def prepare(self) -> None:
-        """Read what every factorization sees, and load the beat tracker."""
-        _ = self.excerpts, self._heard
-        _ = librosa.beat  # which compiles for seconds
+        """Read what every factorization sees, and have librosa compile."""
+        _ = self._prepared
 
     @cached_property
-    def _heard(self):
-        """Whether the test recordings were read, those that may be kept."""
+    def _prepared(self):
+        for V, _ in list(self.excerpts.values())[:1]:
+            find_bars(V)
         for track in self.test:
             with suppress(InputError):  # whose reason is told when it is transcribed
                 self.represent(track)

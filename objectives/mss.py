@@ -12,11 +12,10 @@ from musaic_core.separation import (
     check_stems,
     save_stems,
 )
-from musaic_core.separation_scores import separation_scores
 from musaic_core.task import report_once
 from musaic_core.track import InputError
 
-EXCERPT = 12  # s, amid each recording but the first, that is kept of its stems
+EXCERPT = 6  # s, amid each recording but the first, that is kept of its stems
 
 
 class Objective(BaseObjective):
@@ -53,7 +52,7 @@ class Objective(BaseObjective):
         for name, reference in references.items():
             if not reference.any():
                 raise InputError(f"{track.stem_files[name]}: silent, so has no score")
-        scores = separation_scores(references, stems, sampling_rate(track))
+        scores = self.task.score(track, references, stems, sampling_rate(track))
         if np.isnan(scores["sdr"]):
             raise InputError(
                 f"{track.files[0].parent}: no second in which all its stems sound, "
