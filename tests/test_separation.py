@@ -34,6 +34,7 @@ from musaic_core.separation import (
 )
 from musaic_core.separation_scores import (
     bss_eval,
+    correlations_of,
     mean_sdr,
     separation_scores,
     si_sdr,
@@ -101,6 +102,14 @@ def test_bss_eval_gives_what_museval_gives(n_stems, n_channels):
         tolerance = 1e-9 if name == "sdr" else 1e-3
         np.testing.assert_allclose(ours[name], values, atol=tolerance, equal_nan=True)
     assert np.isnan(ours["sdr"]).sum() == n_stems
+
+
+def test_known_correlations_of_the_references_change_no_score():
+    references = noise(3, 2, 9000)
+    estimates = estimates_of(references)
+    known = bss_eval(references, estimates, 3000, correlations_of(references))
+    for metric, ratios in bss_eval(references, estimates, 3000).items():
+        np.testing.assert_array_equal(known[metric], ratios)
 
 
 def test_bss_eval_of_one_short_window_is_that_of_museval():
