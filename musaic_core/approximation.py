@@ -70,7 +70,7 @@ class Approximation:
         """Random factors to start from, in the order of `assemble`; copies."""
         return [factor.copy() for factor in self._start]
 
-    def prepare(self) -> None:
+    def prepare(self, modes: int = 2) -> None:
         """Nothing to compute beforehand."""
 
     def minimise(self, algorithm: Callable, n_iter: int) -> dict[str, Estimate]:

@@ -77,8 +77,12 @@ def draw_factors(file: Path) -> np.ndarray:
     rows = np.geomspace(frequencies[frequencies > 0][0], frequencies[-1], 300)
     nearest = np.searchsorted((frequencies[1:] + frequencies[:-1]) / 2, rows)
     spectra = _decibels(templates / (templates.max(0) + 1e-9))[nearest]
-    look = {"aspect": "auto", "origin": "lower", "cmap": "magma"}
-    look["interpolation"] = "nearest"
+    look = {
+        "aspect": "auto",
+        "origin": "lower",
+        "cmap": "magma",
+        "interpolation": "nearest",
+    }
     upper.imshow(spectra, extent=(0, R, 0, len(rows)), **look)
     hertz = [f for f in (50, 100, 200, 500, 1000, 2000, 5000) if rows[0] < f < rows[-1]]
     upper.set_yticks(np.interp(np.log(hertz), np.log(rows), range(len(rows))), hertz)

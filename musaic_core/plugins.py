@@ -171,7 +171,7 @@ class Solver(benchopt.BaseSolver):
     def set_objective(self, task):
         self.task = task
         self.seed = self.get_seed()
-        task.prepare()
+        task.prepare(getattr(self, "modes", 2))
         self.prepare()
 
     def prepare(self):

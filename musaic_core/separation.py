@@ -99,7 +99,7 @@ class Separation(Task):
             np.concatenate(templates, axis=1), np.repeat(self.stems, TEMPLATES)
         )
 
-    def prepare(self) -> None:
+    def prepare(self, modes: int = 2) -> None:
         """Learn the dictionary, which blind models need too; have librosa compile."""
         _ = self.dictionary
         inverse_transform(transform(np.zeros((1, 1000)), 1000), 1000, 1000)

@@ -156,7 +156,7 @@ class Structure(Task):
         estimates = self.each(self.train, read).values()
         return [e.answer for e in estimates if e.answer is not None]
 
-    def prepare(self) -> None:
+    def prepare(self, modes: int = 2) -> None:
         """Read the recordings that every model's decoder is tuned on."""
         _ = self.examples
 

@@ -53,8 +53,14 @@ class Task:
         """All the recordings that the task's scores depend on."""
         return self.train + self.test
 
-    def prepare(self) -> None:
-        """Compute what all models share, off their clocks."""
+    def prepare(self, modes: int = 2) -> None:
+        """Compute what all models share, off their clocks.
+
+        Parameters
+        ----------
+        modes : {2, 3}
+            Of the V that the model will ask for.
+        """
 
     def predict(self, model: Callable[[Track], Any], n_parameters: int = 0):
         """Estimate each test recording with a model that maps a track to an answer.

@@ -125,14 +125,16 @@ class Transcription(Task):
         read = self.each(self.train, middle)
         return {name: e.answer for name, e in read.items() if not e.error}
 
-    def prepare(self) -> None:
-        """Read what every factorization sees, and have librosa compile."""
-        _ = self._prepared
+    def prepare(self, modes: int = 2) -> None:
+        """Read what every factorization sees; have librosa compile for tensors."""
+        _ = self.excerpts, self._heard
+        if modes == 3:
+            for V, _ in list(self.excerpts.values())[:1]:
+                find_bars(V)
 
     @cached_property
-    def _prepared(self):
-        for V, _ in list(self.excerpts.values())[:1]:
-            find_bars(V)
+    def _heard(self):
+        """Whether the test recordings were read, as many as may be kept."""
         for track in self.test:
             with suppress(InputError):  # whose reason is told when it is transcribed
                 self.represent(track)
