@@ -5,9 +5,12 @@ import sys
 from setuptools import Extension, setup
 
 kernels = Extension(
-    "musaic_core.kernels._native",
-    ["musaic_core/kernels/native.c"],
-    depends=[f"musaic_core/kernels/{name}.h" for name in ("half", "instances", "pool")],
+    "musaic_core.lowrank.kernels._native",
+    ["musaic_core/lowrank/kernels/native.c"],
+    depends=[
+        f"musaic_core/lowrank/kernels/{name}.h"
+        for name in ("half", "instances", "pool")
+    ],
     extra_compile_args=["-O3", "-std=gnu11", "-pthread"],
     extra_link_args=["-pthread"],
     py_limited_api=True,

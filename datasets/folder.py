@@ -6,7 +6,7 @@ import benchopt
 from benchopt.benchmark import get_running_benchmark
 from benchopt.config import get_data_path
 
-from musaic_core.track import Track, audio_files, read_corpus, read_track
+from musaic_core.data.track import Track, audio_files, read_corpus, read_track
 
 MINI = Path(__file__).resolve().parent / "mini"
 

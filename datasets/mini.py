@@ -4,7 +4,7 @@ from pathlib import Path
 
 import benchopt
 
-from musaic_core.track import read_corpus
+from musaic_core.data.track import read_corpus
 
 ROOT = Path(__file__).resolve().parent / "mini"
 

@@ -3,7 +3,7 @@
 import benchopt
 import numpy as np
 
-from musaic_core.approximation import assemble
+from musaic_core.tasks.factorization.task import assemble
 
 
 class Dataset(benchopt.BaseDataset):

@@ -5,9 +5,9 @@ from pathlib import Path
 import benchopt
 import numpy as np
 
-from musaic_core.bars import fold_bars
-from musaic_core.track import read_corpus
-from musaic_core.transcription import FRAME, Transcription
+from musaic_core.data.track import read_corpus
+from musaic_core.tasks.bars import fold_bars
+from musaic_core.tasks.transcription.task import FRAME, Transcription
 
 MINI = Path(__file__).resolve().parent / "mini"
 SECONDS = 20  # of a matrix

@@ -12,8 +12,8 @@ import numpy as np
 import soundfile
 from benchopt.benchmark import get_running_benchmark
 
-from musaic_core.plugins import fingerprint
-from musaic_core.track import InputError, read_track
+from musaic_core.benchmark.plugins import fingerprint
+from musaic_core.data.track import InputError, read_track
 
 
 class Dataset(benchopt.BaseDataset):

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from musaic_core.notes import write_midi
-from musaic_core.pictures import save_factors
-from musaic_core.plugins import Objective as BaseObjective
-from musaic_core.plugins import task_of
-from musaic_core.transcription import (
+from musaic_core.benchmark.plugins import Objective as BaseObjective
+from musaic_core.benchmark.plugins import task_of
+from musaic_core.data.notes import write_midi
+from musaic_core.results.pictures import save_factors
+from musaic_core.tasks.transcription.task import (
     FRAME,
     Transcription,
     band_frequencies,

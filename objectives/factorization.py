@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from musaic_core.approximation import Approximation, factor_match
-from musaic_core.divergence import beta_divergence
-from musaic_core.plugins import Objective as BaseObjective
+from musaic_core.benchmark.plugins import Objective as BaseObjective
+from musaic_core.lowrank.divergence import beta_divergence
+from musaic_core.tasks.factorization.task import Approximation, factor_match
 
 
 class Objective(BaseObjective):

@@ -1,8 +1,8 @@
 """Music structure analysis."""
 
-from musaic_core.plugins import Objective as BaseObjective
-from musaic_core.plugins import task_of
-from musaic_core.structure import (
+from musaic_core.benchmark.plugins import Objective as BaseObjective
+from musaic_core.benchmark.plugins import task_of
+from musaic_core.tasks.structure.task import (
     Structure,
     make_sections,
     save_patterns,

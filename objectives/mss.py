@@ -3,17 +3,17 @@
 import numpy as np
 import soundfile
 
-from musaic_core.pictures import save_factors, save_spectrograms
-from musaic_core.plugins import Objective as BaseObjective
-from musaic_core.plugins import task_of
-from musaic_core.separation import (
+from musaic_core.benchmark.plugins import Objective as BaseObjective
+from musaic_core.benchmark.plugins import task_of
+from musaic_core.data.track import InputError
+from musaic_core.results.pictures import save_factors, save_spectrograms
+from musaic_core.tasks.base import report_once
+from musaic_core.tasks.separation.task import (
     Separation,
     bin_frequencies,
     check_stems,
     save_stems,
 )
-from musaic_core.task import report_once
-from musaic_core.track import InputError
 
 EXCERPT = 6  # s, amid each recording but the first, that is kept of its stems
 

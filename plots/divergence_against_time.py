@@ -3,7 +3,7 @@
 import benchopt
 import numpy as np
 
-from musaic_core.report import with_labels
+from musaic_core.results.statistics import with_labels
 
 
 class Plot(benchopt.BasePlot):

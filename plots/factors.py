@@ -2,8 +2,8 @@
 
 import benchopt
 
-from musaic_core.pictures import draw_factors
-from musaic_core.report import saved_files
+from musaic_core.results.pictures import draw_factors
+from musaic_core.results.statistics import saved_files
 
 
 def solvers(df):

@@ -2,7 +2,7 @@
 
 import benchopt
 
-from musaic_core.report import ALL, datasets, score_table, with_labels
+from musaic_core.results.statistics import ALL, datasets, score_table, with_labels
 
 
 class Plot(benchopt.BasePlot):

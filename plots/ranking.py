@@ -2,7 +2,7 @@
 
 import benchopt
 
-from musaic_core.report import datasets, ranking, score_table
+from musaic_core.results.statistics import datasets, ranking, score_table
 
 
 class Plot(benchopt.BasePlot):

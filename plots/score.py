@@ -2,7 +2,7 @@
 
 import benchopt
 
-from musaic_core.report import bootstrap_interval, datasets, score_table
+from musaic_core.results.statistics import bootstrap_interval, datasets, score_table
 
 
 def scores(df):

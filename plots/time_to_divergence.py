@@ -2,7 +2,7 @@
 
 import benchopt
 
-from musaic_core.report import with_labels
+from musaic_core.results.statistics import with_labels
 
 CLOSE = 1.15  # times the lowest divergence that any solver reached
 

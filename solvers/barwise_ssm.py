@@ -1,6 +1,6 @@
 """Self-similarity of the bars themselves."""
 
-from musaic_core.plugins import Solver as BaseSolver
+from musaic_core.benchmark.plugins import Solver as BaseSolver
 
 
 class Solver(BaseSolver):

@@ -5,8 +5,8 @@ import tempfile
 
 import soundfile
 
-from musaic_core.notes import Notes
-from musaic_core.plugins import Solver as BaseSolver
+from musaic_core.benchmark.plugins import Solver as BaseSolver
+from musaic_core.data.notes import Notes
 
 
 class Solver(BaseSolver):

@@ -1,7 +1,7 @@
 """Deep nonnegative matrix factorization."""
 
-from musaic_core.deep_nmf import deep_nmf
-from musaic_core.plugins import FactorizationSolver
+from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.lowrank.deep.nmf import deep_nmf
 
 
 class Solver(FactorizationSolver):

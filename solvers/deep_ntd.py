@@ -1,7 +1,7 @@
 """Deep nonnegative Tucker decomposition."""
 
-from musaic_core.deep_tensor import deep_ntd
-from musaic_core.plugins import FactorizationSolver
+from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.lowrank.deep.tensor import deep_ntd
 
 
 class Solver(FactorizationSolver):

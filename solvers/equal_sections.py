@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from musaic_core.plugins import Solver as BaseSolver
-from musaic_core.structure import make_sections
+from musaic_core.benchmark.plugins import Solver as BaseSolver
+from musaic_core.tasks.structure.task import make_sections
 
 
 class Solver(BaseSolver):

@@ -2,7 +2,7 @@
 
 import librosa
 
-from musaic_core.plugins import Solver as BaseSolver
+from musaic_core.benchmark.plugins import Solver as BaseSolver
 
 
 class Solver(BaseSolver):

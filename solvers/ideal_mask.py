@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from musaic_core.plugins import Solver as BaseSolver
-from musaic_core.separation import ideal_stems, stems_of
+from musaic_core.benchmark.plugins import Solver as BaseSolver
+from musaic_core.tasks.separation.task import ideal_stems, stems_of
 
 
 class Solver(BaseSolver):

@@ -1,6 +1,6 @@
 """The floor of every separation score."""
 
-from musaic_core.plugins import Solver as BaseSolver
+from musaic_core.benchmark.plugins import Solver as BaseSolver
 
 
 class Solver(BaseSolver):

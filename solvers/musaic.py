@@ -1,7 +1,7 @@
 """Update rules of `musaic_core`, on each backend."""
 
-from musaic_core.algorithm import Algorithm
-from musaic_core.approximation import METHODS, arrays
+from musaic_core.benchmark.algorithm import Algorithm
+from musaic_core.tasks.factorization.task import METHODS, arrays
 
 
 class Solver(Algorithm):

@@ -1,7 +1,7 @@
 """Nonnegative CP decomposition."""
 
-from musaic_core.ncp import ncp
-from musaic_core.plugins import FactorizationSolver
+from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.lowrank.ncp import ncp
 
 
 class Solver(FactorizationSolver):

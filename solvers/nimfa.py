@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from musaic_core.algorithm import Algorithm
+from musaic_core.benchmark.algorithm import Algorithm
 
 
 class Solver(Algorithm):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from musaic_core.nmf import nmf
-from musaic_core.plugins import FactorizationSolver
+from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.lowrank.nmf import nmf
 
 
 class Solver(FactorizationSolver):

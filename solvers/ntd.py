@@ -1,7 +1,7 @@
 """Nonnegative Tucker decomposition."""
 
-from musaic_core.ntd import ntd
-from musaic_core.plugins import FactorizationSolver
+from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.lowrank.ntd import ntd
 
 
 class Solver(FactorizationSolver):

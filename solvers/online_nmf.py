@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from musaic_core.nmf import nmf
-from musaic_core.online import OnlineNMF
-from musaic_core.plugins import FactorizationSolver
-from musaic_core.task import Estimate
+from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.online import OnlineNMF
+from musaic_core.tasks.base import Estimate
 
 
 class Solver(FactorizationSolver):

@@ -2,9 +2,14 @@
 
 import numpy as np
 
-from musaic_core.nmf import nmf
-from musaic_core.penalties import MinimumVolume, Orthogonality, Smoothness, Sparsity
-from musaic_core.plugins import FactorizationSolver
+from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.penalties import (
+    MinimumVolume,
+    Orthogonality,
+    Smoothness,
+    Sparsity,
+)
 
 PENALTIES = {
     "sparsity": ("activations", Sparsity),

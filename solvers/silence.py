@@ -1,7 +1,7 @@
 """The floor of every transcription score."""
 
-from musaic_core.plugins import Solver as BaseSolver
-from musaic_core.transcription import no_notes
+from musaic_core.benchmark.plugins import Solver as BaseSolver
+from musaic_core.tasks.transcription.task import no_notes
 
 
 class Solver(BaseSolver):

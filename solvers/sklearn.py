@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from musaic_core.factorization import NMF
-from musaic_core.plugins import FactorizationSolver
+from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.lowrank.models import NMF
 
 
 class Solver(FactorizationSolver):

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from musaic_core.algorithm import Algorithm
+from musaic_core.benchmark.algorithm import Algorithm
 
 
 class Solver(Algorithm):

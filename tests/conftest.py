@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import soundfile
 
-from musaic_core.notes import write_midi
-from musaic_core.track import read_corpus
+from musaic_core.data.notes import write_midi
+from musaic_core.data.track import read_corpus
 
 ROOT = Path(__file__).resolve().parent.parent
 MINI = ROOT / "datasets" / "mini"
@@ -111,7 +111,7 @@ class Suite:
     def add_solver(self, name, solve, answers="notes", requirements=()):
         """Add a solver's file; `solve` is the body of its method `solve(task)`."""
         (self.root / "solvers" / f"{name}.py").write_text(
-            "from musaic_core.plugins import Solver as BaseSolver\n\n\n"
+            "from musaic_core.benchmark.plugins import Solver as BaseSolver\n\n\n"
             "class Solver(BaseSolver):\n"
             f'    """Added by a test."""\n\n    name = "{name}"\n'
             f'    answers = "{answers}"\n'

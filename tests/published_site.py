@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from musaic_core.factorization import NMF
-from musaic_core.pictures import save_factors
+from musaic_core.lowrank.models import NMF
 from musaic_core.publish.__main__ import main
+from musaic_core.results.pictures import save_factors
 
 ROOT = Path(__file__).resolve().parent.parent
 EVIL = "<script>alert(1)</script>"  # the id of a recording
@@ -26,7 +26,7 @@ SOLVERS = {  # name and parameters, by how good they are
 DATASET = """
 from pathlib import Path
 import benchopt
-from musaic_core.track import Track
+from musaic_core.data.track import Track
 
 class Dataset(benchopt.BaseDataset):
     name = "tiny"

@@ -8,8 +8,8 @@ import pytest
 import soundfile
 from conftest import MINI, MUSIC_TASKS, PIANO
 
-from musaic_core.notes import Notes, write_midi
-from musaic_core.track import InputError, Track, read_audio, read_track
+from musaic_core.data.notes import Notes, write_midi
+from musaic_core.data.track import InputError, Track, read_audio, read_track
 
 SR = 22050
 

@@ -1,4 +1,4 @@
-"""``python -m musaic_core.bench``: everyone does the work, and the records say so."""
+"""``python -m tools.speed``: everyone does the work, and the records say so."""
 
 import json
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from musaic_core import bench
-from musaic_core.divergence import beta_divergence
-from musaic_core.nmf import nmf
+from musaic_core.lowrank.divergence import beta_divergence
+from musaic_core.lowrank.nmf import nmf
+from tools import speed as bench
 
 TENSOR = np.random.default_rng(0).random((12, 10, 8), np.float32)
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from conftest import MINI
 
-from musaic_core.notes import read_midi
-from musaic_core.track import read_corpus
+from musaic_core.data.notes import read_midi
+from musaic_core.data.track import read_corpus
 
 MANIFEST = json.loads((MINI / "manifest.json").read_text(encoding="utf-8"))
 PARTS = ("piano", "quartets", "songs")

@@ -8,17 +8,22 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.special import wrightomega
 
-from musaic_core.approximation import factor_match
-from musaic_core.deep_nmf import DeepNMFProblem, deep_nmf, multilayer_nmf
-from musaic_core.deep_tensor import deep_ncp, deep_ntd
-from musaic_core.divergence import BetaDivergence, beta_divergence
-from musaic_core.factorization import NMF, DeepNCP, DeepNMF, DeepNTD
-from musaic_core.kernels import kernels_for
-from musaic_core.kernels.arrays import wright_omega
-from musaic_core.layers import _Below, with_sums_of
-from musaic_core.ncp import ncp
-from musaic_core.nmf import nmf
-from musaic_core.penalties import MinimumVolume, Orthogonality, Smoothness, Sparsity
+from musaic_core.lowrank.deep.nmf import DeepNMFProblem, deep_nmf, multilayer_nmf
+from musaic_core.lowrank.deep.stack import _Below, with_sums_of
+from musaic_core.lowrank.deep.tensor import deep_ncp, deep_ntd
+from musaic_core.lowrank.divergence import BetaDivergence, beta_divergence
+from musaic_core.lowrank.kernels import kernels_for
+from musaic_core.lowrank.kernels.arrays import wright_omega
+from musaic_core.lowrank.models import NMF, DeepNCP, DeepNMF, DeepNTD
+from musaic_core.lowrank.ncp import ncp
+from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.penalties import (
+    MinimumVolume,
+    Orthogonality,
+    Smoothness,
+    Sparsity,
+)
+from musaic_core.tasks.factorization.task import factor_match
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 RHO = (0.7, 0.3)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from musaic_core.deep_nmf import deep_nmf
-from musaic_core.ncp import ncp
-from musaic_core.nmf import nmf
-from musaic_core.ntd import ntd
-from musaic_core.penalties import Smoothness, Sparsity
+from musaic_core.lowrank.deep.nmf import deep_nmf
+from musaic_core.lowrank.ncp import ncp
+from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.ntd import ntd
+from musaic_core.lowrank.penalties import Smoothness, Sparsity
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 every_device = pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from musaic_core.divergence import beta_divergence
-from musaic_core.factorization import NCP, NMF, NTD
-from musaic_core.ncp import ncp
-from musaic_core.nmf import nmf
-from musaic_core.ntd import ntd
-from musaic_core.updates import UPDATES, HALSThenMU
+from musaic_core.lowrank.divergence import beta_divergence
+from musaic_core.lowrank.models import NCP, NMF, NTD
+from musaic_core.lowrank.ncp import ncp
+from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.ntd import ntd
+from musaic_core.lowrank.updates import UPDATES, HALSThenMU
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 SIZES = (9, 8, 7)

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from musaic_core.approximation import Approximation, assemble, factor_match
-from musaic_core.bars import fold_bars
-from musaic_core.divergence import beta_divergence
+from musaic_core.lowrank.divergence import beta_divergence
+from musaic_core.tasks.bars import fold_bars
+from musaic_core.tasks.factorization.task import Approximation, assemble, factor_match
 
 COLUMNS = {
     *("track", "value", "divergence", "relative_error", "factor_match"),
     *("n_parameters", "peak_memory_mb", "error"),
 }
 BROKEN = '''
-from musaic_core.algorithm import Algorithm
+from musaic_core.benchmark.algorithm import Algorithm
 
 
 class Solver(Algorithm):

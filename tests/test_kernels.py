@@ -15,12 +15,12 @@ import threadpoolctl
 import torch
 
 from musaic_core import kernels
-from musaic_core.divergence import BetaDivergence
-from musaic_core.kernels.arrays import ArrayKernels
-from musaic_core.ncp import NCPProblem
-from musaic_core.nmf import NMFProblem, nmf
-from musaic_core.ntd import NTDProblem
-from musaic_core.updates import HALS, ExtrapolatedMU, HALSThenMU
+from musaic_core.lowrank.divergence import BetaDivergence
+from musaic_core.lowrank.kernels.arrays import ArrayKernels
+from musaic_core.lowrank.ncp import NCPProblem
+from musaic_core.lowrank.nmf import NMFProblem, nmf
+from musaic_core.lowrank.ntd import NTDProblem
+from musaic_core.lowrank.updates import HALS, ExtrapolatedMU, HALSThenMU
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 SHAPES = ((1, 1, 1), (5, 3, 2), (50, 33, 7), (100, 70, 13), (131, 97, 30), (2000, 9, 5))
@@ -28,7 +28,7 @@ SHAPES = ((1, 1, 1), (5, 3, 2), (50, 33, 7), (100, 70, 13), (131, 97, 30), (2000
 if kernels.NativeKernels is None:
     pytest.skip("the C kernels are not built here", allow_module_level=True)
 
-from musaic_core.kernels import _native  # noqa: E402
+from musaic_core.lowrank.kernels import _native  # noqa: E402
 
 
 @pytest.fixture(params=_native.instruction_sets())
@@ -229,7 +229,9 @@ def test_threadpoolctl_limits_the_kernels():
 
 
 def test_omp_num_threads_is_obeyed():
-    code = "from musaic_core.kernels import _native; print(_native.num_threads())"
+    code = (
+        "from musaic_core.lowrank.kernels import _native; print(_native.num_threads())"
+    )
     result = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"OMP_NUM_THREADS": "5"},

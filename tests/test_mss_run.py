@@ -7,8 +7,8 @@ import pytest
 import soundfile
 from conftest import FAST_NMF, SONGS
 
-from musaic_core.pictures import draw_factors, draw_spectrograms
-from musaic_core.track import read_audio, read_corpus
+from musaic_core.data.track import read_audio, read_corpus
+from musaic_core.results.pictures import draw_factors, draw_spectrograms
 
 STEMS = ("bass", "chords", "drums", "lead")
 COLUMNS = {

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import MiniBatchNMF
 
-from musaic_core.divergence import beta_divergence
-from musaic_core.initial import data_templates
-from musaic_core.ncp import ncp
-from musaic_core.nmf import nmf
-from musaic_core.ntd import ntd
-from musaic_core.online import OnlineNCP, OnlineNMF, OnlineNTD
-from musaic_core.track import Track, read_corpus
-from musaic_core.transcription import Transcription, transcription_scores
+from musaic_core.data.track import Track, read_corpus
+from musaic_core.lowrank.divergence import beta_divergence
+from musaic_core.lowrank.ncp import ncp
+from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.ntd import ntd
+from musaic_core.lowrank.online import OnlineNCP, OnlineNMF, OnlineNTD
+from musaic_core.lowrank.starts import data_templates
+from musaic_core.tasks.transcription.task import Transcription, transcription_scores
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 every_beta = pytest.mark.parametrize("beta", BETAS)

@@ -6,11 +6,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from musaic_core.divergence import beta_divergence
-from musaic_core.ncp import ncp
-from musaic_core.nmf import nmf
-from musaic_core.ntd import ntd
-from musaic_core.penalties import (
+from musaic_core.lowrank.divergence import beta_divergence
+from musaic_core.lowrank.ncp import ncp
+from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.ntd import ntd
+from musaic_core.lowrank.penalties import (
     MinimumVolume,
     Orthogonality,
     Penalty,

@@ -5,17 +5,17 @@ import os
 import numpy as np
 import pytest
 
-from musaic_core import plugins
-from musaic_core.plugins import (
+from musaic_core.benchmark import plugins
+from musaic_core.benchmark.plugins import (
     FactorizationSolver,
     Objective,
     PeakMemory,
     Solver,
     fingerprint,
 )
-from musaic_core.task import Estimate, Task
-from musaic_core.track import InputError, Track
-from musaic_core.transcription import Dictionary, Transcription
+from musaic_core.data.track import InputError, Track
+from musaic_core.tasks.base import Estimate, Task
+from musaic_core.tasks.transcription.task import Dictionary, Transcription
 
 
 class Recorded(Track):

@@ -27,13 +27,13 @@ from published_site import (
     results,
 )
 
-from musaic_core.pictures import save_factors
 from musaic_core.publish import tables
 from musaic_core.publish.__main__ import main
 from musaic_core.publish.pack import encode_audio, write_once, write_report
 from musaic_core.publish.results import describe, incomplete, read_latest, readable
 from musaic_core.publish.tracks import EXCERPT, pack_factors
-from musaic_core.report import ranking, score_table
+from musaic_core.results.pictures import save_factors
+from musaic_core.results.statistics import ranking, score_table
 
 
 @pytest.fixture(scope="session")

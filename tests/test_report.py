@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from conftest import FAST_NMF, PIANO
 
-from musaic_core.factorization import NMF
-from musaic_core.pictures import draw_factors, save_factors
-from musaic_core.report import (
+from musaic_core.lowrank.models import NMF
+from musaic_core.results.pictures import draw_factors, save_factors
+from musaic_core.results.statistics import (
     ALL,
     bootstrap_interval,
     datasets,

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from conftest import MUSIC_TASKS, PIANO
 
-from musaic_core.track import read_corpus
+from musaic_core.data.track import read_corpus
 
 
 @pytest.fixture(scope="module", params=MUSIC_TASKS, ids=lambda task: task.benchmark)
@@ -108,8 +108,8 @@ EDITS = {
     "amt": [
         ("solvers/nmf.py", None),
         ("objectives/amt.py", None),
-        ("musaic_core/nmf.py", None),
-        ("musaic_core/kernels/__init__.py", None),
+        ("musaic_core/lowrank/nmf.py", None),
+        ("musaic_core/lowrank/kernels/__init__.py", None),
         ("datasets/mini/piano/test/*/piano.ogg", louder),
         ("datasets/mini/piano/test/*/notes.mid", later),
         ("datasets/mini/piano/train-seen/*/notes.mid", later),
@@ -203,7 +203,7 @@ def test_a_track_that_a_solver_fails_on_costs_its_own_row(suite):
     track = min((suite.root / "datasets/mini/piano/test").iterdir()).name
     suite.add_solver(
         "picky",
-        "from musaic_core.notes import Notes; return task.predict("
+        "from musaic_core.data.notes import Notes; return task.predict("
         f"lambda t: t.notes if t.id != '{track}' else 1 / 0)",
     )
     _, results = suite.run(solvers=("picky",))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from musaic_core.segmentation import (
+from musaic_core.tasks.structure.segmentation import (
     PENALTIES,
     SIMILARITIES,
     cbm,

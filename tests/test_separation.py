@@ -10,16 +10,31 @@ from conftest import MINI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musaic_core import separation
-from musaic_core.ncp import ncp
-from musaic_core.nmf import nmf
-from musaic_core.pictures import (
+from musaic_core.data.track import (
+    InputError,
+    Track,
+    read_audio,
+    read_corpus,
+    read_track,
+)
+from musaic_core.lowrank.ncp import ncp
+from musaic_core.lowrank.nmf import nmf
+from musaic_core.results.pictures import (
     draw_factors,
     draw_spectrograms,
     save_factors,
     save_spectrograms,
 )
-from musaic_core.separation import (
+from musaic_core.tasks.base import Estimate
+from musaic_core.tasks.separation import task as separation
+from musaic_core.tasks.separation.scores import (
+    bss_eval,
+    correlations_of,
+    mean_sdr,
+    separation_scores,
+    si_sdr,
+)
+from musaic_core.tasks.separation.task import (
     HIGHEST,
     WINDOW,
     Separation,
@@ -31,21 +46,6 @@ from musaic_core.separation import (
     stems_of,
     synthesize,
     transform,
-)
-from musaic_core.separation_scores import (
-    bss_eval,
-    correlations_of,
-    mean_sdr,
-    separation_scores,
-    si_sdr,
-)
-from musaic_core.task import Estimate
-from musaic_core.track import (
-    InputError,
-    Track,
-    read_audio,
-    read_corpus,
-    read_track,
 )
 
 SR = 16000

@@ -8,12 +8,13 @@ import soundfile
 from conftest import MINI, shorten
 from tensorly.tucker_tensor import TuckerTensor
 
-from musaic_core.factorization import NMF, NTD
-from musaic_core.ncp import ncp
-from musaic_core.nmf import nmf
-from musaic_core.ntd import ntd
-from musaic_core.segmentation import self_similarity
-from musaic_core.structure import (
+from musaic_core.data.track import InputError, Track, read_corpus, read_track
+from musaic_core.lowrank.models import NMF, NTD
+from musaic_core.lowrank.ncp import ncp
+from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.ntd import ntd
+from musaic_core.tasks.structure.segmentation import self_similarity
+from musaic_core.tasks.structure.task import (
     FEATURES,
     NEGATIVE,
     SEGMENTATIONS,
@@ -25,7 +26,6 @@ from musaic_core.structure import (
     section_patterns,
     structure_scores,
 )
-from musaic_core.track import InputError, Track, read_corpus, read_track
 
 SONGS = MINI / "songs"
 

@@ -9,10 +9,10 @@ from conftest import MINI, ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musaic_core.factorization import NMF
-from musaic_core.ntd import ntd
-from musaic_core.track import read_corpus
-from musaic_core.transcription import (
+from musaic_core.data.track import read_corpus
+from musaic_core.lowrank.models import NMF
+from musaic_core.lowrank.ntd import ntd
+from musaic_core.tasks.transcription.task import (
     FRAME,
     Transcription,
     _fold,

@@ -8,8 +8,8 @@ from conftest import MINI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from musaic_core.notes import Notes, read_midi, write_midi
-from musaic_core.track import InputError, Track, read_corpus
+from musaic_core.data.notes import Notes, read_midi, write_midi
+from musaic_core.data.track import InputError, Track, read_corpus
 
 
 @pytest.fixture(scope="module")

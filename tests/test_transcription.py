@@ -7,12 +7,12 @@ from conftest import MINI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from musaic_core import transcription
-from musaic_core.factorization import NMF
-from musaic_core.nmf import nmf
-from musaic_core.notes import Notes
-from musaic_core.track import read_corpus
-from musaic_core.transcription import (
+from musaic_core.data.notes import Notes
+from musaic_core.data.track import read_corpus
+from musaic_core.lowrank.models import NMF
+from musaic_core.lowrank.nmf import nmf
+from musaic_core.tasks.transcription import task as transcription
+from musaic_core.tasks.transcription.task import (
     FRAME,
     PITCHES,
     SAMPLE_RATE,

@@ -6,9 +6,9 @@ import sys
 import time
 from pathlib import Path
 
+from musaic_core.data.track import InputError
 from musaic_core.publish.results import TASKS, read_latest
 from musaic_core.publish.site import write_site
-from musaic_core.track import InputError
 
 
 def main(arguments=None):

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from benchopt.results import read_results
 
-from musaic_core.algorithm import Algorithm
-from musaic_core.plugins import FactorizationSolver
+from musaic_core.benchmark.algorithm import Algorithm
+from musaic_core.benchmark.plugins import FactorizationSolver
 
 TASKS = {
     "amt": "Transcription",

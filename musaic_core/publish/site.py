@@ -10,11 +10,11 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
+from musaic_core.data.track import InputError
 from musaic_core.publish import tables
 from musaic_core.publish.pack import write_plotly, write_report
 from musaic_core.publish.results import LOWER_IS_BETTER
 from musaic_core.publish.tracks import EXCERPT, find_recordings, slug, write_media
-from musaic_core.track import InputError
 
 HERE = Path(__file__).parent
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from musaic_core.publish.results import Benchmark, describe
-from musaic_core.report import ranking, score_table, with_labels
+from musaic_core.results.statistics import ranking, score_table, with_labels
 
 COSTS = ["time", "memory", "parameters"]
 COLUMNS = [

@@ -9,10 +9,10 @@ import librosa
 import numpy as np
 import pandas as pd
 
-from musaic_core.notes import compare
+from musaic_core.data.notes import compare
+from musaic_core.data.track import InputError, Track, read_audio
 from musaic_core.publish.pack import compress, write_audio, write_once, write_packed
 from musaic_core.publish.results import Benchmark
-from musaic_core.track import InputError, Track, read_audio
 
 EXCERPT = 5  # s, amid the recording, of stems and components
 FLOOR, STEP = 60, 2  # dB: where a factor counts as zero, and how fine it is kept

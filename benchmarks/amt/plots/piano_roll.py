@@ -3,8 +3,8 @@
 import benchopt
 import numpy as np
 
-from musaic_core.notes import compare
-from musaic_core.report import saved_files
+from musaic_core.data.notes import compare
+from musaic_core.results.statistics import saved_files
 
 COLOURS = {
     "found": "#2a9d8f",

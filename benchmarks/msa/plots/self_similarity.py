@@ -6,8 +6,8 @@ import benchopt
 import matplotlib.figure
 import numpy as np
 
-from musaic_core.pictures import render
-from musaic_core.report import saved_files
+from musaic_core.results.pictures import render
+from musaic_core.results.statistics import saved_files
 
 FOUND, TRUE = "#e76f51", "#2a9d8f"
 

@@ -3,8 +3,8 @@
 import benchopt
 import matplotlib.figure
 
-from musaic_core.pictures import render
-from musaic_core.report import bootstrap_interval, score_table
+from musaic_core.results.pictures import render
+from musaic_core.results.statistics import bootstrap_interval, score_table
 
 
 def tables(df, dataset):

@@ -2,8 +2,8 @@
 
 import benchopt
 
-from musaic_core.pictures import draw_spectrograms
-from musaic_core.report import saved_files
+from musaic_core.results.pictures import draw_spectrograms
+from musaic_core.results.statistics import saved_files
 
 FILE = "spectrograms.npz"
 

@@ -1,0 +1,1 @@
+"""What benchopt needs of the plugins, once for all of them."""

@@ -1,0 +1,93 @@
+"""Base class of the solvers that minimise a divergence step by step."""
+
+import math
+
+from benchopt.stopping_criterion import StoppingCriterion
+
+from musaic_core.benchmark.plugins import PeakMemory, Solver
+from musaic_core.tasks.base import report_once
+from musaic_core.tasks.factorization.task import in_one_line
+
+
+class Budget(StoppingCriterion):
+    """So many iterations, or so long, whichever is first; twice as many each time.
+
+    Parameters
+    ----------
+    n_iter : int
+    seconds : float
+        Of the run so far.
+    """
+
+    def __init__(
+        self, n_iter=100, seconds=0.5, strategy=None, key_to_monitor=None, minimize=True
+    ):
+        self.n_iter = n_iter
+        self.seconds = seconds
+        super().__init__(
+            strategy, key_to_monitor, minimize, n_iter=n_iter, seconds=seconds
+        )
+
+    def check_convergence(self, objective_list):
+        last = objective_list[-1]
+        spent = max(last["stop_val"] / self.n_iter, last["time"] / self.seconds)
+        stop = spent >= 1 or not math.isfinite(last["objective_relative_error"])
+        return stop, min(spent, 1.0)
+
+    def get_next_stop_val(self, stop_val):
+        return min(max(1, 2 * stop_val), self.n_iter)
+
+
+class Algorithm(Solver):
+    """An algorithm that improves given factors of a given model.
+
+    A subclass defines ``minimise(start, n_iter)``: the factors after so many
+    iterations, in the order of `musaic_core.approximation.assemble`. ``self.task``,
+    an `Approximation`, has the data and all else. Each point of a curve is a run of
+    its own, so that every package is timed in the same way, callbacks or not.
+    """
+
+    sampling_strategy = "iteration"
+    stopping_criterion = Budget()
+    answers = "factors"
+    models = ("nmf",)  # those that it can fit
+    betas = None  # those that it can minimise; None is any
+
+    def misfit(self, task):
+        if task.model not in self.models:
+            return f"it has no {task.model}"
+        if self.betas is not None and task.beta not in self.betas:
+            return f"it does not minimise the divergence of β = {task.beta:g}"
+
+    def skip(self, task):
+        skip, reason = super().skip(task)
+        if skip:
+            return skip, reason
+        try:
+            self.task = task
+            self.prepare()
+        except Exception as error:
+            return True, f"the package is broken: {in_one_line(error)}"
+        return False, None
+
+    def warm_up(self):
+        """Load libraries and start their threads, off the clock."""
+        self.task.minimise(self.minimise, 1)
+
+    def pre_run_hook(self, n_iter):
+        """Start to measure memory, off the clock."""
+        self.memory = PeakMemory(collect=n_iter == 0)
+        self.memory.__enter__()
+
+    def run(self, n_iter):
+        try:
+            self.estimates = self.task.minimise(self.minimise, n_iter)
+        finally:
+            self.memory.__exit__()
+
+    def get_result(self):
+        self.peak_memory_mb = self.memory.peak_mb
+        for estimate in self.estimates.values():
+            if estimate.error:
+                report_once(f"{self}: {estimate.error}")
+        return super().get_result()

@@ -1,0 +1,1 @@
+"""Nonnegative low-rank models of any array; no music in here."""

@@ -1,0 +1,1 @@
+"""Deep forms: factors that are themselves factorized."""

@@ -1,0 +1,207 @@
+"""Deep nonnegative matrix factorization with any β-divergence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from musaic_core.lowrank.deep.stack import (
+    Layered,
+    check_ranks,
+    factorize_in_layers,
+    given_or,
+    pack_layers,
+    with_sum_one,
+)
+from musaic_core.lowrank.models import DeepNMF
+from musaic_core.lowrank.nmf import NMFProblem, nmf
+from musaic_core.lowrank.penalties import Penalty
+
+__all__ = ["deep_nmf", "multilayer_nmf"]
+
+Array = Any
+
+
+def deep_nmf(
+    V: Array,
+    ranks: Sequence[int],
+    *,
+    beta: float = 1.0,
+    loss: str = "layers",
+    weights: Sequence[float] | None = None,
+    init: str | Mapping[str, Array] = "random",
+    start_iter: int = 50,
+    update: str | Callable = "mu",
+    fixed: Collection[str] = (),
+    mask: Mapping[str, Array] | None = None,
+    penalties: Mapping[str, Penalty | Sequence[Penalty]] | None = None,
+    max_iter: int = 100,
+    tol: float = 0.0,
+    max_time: float | None = None,
+    seed: int | None = None,
+    callback: Callable[[int, DeepNMF], bool | None] | None = None,
+    backend: str | None = None,
+) -> DeepNMF:
+    """Factorize in layers: ``V ≈ W H``, ``W ≈ W_2 A_2``, ``W_2 ≈ W_3 A_3`` and so on.
+
+    The factors are named "templates" W, "activations" H, "templates 2" W_2,
+    "activations 2" A_2 and so on.
+
+    Parameters
+    ----------
+    V : array (F, T)
+        Nonnegative; NumPy or PyTorch.
+    ranks : sequence of int
+        Templates of each layer, the finest first; usually decreasing. With a single
+        one this is `musaic_core.nmf.nmf`.
+    beta : float, default=1.0
+        Of the β-divergence D, any real number.
+    loss : {"layers", "data"}, default="layers"
+        "layers" minimises ``D(V | W H) + ρ_2 D(W | W_2 A_2) + ρ_3 D(W_2 | W_3 A_3)``
+        and so on, with rows of H and of every A that has a layer below summing to 1:
+        without that, a layer could shrink what it is compared with. "data" minimises
+        ``D(V | W_L A_L … A_2 H)``.
+    weights : sequence of float, optional
+        ρ_2, ρ_3, … By default each layer weighs as much at the start as the data:
+        ``ρ_l = D(V | W H) / D(W_{l-1} | W_l A_l)``. A layer of weight 0 follows those
+        above without any influence on them.
+    init : {"random", "nndsvd", "data"} or dict of arrays, default="random"
+        How the layers start, one NMF after the other; or factors to start from, by
+        name, the others being found so while those are held.
+    start_iter : int, default=50
+        Iterations for the start of each layer.
+    update : {"mu", "mu-extrapolated"} or callable, default="mu"
+        "mu" never raises the objective.
+    fixed, mask, penalties
+        As in `musaic_core.nmf.nmf`, by the names above. With "data" the only
+        templates are the deepest ones. `Sparsity` has no meaning across layers.
+    max_iter, tol, max_time, seed, callback, backend
+        As in `musaic_core.nmf.nmf`; the start is not counted.
+
+    Returns
+    -------
+    DeepNMF
+        An `NMF` of V, and the layers below it.
+
+    Raises
+    ------
+    ValueError
+        Names the argument that is out of range and says what to give.
+
+    References
+    ----------
+    Leplat, Hien, Onwunta and Gillis, "Deep nonnegative matrix factorization with beta
+    divergences", Neural Computation 36 (11), 2024. Trigeorgis, Bousmalis, Zafeiriou
+    and Schuller, "A deep semi-NMF model for learning hidden representations", ICML
+    2014 (the loss on the data).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = deep_nmf(np.random.default_rng(0).random((80, 90)), (12, 4), seed=0)
+    >>> [layer.templates.shape for layer in model.layers]
+    [(80, 12), (80, 4)]
+    """
+    if len(np.shape(V)) != 2:
+        raise ValueError(f"V has {len(np.shape(V))} axes; give a matrix (F, T)")
+    first, *below = check_ranks(ranks, "ranks")
+    if not below and isinstance(init, Mapping):
+        init = init.get("templates"), init.get("activations")
+    options = {
+        "beta": beta,
+        "update": update,
+        "fixed": fixed,
+        "mask": mask,
+        "penalties": penalties,
+        "max_iter": max_iter,
+        "tol": tol,
+        "max_time": max_time,
+        "seed": seed,
+        "callback": callback,
+        "backend": backend,
+    }
+    if not below:
+        model = nmf(V, first, init=init, **options)
+        return DeepNMF(model.templates, model.activations, model.n_iter)
+
+    def start(given, **how):
+        pair = given.get("templates"), given.get("activations")
+        model = nmf(V, first, init=given_or(pair, how.pop("init")), **how)
+        W, H = model.templates, model.activations
+        if not given and loss == "layers":
+            W, H = with_sum_one(W, H)
+        return {"templates": W, "activations": H}
+
+    return factorize_in_layers(
+        DeepNMFProblem,
+        V,
+        {
+            "templates": (np.shape(V)[0], first),
+            "activations": (first, np.shape(V)[1]),
+        },
+        ("activations", "templates"),
+        start,
+        {"templates": below},
+        loss=loss,
+        weights=None if weights is None else {"templates": weights},
+        init=init,
+        start_iter=start_iter,
+        **options,
+    )
+
+
+def multilayer_nmf(
+    V: Array,
+    ranks: Sequence[int],
+    *,
+    beta: float = 1.0,
+    init: str | Mapping[str, Array] = "random",
+    fixed: Collection[str] = (),
+    mask: Mapping[str, Array] | None = None,
+    max_iter: int = 100,
+    seed: int | None = None,
+    backend: str | None = None,
+) -> DeepNMF:
+    """Factorize layer after layer: V, then the templates, then their templates.
+
+    The simple form of a deep NMF, and its start. Each layer is a `musaic_core.nmf.nmf`
+    of `max_iter` iterations on the templates of the one above, its activations' rows
+    brought to sum 1. Parameters are those of `deep_nmf`.
+
+    References
+    ----------
+    Cichocki and Zdunek, "Multilayer nonnegative matrix factorisation", Electronics
+    Letters 42 (16), 2006.
+    """
+    return deep_nmf(
+        V,
+        ranks,
+        beta=beta,
+        init=init,
+        start_iter=max_iter,
+        fixed=fixed,
+        mask=mask,
+        max_iter=max_iter if len(ranks) == 1 else 0,
+        seed=seed,
+        backend=backend,
+    )
+
+
+class DeepNMFProblem(Layered, NMFProblem):
+    """Layers below the templates; with a loss on them, activations have sum 1."""
+
+    def units(self, live):
+        return {"activations"} & self._moving if live else set()
+
+    def carry(self, name, sums):
+        self.blocks["templates"] *= sums.mT
+        self._rescale_below("templates", sums)
+
+    def model(self, factors, n_iter):
+        below = pack_layers(self, factors)["templates"]
+        templates = factors.get("templates")
+        if templates is None:
+            templates = below[0].reconstruct()
+        return DeepNMF(templates, factors["activations"], n_iter, below, self.tied)

@@ -1,0 +1,599 @@
+"""Layers below the factors of a model: what the deep factorizations share.
+
+A factor's matrix U is explained by ``U ≈ W_2 A_2``, its templates by another layer,
+``W_2 ≈ W_3 A_3``, and so on: a stack. The updates, and why they never raise the
+objective, are derived in docs/deep_tensor_factorizations.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from musaic_core.lowrank.arrays import library_of
+from musaic_core.lowrank.checks import check_choice, check_count, check_names
+from musaic_core.lowrank.kernels.arrays import multiply
+from musaic_core.lowrank.models import NMF
+from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.penalties import penalised_step
+from musaic_core.lowrank.problem import factorize
+from musaic_core.lowrank.starts import INITIALISATIONS
+
+__all__ = [
+    "Layered",
+    "check_ranks",
+    "factorize_in_layers",
+    "given_or",
+    "pack_layers",
+    "with_sum_one",
+]
+
+Array = Any
+LOSSES = ("layers", "data")
+
+
+def factorize_in_layers(
+    problem: type,
+    V: Array,
+    shapes: dict,
+    order: Sequence,
+    start: Callable,
+    stacks: dict[Any, Sequence[int]],
+    *,
+    loss: str,
+    weights: Mapping[Any, Sequence[float]] | None,
+    init: str | Mapping[Any, Array],
+    start_iter: int,
+    beta: float,
+    fixed: Collection,
+    mask: Mapping | None,
+    seed: int | None,
+    backend: str | None,
+    **options: Any,
+) -> Any:
+    """Start the layers one by one, then fit them together.
+
+    Parameters
+    ----------
+    problem : subclass of Layered
+    shapes, order
+        Of the model without layers, as `musaic_core.lowrank.problem.factorize` takes them.
+    start : callable
+        ``start(given, init=..., fixed=..., ...)`` gives that model's factors by name.
+    stacks : dict of name to sequence of int
+        Ranks of the layers below a factor, the upper one first.
+    """
+    check_choice(loss, "loss", LOSSES)
+    check_count(start_iter, "start_iter", 0)
+    given = dict(init) if isinstance(init, Mapping) else {}
+    method = "random" if isinstance(init, Mapping) else init
+    if not isinstance(method, str):
+        raise ValueError(f"init is {method!r}; give a name or a dict of factors")
+    check_choice(method, "init", INITIALISATIONS)
+    chains = {top: _names(top, len(ranks)) for top, ranks in stacks.items()}
+    all_shapes = dict(shapes)
+    for top, ranks in stacks.items():
+        rows, above = _matrix_shape(shapes[top])
+        for names, rank in zip(chains[top], ranks, strict=True):
+            all_shapes |= {names[0]: (rows, rank), names[1]: (rank, above)}
+            above = rank
+    check_names(given, "init", all_shapes)
+    check_names(fixed, "fixed", all_shapes)
+    check_names({} if mask is None else mask, "mask", all_shapes)
+    _check_weights(weights, stacks, loss)
+
+    def found(names, fit):
+        """The factors of those names: what is given, and what fits beside it."""
+        held = {name: given[name] for name in names if name in given}
+        if len(held) == len(names):
+            return held
+        return held | fit(
+            held,
+            beta=beta,
+            init=method,
+            fixed=tuple(held),
+            mask={name: m for name, m in (mask or {}).items() if name in names},
+            max_iter=start_iter,
+            seed=seed,
+            backend=backend,
+        )
+
+    factors = found(shapes, start)
+    for top, ranks in stacks.items():
+        above = factors[top].reshape(_matrix_shape(shapes[top]))
+        for (W, A), rank in zip(chains[top], ranks, strict=True):
+
+            def fit(held, mask, fixed, init, above=above, W=W, A=A, rank=rank, **how):
+                plain = {W: "templates", A: "activations"}
+                model = nmf(
+                    above,
+                    rank,
+                    init=given_or((held.get(W), held.get(A)), init),
+                    fixed=[plain[name] for name in fixed],
+                    mask={plain[name]: m for name, m in mask.items()},
+                    **how,
+                )
+                pair = model.templates, model.activations
+                return dict(
+                    zip((W, A), pair if held else with_sum_one(*pair), strict=True)
+                )
+
+            factors |= found((W, A), fit)
+            above = factors[W]
+    if loss == "data":  # these are products of what is below
+        for top in stacks:
+            del factors[top], all_shapes[top]
+            order = [name for name in order if name != top]
+        # the deepest templates are the only ones
+        inner = {W for chain in chains.values() for W, _ in chain[:-1]}
+        factors = {n: U for n, U in factors.items() if n not in inner}
+        all_shapes = {n: s for n, s in all_shapes.items() if n not in inner}
+    below = [name for chain in chains.values() for pair in chain for name in pair[::-1]]
+    moving = [name for name in (*order, *below) if name in all_shapes]
+    return factorize(
+        problem,
+        V,
+        all_shapes,
+        moving,
+        init=[factors[name] for name in all_shapes],
+        beta=beta,
+        fixed=fixed,
+        mask=mask,
+        seed=seed,
+        backend=backend,
+        options={
+            "chains": chains,
+            "tied": loss == "data",
+            "weights": weights,
+            "moving": [name for name in moving if name not in fixed],
+        },
+        **options,
+    )
+
+
+class Layered:
+    """Layers below the factors of a problem; comes before it among a class's bases.
+
+    Parameters
+    ----------
+    chains : dict of name to list of (str, str)
+        Below a factor, the names of each layer's templates and activations.
+    tied : bool
+        Whether that factor is the product of the layers below it (the loss on the
+        data), and not a factor that is compared with it.
+    weights : dict of name to sequence of float, or None
+        ρ of each layer.
+    moving : list of names
+    """
+
+    least_squares = False
+
+    def __init__(
+        self,
+        V,
+        blocks,
+        masks,
+        divergence,
+        kernels,
+        penalties,
+        chains,
+        tied,
+        weights,
+        moving,
+    ):
+        self.chains, self.tied, self.kernels = chains, tied, kernels
+        self.shapes = {
+            top: self._shape_of(top, V.shape, blocks) for top in chains if tied
+        }
+        products = {top: self._product_of(top, blocks) for top in self.shapes}
+        super().__init__(V, products | blocks, masks, divergence, kernels, penalties)
+        # which layer a name is in, and the name of what that layer factorizes
+        self._layer: dict = {}
+        self._above: dict = {}
+        for top, chain in chains.items():
+            above = top
+            for depth, names in enumerate(chain):
+                self._layer |= dict.fromkeys(names, (top, depth))
+                self._above |= dict.fromkeys(names, above)
+                above = names[0]
+        self._rho: dict = {}
+        self._unit: set = set()
+        self._moving = set(moving)
+        if not tied:
+            self._weigh(weights)
+
+    # ---- the problem that one block is
+
+    def as_moving(self, name, block):
+        if name not in self._layer:
+            return super().as_moving(name, block)
+        return block.mT if name in self._templates else block
+
+    def half(self, name):
+        if name not in self._layer or self.tied:
+            return super().half(name)
+        top, depth = self._layer[name]
+        W, A = (self.blocks[n] for n in self.chains[top][depth])
+        X = self._matrix(self._above[name])
+        return (X.mT, A.mT, W.mT) if name in self._templates else (X, W, A)
+
+    def terms(self, name):
+        if name not in self._layer:
+            return super().terms(name)
+        if not self.tied:
+            X, A, B = self.half(name)
+            return *self.kernels.terms(X, A, B, self.divergence), B
+        # V is linear in each matrix of a product: its gradient is the product's,
+        # times what is on its left and on its right
+        self.moved(name)  # if only by an extrapolation
+        top, depth = self._layer[name]
+        positive, negative, _ = super().terms(top)
+        left, right = self._sides(top, depth, name)
+        parts = []
+        for part in (positive, negative + 0 * positive):
+            part = self._as_matrix(top, part)
+            part = part if left is None else self.kernels.product(left, part)
+            part = part if right is None else self._times(part, right.mT)
+            parts.append(self.as_moving(name, part))
+        return *parts, self.as_moving(name, self.blocks[name])
+
+    def mu(self, name):
+        penalties = [
+            self._relative(penalty.seen_from(name, name, self), name)
+            for penalty in self.penalties.get(name, ())
+        ]
+        below = self._below(name)
+        if below is not None:
+            penalties.append(below)
+        if not penalties and name not in self._unit:
+            self.plain_mu(name)
+            return
+        positive, negative, B = self.terms(name)
+        if name in self._unit:
+            goal = self._unit_goal
+            if not penalties:
+                B[...] = goal(B, positive, negative)
+                return
+        else:
+            goal = None
+            if penalties == [below]:
+                below.minimise(B, positive, negative, self.divergence, self.kernels)
+                if name in self.masks:
+                    self.blocks[name] *= self.masks[name]
+                return
+        penalised_step(B, positive, negative, self.divergence, penalties, goal)
+
+    def plain_mu(self, name):
+        if name not in self._layer:
+            super().plain_mu(name)
+        elif self.tied:
+            positive, negative, B = self.terms(name)
+            multiply(B, positive, negative, self.divergence.exponent)
+        else:
+            self.kernels.mu(*self.half(name), self.divergence)
+
+    def moved(self, name):
+        if name in self._layer and self.tied:
+            name, _ = self._layer[name]
+            self.blocks[name][...] = self._product_of(name, self.blocks)
+        if name not in self._layer:
+            super().moved(name)
+
+    def loss(self):
+        name = "activations" if "activations" in self.blocks else 0
+        total = self.kernels.loss(*super().half(name), self.divergence)
+        for (top, depth), rho in self._rho.items():
+            total += rho * self._layer_loss(top, depth)
+        for name, penalties in self.penalties.items():
+            B = self.as_moving(name, self.blocks[name])
+            total += sum(p.seen_from(name, name, self).value(B) for p in penalties)
+        return total
+
+    def lengths(self, block):
+        raise ValueError(
+            f"penalties[{block!r}] is Sparsity, which counts a factor at the scale of "
+            "the data; across layers there is none: give another penalty"
+        )
+
+    # ---- layers
+
+    @property
+    def _templates(self):
+        return {W for chain in self.chains.values() for W, _ in chain}
+
+    def _as_matrix(self, name, view):
+        """A view as `terms` gives them, as a matrix (I, R) with columns to explain."""
+        return view.reshape(-1, view.shape[-1]) if name == "core" else view.mT
+
+    def _matrix(self, name):
+        block = self.blocks[name]
+        return block.reshape(-1, block.shape[-1]) if name == "core" else block
+
+    def _times(self, A, B):
+        return self.kernels.product(A.mT, B)
+
+    def _product_of(self, top, blocks):
+        chain = self.chains[top]
+        product = blocks[chain[-1][0]]
+        for _, A in reversed(chain):
+            product = self._times(product, blocks[A])
+        return product.reshape(self.shapes[top])
+
+    def _shape_of(self, top, shape, blocks):
+        columns = blocks[self.chains[top][0][1]].shape[1]
+        if top != "core":
+            return (shape[0 if top == "templates" else top], columns)
+        modes = range(len(shape) - 1)
+        return (*(self._rank_of(n, blocks) for n in modes), columns)
+
+    def _rank_of(self, mode, blocks):
+        chain = self.chains.get(mode)
+        return blocks[chain[0][1] if chain else mode].shape[1]
+
+    def _sides(self, top, depth, name):
+        """What the product of a stack has on the left and right of one matrix."""
+        chain = self.chains[top]
+        upper = [self.blocks[A] for _, A in chain[:depth]]
+        if name in self._templates:
+            upper.append(self.blocks[chain[depth][1]])
+        right = (
+            reduce(lambda product, A: self._times(A, product), upper) if upper else None
+        )
+        if name in self._templates:
+            return None, right
+        lower = [self.blocks[A] for _, A in reversed(chain[depth + 1 :])]
+        return reduce(self._times, lower, self.blocks[chain[-1][0]]), right
+
+    def _layer_loss(self, top, depth):
+        W, A = (self.blocks[n] for n in self.chains[top][depth])
+        X = self._matrix(self._above[self.chains[top][depth][0]])
+        return self.kernels.loss(X, W, A, self.divergence)
+
+    def _weigh(self, weights):
+        """Say how much each layer weighs, and which factors keep rows of sum 1."""
+        live = []
+        for top, chain in self.chains.items():
+            given = None if weights is None else weights.get(top)
+            for depth, (W, _) in enumerate(chain):
+                weight = 1.0 if given is None else float(given[depth])
+                self._rho[top, depth] = weight
+                above = self._above[W]
+                if weight > 0 and above in self._moving:
+                    live.append(above)
+                    if depth > 0:
+                        self._unit |= {chain[depth - 1][1]} & self._moving
+        units = self.units([top for top in self.chains if top in live])
+        self._unit |= units
+        for name in units:
+            self._bring_to_sum_one(name)
+        for top in self.chains:
+            self._rescale_below(top, None)
+        if weights is None:
+            name = "activations" if "activations" in self.blocks else 0
+            error = self.kernels.loss(*super().half(name), self.divergence)
+            for top, depth in self._rho:
+                least = 1e-6 * error + 1e-30
+                self._rho[top, depth] = error / max(self._layer_loss(top, depth), least)
+
+    def units(self, live):
+        """The factors that keep components of sum 1 where `live` have layers below."""
+        raise NotImplementedError
+
+    def carry(self, name, sums):
+        """Multiply the factor that has the scale with a unit factor's sums (K, 1)."""
+        raise NotImplementedError
+
+    def _bring_to_sum_one(self, name):
+        B = self.as_moving(name, self.blocks[name])
+        sums = B.sum(-1)[..., None]
+        sums = sums + (sums == 0)
+        B /= sums
+        if name in self.chains:
+            self._rescale_below(name, 1 / sums)
+        self.carry(name, sums)
+
+    def _rescale_below(self, top, columns):
+        """Let the layers follow a factor whose columns were multiplied."""
+        for W, A in self.chains[top]:
+            if columns is not None and A in self._moving:
+                self.blocks[A] *= columns.mT
+            columns = None
+            if A in self._unit:
+                columns = self.blocks[A].sum(-1)[..., None]
+                columns = columns + (columns == 0)
+                self.blocks[A] /= columns
+                self.blocks[W] *= columns.mT
+
+    def _below(self, name):
+        """How far a factor is from what its layer below makes of it, or None."""
+        if self.tied:
+            return None
+        if name in self.chains:
+            top, depth = name, 0
+        elif name in self._templates:
+            top, depth = self._layer[name]
+            depth += 1
+        else:
+            return None
+        if depth == len(self.chains[top]) or not self._rho[top, depth]:
+            return None
+        weight = self._rho[top, depth] / self._own_weight(name)
+        W, A = (self.blocks[n] for n in self.chains[top][depth])
+        product = self._times(W, A)
+        block = self.blocks[name]
+        target = product.reshape(block.shape) + self.divergence.floor
+        return _Below(weight, self.as_moving(name, target), self.divergence)
+
+    def _own_weight(self, name):
+        return (self._rho[self._layer[name]] or 1.0) if name in self._layer else 1.0
+
+    def _relative(self, penalty, name):
+        if self.tied or name not in self._layer:
+            return penalty
+        penalty = copy(penalty)
+        penalty.weight = penalty.weight / self._own_weight(name)
+        return penalty
+
+    def _unit_goal(self, B, numerator, denominator):
+        return with_sums_of(B, numerator, denominator, self.divergence.exponent)
+
+
+def pack_layers(problem, factors):
+    """The layers below each factor as NMFs, the upper one first."""
+    packed = {}
+    for top, chain in problem.chains.items():
+        layers = []
+        for W, A in reversed(chain):
+            templates = factors[W] if W in factors else layers[0].reconstruct()
+            layers.insert(0, NMF(templates, factors[A]))
+        packed[top] = layers
+    return packed
+
+
+class _Below:
+    """ρ D_β(W | Y): a factor W, in the place of data, and the model Y below it."""
+
+    is_linear = False
+
+    def __init__(self, weight, Y, divergence):
+        self.weight, self.Y, self.divergence = weight, Y, divergence
+
+    def value(self, B):
+        return self.weight * self.divergence(B, self.Y)
+
+    def parts(self, B):
+        rho, power = self.weight, self.divergence.beta - 1
+        if power == 0:
+            slope = library_of(B).log((B + 1e-30) / (self.Y + 1e-30))
+            return rho * slope.clip(0), rho * (-slope).clip(0)
+        above, below = (
+            rho / abs(power) * (matrix + 1e-30) ** power for matrix in (B, self.Y)
+        )
+        return (above, below) if power > 0 else (below, above)
+
+    def minimise(self, B, P, Q, divergence, kernels):
+        """Move B to where the sum of it and of the divergence's majorization is least.
+
+        The majorization has the derivative ``Q t^p - P t^(-q)``, t being the ratio to
+        B. For β = 1 the minimum is a Lambert W, for β = 0 and 3/2 a root of a
+        quadratic. For other β it is that of a majorization that lies higher, which
+        is the multiplicative step (exact for β ≥ 2).
+        """
+        if divergence.beta == 1:
+            kernels.middle_step(P, Q, self.Y, B, self.weight)
+        else:
+            B[...] = self._minimiser(B, P, Q, divergence)
+
+    def _minimiser(self, B, P, Q, divergence):
+        rho, Y, beta = self.weight, self.Y, divergence.beta
+        if beta == 0:
+            # (Q + ρ / Y) w² - ρ w - P B² = 0
+            a, c = Q + rho / Y, P * B * B
+            return (rho + (rho * rho + 4 * a * c) ** 0.5) / (2 * a)
+        if beta == 1.5:
+            # (Q / √B + 2 ρ) s² - 2 ρ √Y s - P √B = 0 with w = s², times √B
+            root = B**0.5
+            a, b, c = Q + 2 * rho * root, rho * root * Y**0.5, P * B
+            return ((b + (b * b + a * c) ** 0.5) / (a + 1e-35)) ** 2
+        plus, minus = self.parts(B)
+        target = 1 * B
+        multiply(target, P + minus, Q + plus, divergence.exponent)
+        return target
+
+
+def with_sums_of(
+    B: Array, numerator: Array, denominator: Array, exponent: float
+) -> Array:
+    """The multiplicative step of B (K, N) with the sums of rows kept.
+
+    A multiplier μ a row, added to the denominator where it is positive and to the
+    numerator where it is negative, keeps the step a minimum of a majorization; the
+    sum falls as μ rises, and Newton's method finds μ from one side. With a
+    denominator that is constant in a row, as for β = 1, μ need not be known.
+
+    References
+    ----------
+    Leplat, Gillis and Idier, "Multiplicative updates for NMF with β-divergences under
+    disjoint equality constraints", SIAM Journal on Matrix Analysis and Applications
+    42 (2), 2021.
+    """
+    sums = B.sum(-1)[..., None]
+    if denominator.shape[-1] == 1 and B.shape[-1] > 1:
+        target = B * numerator
+        total = target.sum(-1)[..., None]
+        return library_of(B).where(
+            total > 0, target * (sums / (total + (total == 0))), B
+        )
+    tiny = 1e-30
+    numerator, denominator = numerator + tiny, denominator + tiny
+    share = B / (sums + tiny)
+    ratio = (numerator / denominator) ** exponent
+    heavy = (share * ratio).sum(-1)[..., None] > 1
+    mu = 1e-6 * (denominator * heavy + numerator * ~heavy).mean(-1)[..., None]
+    accuracy = 1e-6 if "32" in str(B.dtype) else 1e-13
+    for _ in range(50):
+        up, down = numerator + mu * ~heavy, denominator + mu * heavy
+        terms = share * (up / down) ** exponent
+        total = terms.sum(-1)[..., None] + tiny
+        slope = (terms / (down * heavy + up * ~heavy)).sum(-1)[..., None] + tiny
+        # of total^(1 / exponent) or its inverse, which is concave in μ and rises to 1
+        height = total ** (1 / exponent)
+        height = height * ~heavy + heavy / height
+        if bool((abs(total - 1) * (sums > 0) <= accuracy).all()):
+            break
+        mu = (mu + (1 - height) * total / (height * slope)).clip(0)
+    target = B * (up / down) ** exponent
+    total = target.sum(-1)[..., None]
+    return target * (sums / (total + (total == 0)))
+
+
+def _names(top, n):
+    prefix = "" if top == "templates" else f"{top} "
+    return [
+        (f"{prefix}templates {depth}", f"{prefix}activations {depth}")
+        for depth in range(2, n + 2)
+    ]
+
+
+def _matrix_shape(shape):
+    """Of a factor, or of a core unfolded by its last mode."""
+    return int(np.prod(shape[:-1])), shape[-1]
+
+
+def with_sum_one(W, A):
+    """The same product with the rows of A at sum 1, the scale in W."""
+    sums = A.sum(-1)[..., None]
+    sums = sums + (sums == 0)
+    return W * sums.mT, A / sums
+
+
+def given_or(pair, method):
+    """A pair of start factors, or the method where neither is given."""
+    return pair if any(factor is not None for factor in pair) else method
+
+
+def check_ranks(ranks, name):
+    if not isinstance(ranks, (tuple, list, np.ndarray)) or len(ranks) == 0:
+        raise ValueError(
+            f"{name} is {ranks!r}; give a sequence of numbers, one a layer"
+        )
+    return [check_count(rank, name) for rank in ranks]
+
+
+def _check_weights(weights, stacks, loss):
+    if weights is None:
+        return
+    if loss == "data":
+        raise ValueError("weights is for loss='layers'; loss='data' has none")
+    check_names(weights, "weights", stacks)
+    for top, given in weights.items():
+        numbers = np.ndim(given) == 1 and len(given) == len(stacks[top])
+        if not numbers or not all(np.isfinite(w) and w >= 0 for w in given):
+            raise ValueError(
+                f"weights is {given!r}; give {len(stacks[top])} numbers, 0 or more, "
+                "one for each layer below the first"
+            )

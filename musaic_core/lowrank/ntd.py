@@ -1,0 +1,244 @@
+"""Nonnegative Tucker decomposition with any β-divergence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import reduce
+from math import prod
+from typing import Any
+
+import numpy as np
+from tensorly.tucker_tensor import TuckerTensor
+
+from musaic_core.lowrank.arrays import multi_mode_product, permute, unfold
+from musaic_core.lowrank.checks import check_count
+from musaic_core.lowrank.kernels.arrays import multiply
+from musaic_core.lowrank.models import NTD
+from musaic_core.lowrank.penalties import Penalty
+from musaic_core.lowrank.problem import TensorProblem, factorize
+from musaic_core.lowrank.starts import mode_templates, random_factor, spread_of
+
+__all__ = ["ntd"]
+
+Array = Any
+
+
+def ntd(
+    V: Array,
+    ranks: Sequence[int],
+    *,
+    beta: float = 2.0,
+    init: str | Sequence[Array | None] = "random",
+    update: str | Callable = "mu",
+    fixed: Collection[int | str] = (),
+    mask: Mapping[int | str, Array] | None = None,
+    penalties: Mapping[int | str, Penalty | Sequence[Penalty]] | None = None,
+    max_iter: int = 100,
+    tol: float = 0.0,
+    max_time: float | None = None,
+    seed: int | None = None,
+    callback: Callable[[int, NTD], bool | None] | None = None,
+    backend: str | None = None,
+) -> NTD:
+    """Decompose a nonnegative tensor, ``V ≈ core ×₁ W ×₂ H ×₃ Q``.
+
+    Parameters
+    ----------
+    V : array (I_0, ..., I_N-1)
+        Nonnegative, of two axes or more; for music, frequency × time in bar × bar.
+        NumPy or PyTorch.
+    ranks : sequence of int
+        The core's shape, one rank R_n a mode.
+    beta : float, default=2.0
+        2 Euclidean, 1 Kullback-Leibler, 0 Itakura-Saito; any real number.
+    init : {"random", "nndsvd", "data"} or sequence of arrays, default="random"
+        Of a sequence, the factors (I_n, R_n) by mode and then the core, any may be
+        None: it is then drawn at random.
+    update : {"mu", "mu-extrapolated", "hals", "hals-mu"} or callable, default="mu"
+    fixed : collection of int and "core", default=()
+        Modes whose factor keeps its start, and "core" if the core does.
+    mask : dict of int or "core" to bool array, optional
+        Entries that are False are zero and stay zero.
+    penalties : dict of int or "core" to Penalty or list of them, optional
+        Added to the divergence, by mode; see `musaic_core.lowrank.penalties`.
+    max_iter, tol, max_time, seed, callback, backend
+        As in `musaic_core.nmf.nmf`.
+
+    Returns
+    -------
+    NTD
+        A TensorLy TuckerTensor and its NMF view.
+
+    Raises
+    ------
+    ValueError
+        Names the argument that is out of range and says what to give.
+
+    References
+    ----------
+    Kim and Choi, "Nonnegative Tucker decomposition", CVPR 2007. Marmoret, Voorwinden,
+    Leplat, Cohen and Bimbot, "Nonnegative Tucker decomposition with beta-divergence
+    for music structure analysis of audio signals", GRETSI 2022.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = ntd(np.random.default_rng(0).random((80, 96, 20)), (8, 6, 3), seed=0)
+    >>> model.core.shape, model.templates.shape, model.activations.shape
+    ((8, 6, 3), (80, 8), (8, 1920))
+    """
+    shape = np.shape(V)
+    if len(shape) < 2:
+        raise ValueError(f"V has {len(shape)} axes; give a tensor of two or more")
+    if not isinstance(ranks, (tuple, list, np.ndarray)) or len(ranks) != len(shape):
+        raise ValueError(f"ranks is {ranks!r}; give {len(shape)} numbers, one a mode")
+    ranks = tuple(check_count(rank, "ranks") for rank in ranks)
+    shapes = {n: (size, ranks[n]) for n, size in enumerate(shape)} | {"core": ranks}
+    return factorize(
+        NTDProblem,
+        V,
+        shapes,
+        tuple(shapes),
+        beta=beta,
+        init=init,
+        update=update,
+        fixed=fixed,
+        mask=mask,
+        penalties=penalties,
+        max_iter=max_iter,
+        tol=tol,
+        max_time=max_time,
+        seed=seed,
+        callback=callback,
+        backend=backend,
+    )
+
+
+class NTDProblem(TensorProblem):
+    """A mode's half problem is on its unfolding, with the core times the others.
+
+    The core's gradient is what the half problem of its least mode has before it is
+    contracted with the other factors. For β = 2 the data is contracted with the last
+    mode's factor once for the modes before it, and with theirs once for the last and
+    the core.
+    """
+
+    @classmethod
+    def start(cls, V, shapes, init, rng):
+        ranks = shapes["core"]
+        modes = range(V.ndim)
+        spread = spread_of(V, prod(ranks), V.ndim + 1)
+        if init == "random":
+            return {n: random_factor(rng, s, spread) for n, s in shapes.items()}
+        start = {n: spread * mode_templates(V, n, ranks[n], init, rng) for n in modes}
+        return start | {"core": random_factor(rng, ranks, spread)}
+
+    @classmethod
+    def model(cls, factors, n_iter):
+        *factors, core = factors.values()
+        return NTD(TuckerTensor((core, factors)), n_iter)
+
+    def held(self, mode):
+        return unfold(self._core_times_all_but(mode), mode).mT
+
+    def normal(self, mode):
+        factors, core = self.factors, self.blocks["core"]
+        rows = unfold(core, mode).mT
+        grams = [U.mT @ U for U in factors]
+        grams[mode] = None
+        held = unfold(self._data_times_all_but(mode), mode).mT
+        gram = self.kernels.product(rows, unfold(self.times(core, grams), mode).mT)
+        return self.kernels.product(rows, held), gram, factors[mode].mT
+
+    def as_moving(self, name, block):
+        return block if name == "core" else block.mT
+
+    def terms(self, name):
+        if name != "core":
+            return super().terms(name)
+        return *self._core_terms(), self.blocks["core"]
+
+    def plain_mu(self, name):
+        if name != "core":
+            return super().plain_mu(name)
+        numerator, denominator, core = self.terms(name)
+        multiply(core, numerator, denominator, self.divergence.exponent)
+
+    def lengths(self, block):
+        return super().lengths(block) | {"core": self.blocks["core"]}
+
+    def coupling(self, name, lengths):
+        core = lengths["core"]
+        factors = [None if n == name else lengths[n] for n in range(self.V.ndim)]
+        if name == "core":
+            return reduce(
+                lambda outer, s: outer[..., None] * s[0], factors[1:], factors[0][0]
+            )
+        return unfold(multi_mode_product(core, factors), name)
+
+    def hals(self, name, effort):
+        if name != "core":
+            return super().hals(name, effort)
+        product = self._core_product()
+        grams = [U.mT @ U for U in self.factors]
+        for _ in range(1 + int(10 * effort)):
+            core = self.blocks["core"]
+            multiply(core, product, self.times(core, grams), 1)
+
+    def weighted_hals(self, name, effort):
+        self.mu(name) if name == "core" else super().weighted_hals(name, effort)
+
+    def moved(self, name):
+        if name == self.V.ndim - 1:
+            self.cache.pop("last", None)
+        elif name != "core":
+            self.cache.pop("head", None)
+
+    def _core_times_all_but(self, mode):
+        factors = self.factors
+        factors[mode] = None
+        return self.times(self.blocks["core"], factors)
+
+    def _data_times_all_but(self, mode):
+        """The data times every factor's transpose but one."""
+        *head, last = [U.mT for U in self.factors]
+        if mode == len(head):
+            if "head" not in self.cache:
+                self.cache["head"] = self.times(self.V, head)
+            return self.cache["head"]
+        if "last" not in self.cache:
+            self.cache["last"] = self.times(self.V, [None] * len(head) + [last])
+        head[mode] = None
+        return self.times(self.cache["last"], head)
+
+    def _core_product(self):
+        mode = self.V.ndim - 1
+        last = [None] * mode + [self.factors[mode].mT]
+        return self.times(self._data_times_all_but(mode), last)
+
+    def _core_terms(self):
+        """Both parts of the gradient by the core."""
+        factors, core = self.factors, self.blocks["core"]
+        if self.divergence.beta == 2:
+            grams = [U.mT @ U for U in factors]
+            return self._core_product(), self.times(core, grams)
+        # the half problem of the mode of least rank, its A and B exchanged
+        least = int(np.argmin(core.shape))
+        B = unfold(self._core_times_all_but(least), least)
+        numerator, denominator = self.kernels.terms(
+            self.unfolding(least), factors[least], B, self.divergence
+        )
+        if self.divergence.beta == 1:
+            sums = (U.sum(0) for U in factors)
+            denominator = reduce(lambda outer, s: outer[..., None] * s, sums)
+        else:
+            denominator = self._fold(denominator, least)
+        return self._fold(numerator, least), denominator
+
+    def _fold(self, term, mode):
+        """The core-shaped tensor of a term (R_mode, product of the other sizes)."""
+        others = [U.mT for n, U in enumerate(self.factors) if n != mode]
+        tensor = term.reshape(-1, *(U.shape[1] for U in others))
+        tensor = self.times(tensor, [None, *others])
+        order = [*range(1, mode + 1), 0, *range(mode + 1, tensor.ndim)]
+        return permute(tensor, order)

@@ -1,0 +1,543 @@
+"""Factorizations that learn from a stream of recordings, in constant memory.
+
+What recordings share, such as templates, is learned; what is a recording's own, such
+as activations, is found for a mini-batch and dropped again. The divergence of a
+mini-batch, its own factor held, lies below a function of each shared factor W whose
+derivative, entry by entry, is
+
+    D W^p - A W^(-q),    p = max(β - 1, 0),    q = max(2 - β, 0),
+
+with ``D = Q W̃^(-p)`` and ``A = P W̃^q`` of the gradient's two parts Q - P at the present
+W̃: the majorization behind the multiplicative updates (Févotte and Idier 2011). Sums of
+such functions have that form again. So all that is kept of the past is the sums A and
+D for each factor, and ``W = (A / D) ** (1 / (p + q))`` is the minimiser. Older
+mini-batches, for which the templates were worse, are forgotten step by step.
+
+Layers below a factor, W = W_2 A_2, are learned in the same way, with the loss on the
+data: each matrix of the product is a shared factor.
+
+References
+----------
+Mairal, Bach, Ponce and Sapiro, "Online dictionary learning for sparse coding", ICML
+2009 (β = 2). Lefèvre, Bach and Févotte, "Online algorithms for nonnegative matrix
+factorization with the Itakura-Saito divergence", WASPAA 2011 (β = 0). Zhao, Tan and Xu,
+"Online nonnegative matrix factorization with general divergences", AISTATS 2017.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from musaic_core.lowrank.arrays import library_of
+from musaic_core.lowrank.checks import (
+    check_beta,
+    check_choice,
+    check_count,
+    check_factor,
+    check_nonnegative,
+    copy_like,
+    floating,
+)
+from musaic_core.lowrank.deep.nmf import DeepNMFProblem
+from musaic_core.lowrank.deep.tensor import DeepNCPProblem, DeepNTDProblem
+from musaic_core.lowrank.divergence import BetaDivergence
+from musaic_core.lowrank.kernels import kernels_for
+from musaic_core.lowrank.ncp import NCPProblem
+from musaic_core.lowrank.nmf import NMFProblem, nmf
+from musaic_core.lowrank.ntd import NTDProblem
+from musaic_core.lowrank.starts import INITIALISATIONS
+from musaic_core.lowrank.updates import make_update
+
+__all__ = ["OnlineNCP", "OnlineNMF", "OnlineNTD"]
+
+Array = Any
+Stream = Iterable[Array] | Callable[[], Iterable[Array]]
+
+
+class OnlineFactorization:
+    """What the online models share; they differ in problem and factors.
+
+    A subclass has a `problem`, and says how its factors are named and shaped for an
+    array of some shape, and which of them, `_own`, is the recording's.
+    """
+
+    problem: type
+    deep_problem: type
+    first: Any = 0  # name of the frequency mode's factor
+
+    def __init__(
+        self,
+        layers,
+        beta,
+        init,
+        batch_size,
+        pool_size,
+        n_inner,
+        forgetting,
+        seed,
+        backend,
+    ):
+        self.layers = {
+            top: [check_count(rank, "layers") for rank in ranks]
+            for top, ranks in layers.items()
+        }
+        # below a factor, the names of each layer's templates and activations
+        self._chains = {
+            top: [
+                (f"{top} templates {n}", f"{top} activations {n}")
+                for n in range(2, 2 + len(ranks))
+            ]
+            for top, ranks in self.layers.items()
+        }
+        if not isinstance(init, str) and not isinstance(init, (tuple, list)):
+            raise ValueError(
+                f"init is {type(init).__name__}; give one of "
+                f"{', '.join(INITIALISATIONS)}, or the shared factors in a list"
+            )
+        if isinstance(init, str):
+            check_choice(init, "init", INITIALISATIONS)
+        if not forgetting >= 0:
+            raise ValueError(f"forgetting is {forgetting!r}; give a number, 0 or more")
+        self.beta = check_beta(beta)
+        self.init = init
+        self.batch_size = check_count(batch_size, "batch_size")
+        self.pool_size = check_count(pool_size, "pool_size")
+        self.n_inner = check_count(n_inner, "n_inner")
+        self.forgetting = forgetting
+        self.backend = backend
+        self.seed = seed
+        self._reset()
+
+    def _reset(self):
+        self.n_seen = 0  # columns
+        self.shared: dict[Any, Array] = {}
+        self._statistics: dict[Any, tuple[Array, Array]] = {}
+        self._rng = np.random.default_rng(self.seed)
+
+    def _shapes(self, shape: tuple[int, ...]) -> dict[Any, tuple[int, ...]]:
+        raise NotImplementedError
+
+    def _own(self, shape: tuple[int, ...]) -> Any:
+        return len(shape) - 1
+
+    def _deep_shapes(self, shape):
+        """The shapes of all factors; one with layers is their product, and none."""
+        shapes = self._shapes(shape)
+        for top, ranks in self.layers.items():
+            if top not in shapes or top == self._own(shape) or top == "core":
+                raise ValueError(
+                    f"layers names {top!r}; give layers below a mode's shared factor"
+                )
+            rows, columns = shapes.pop(top)
+            for (_, A), rank in zip(self._chains[top], ranks, strict=True):
+                shapes[A], columns = (rank, columns), rank
+            shapes[self._chains[top][-1][0]] = rows, columns
+        return shapes
+
+    def fit(self, stream: Stream, n_epochs: int = 1) -> OnlineFactorization:
+        """Learn the shared factors of all arrays of a stream, from the start.
+
+        Columns are drawn from a pool, so that a mini-batch has frames or bars of
+        several recordings: without it, learning takes several times the epochs.
+
+        Parameters
+        ----------
+        stream : iterable of arrays, or callable that gives one
+            Nonnegative, alike in all axes but the last. Read once an epoch, one array
+            at a time; a generator can be read but once, so give what makes it.
+        n_epochs : int, default=1
+
+        Returns
+        -------
+        The model itself.
+        """
+        if _once_only(stream) and n_epochs > 1:
+            raise ValueError(
+                "stream can be read only once, and n_epochs is "
+                f"{n_epochs}: give a list, or a function that gives the stream anew"
+            )
+        self._reset()
+        for _ in range(check_count(n_epochs, "n_epochs")):
+            for batch in self._batches(stream() if callable(stream) else stream):
+                self.partial_fit(batch)
+        if self.n_seen == 0:
+            raise ValueError(
+                "stream has nothing but silence; give what is to be learned"
+            )
+        return self
+
+    def _batches(self, arrays: Iterable[Array]) -> Iterator[Array]:
+        """Mini-batches of columns drawn from a pool, which the arrays flow through."""
+        pool = None
+        for V in arrays:
+            pool = V if pool is None else _joined(pool, V)
+            if pool.shape[-1] >= 2 * self.pool_size:
+                pool = self._shuffled(pool)
+                yield from self._cut(pool[..., self.pool_size :])
+                pool = pool[..., : self.pool_size]
+        if pool is not None:
+            yield from self._cut(self._shuffled(pool))
+
+    def _shuffled(self, pool):
+        if not self.shared and pool.any():
+            self._start(floating(pool))  # while there is much to draw templates from
+        return pool[..., self._rng.permutation(pool.shape[-1])]
+
+    def _cut(self, pool):
+        n_batches = max(1, round(pool.shape[-1] / self.batch_size))
+        ends = np.linspace(0, pool.shape[-1], n_batches + 1).round().astype(int)
+        for first, last in pairwise(ends):
+            yield pool[..., first:last]
+
+    def partial_fit(self, V: Array) -> OnlineFactorization:
+        """Improve the shared factors with one mini-batch.
+
+        Parameters
+        ----------
+        V : array (F, ..., n)
+            Nonnegative; n columns (frames or bars). What it costs does not depend on
+            what came before. Silence is passed over.
+
+        Returns
+        -------
+        The model itself.
+        """
+        V = floating(V)
+        if check_nonnegative(V, "V") == 0:
+            return self
+        problem = self._inferred(V, self.n_inner)
+        self.n_seen += V.shape[-1]
+        keep = (1 - V.shape[-1] / self.n_seen) ** self.forgetting
+        divergence = problem.divergence
+        p, q = max(self.beta - 1, 0), max(2 - self.beta, 0)
+        for name in self.shared:
+            numerator, denominator, W = problem.terms(name)
+            at = W.clip(1e-9 * float(W.mean()))  # so that no power of it overflows
+            A, D = at**q * numerator, at**-p * denominator
+            if name in self._statistics:
+                old_A, old_D = self._statistics[name]
+                A, D = keep * old_A + A, keep * old_D + D
+            self._statistics[name] = A, D
+            W[...] = (A / (D + 1e-30)) ** divergence.exponent
+            problem.moved(name)
+        return self
+
+    def transform(self, V: Array, max_iter: int = 100) -> Any:
+        """Find a recording's own factor, the shared ones held.
+
+        Returns
+        -------
+        NMF, NCP or NTD
+            Of V; its shared factors are copies.
+        """
+        V = floating(V)
+        check_nonnegative(V, "V")
+        if self.n_seen == 0:
+            raise ValueError("nothing was learned yet; call fit or partial_fit first")
+        problem = self._inferred(V, check_count(max_iter, "max_iter", 0))
+        factors = {name: copy_like(U, V) for name, U in problem.blocks.items()}
+        return problem.model(factors, max_iter)
+
+    @property
+    def templates(self) -> Array:
+        """The first factor, (F, R), with columns of sum 1: a dictionary to hold."""
+        if self.first in self.layers:
+            chain = self._chains[self.first]
+            deepest, below = self.shared[chain[-1][0]], chain[::-1]
+            W = reduce(lambda W, names: W @ self.shared[names[1]], below, deepest)
+        else:
+            W = self.shared[self.first]
+        return W / (W.sum(0) + 1e-30)
+
+    def _start(self, V):
+        _, data = kernels_for(V, self.backend)
+        shapes = self._deep_shapes(V.shape)
+        names = [name for name in shapes if name != self._own(V.shape)]
+        method = self.init if isinstance(self.init, str) else "random"
+        host = data.cpu().numpy() if hasattr(data, "cpu") else data
+        plain = self._shapes(V.shape)
+        start = self.problem.start(host, plain, method, self._rng)
+        for top, ranks in self.layers.items():
+            above = start[top]
+            for (W, A), rank in zip(self._chains[top], ranks, strict=True):
+                layer = nmf(above, rank, max_iter=50, seed=self.seed)
+                start[A], start[W] = layer.activations, layer.templates
+                above = layer.templates
+        self.shared = {}
+        given = [None] * len(names) if isinstance(self.init, str) else self.init
+        if len(given) != len(names):
+            raise ValueError(f"init has {len(given)} factors; give {len(names)}")
+        for name, factor in zip(names, given, strict=True):
+            if factor is not None:
+                factor = check_factor(factor, shapes[name], f"init's {name}", data)
+            else:  # no two templates alike, else they would stay so
+                jitter = self._rng.uniform(0.9, 1.1, shapes[name])
+                factor = copy_like(start[name] * jitter, data)
+            self.shared[name] = factor
+        dtype = str(V.dtype).removeprefix("torch.")
+        self._divergence = BetaDivergence.for_data(self.beta, float(V.mean()), dtype)
+
+    def _inferred(self, V, n_iter):
+        """The problem of V, its own factor found from a flat start."""
+        if not self.shared:
+            self._start(V)
+        kernels, data = kernels_for(V, self.backend)
+        shapes, own = self._deep_shapes(V.shape), self._own(V.shape)
+        for name, factor in self.shared.items():
+            if tuple(factor.shape) != tuple(shapes[name]):
+                raise ValueError(
+                    f"V has shape {tuple(V.shape)}, which does not fit what was "
+                    f"learned before; all axes but the last are to stay the same"
+                )
+        flat = copy_like(np.ones(shapes[own], np.float32), data)
+        blocks = {name: self.shared.get(name, flat) for name in shapes}
+        arguments = data, blocks, {}, self._divergence, kernels, None
+        if self.layers:
+            problem = self.deep_problem(
+                *arguments,
+                chains=self._chains,
+                tied=True,
+                weights=None,
+                moving=list(blocks),
+            )
+        else:
+            problem = self.problem(*arguments)
+        _, held, _ = problem.half(own)
+        flat *= float(V.mean()) / (float(held.sum(-1).mean()) + 1e-30)
+        rule = make_update("mu-extrapolated")
+        for _ in range(n_iter):
+            rule(problem, own)
+            problem.moved(own)
+        return problem
+
+
+class OnlineNMF(OnlineFactorization):
+    """``V ≈ W H`` with one W for all recordings of a stream.
+
+    Parameters
+    ----------
+    rank : int
+        Number of templates.
+    layers : sequence of int, default=()
+        Ranks of layers below the templates, ``W = W_2 A_2`` and so on: deep NMF with
+        the loss on the data (see `musaic_core.lowrank.deep.nmf`).
+    beta : float, default=1.0
+        Of the β-divergence; any real number.
+    init : {"data", "random", "nndsvd"} or list of arrays, default="data"
+        Where the shared factors start; a list has one, (F, R).
+    batch_size : int, default=64
+        Columns of a mini-batch in `fit`.
+    pool_size : int, default=4096
+        Columns that mini-batches are drawn from in `fit`; twice as many, and an array
+        of the stream, are what is in memory at most.
+    n_inner : int, default=20
+        Iterations for a mini-batch's own factor.
+    forgetting : float, default=80
+        After n columns the next m weaken those before by ``(1 - m / n) ** forgetting``:
+        what counts is about the latest eightieth of what was heard. With 0 all counts
+        the same (Mairal et al. 2009, section 3.4).
+    seed : int, optional
+    backend : {None, "c", "numpy", "torch"}
+
+    Attributes
+    ----------
+    templates : array (F, R)
+        Columns of sum 1.
+    shared : dict of array
+        What was learned, as it stands: ``{"templates": W}``, or the matrices that it
+        is the product of.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> recordings = [rng.random((513, 200)) for _ in range(5)]
+    >>> model = OnlineNMF(rank=8, seed=0).fit(recordings, n_epochs=3)
+    >>> model.templates.shape, model.transform(recordings[0]).activations.shape
+    ((513, 8), (8, 200))
+    """
+
+    problem = NMFProblem
+    deep_problem = DeepNMFProblem
+    first = "templates"
+
+    def __init__(
+        self,
+        rank: int,
+        *,
+        layers: Sequence[int] = (),
+        beta: float = 1.0,
+        init: str | Sequence[Array] = "data",
+        batch_size: int = 64,
+        pool_size: int = 4096,
+        n_inner: int = 20,
+        forgetting: float = 80,
+        seed: int | None = None,
+        backend: str | None = None,
+    ) -> None:
+        self.rank = check_count(rank, "rank")
+        super().__init__(
+            {"templates": layers} if layers else {},
+            beta,
+            init,
+            batch_size,
+            pool_size,
+            n_inner,
+            forgetting,
+            seed,
+            backend,
+        )
+
+    def _shapes(self, shape):
+        _check_axes(shape, 2)
+        n_frequencies, n_frames = shape
+        return {
+            "templates": (n_frequencies, self.rank),
+            "activations": (self.rank, n_frames),
+        }
+
+    def _own(self, shape):
+        return "activations"
+
+
+class OnlineNCP(OnlineFactorization):
+    """``V ≈ Σ_r a_r ∘ b_r ∘ c_r`` with one a and b for all recordings of a stream.
+
+    The last mode's factor, such as that of bars, is each recording's own.
+
+    Parameters
+    ----------
+    rank : int
+        Number of rank-one terms.
+    layers : dict of int to sequence of int, optional
+        Ranks of layers below the shared factor of a mode, such as ``{0: (8,)}``.
+    beta, init, batch_size, pool_size, n_inner, forgetting, seed, backend
+        As in `OnlineNMF`, with other defaults: mini-batches of 8 columns (bars), a
+        pool of 256, a forgetting of 20. A list for `init` has the factors of all modes
+        but the last.
+
+    Attributes
+    ----------
+    templates : array (F, R)
+        The first mode's, columns of sum 1.
+    shared : dict of int to array
+        The factors (I_n, R) by mode.
+    """
+
+    problem = NCPProblem
+    deep_problem = DeepNCPProblem
+
+    def __init__(
+        self,
+        rank: int,
+        *,
+        layers: Mapping[int, Sequence[int]] | None = None,
+        beta: float = 1.0,
+        init: str | Sequence[Array] = "data",
+        batch_size: int = 8,
+        pool_size: int = 256,
+        n_inner: int = 20,
+        forgetting: float = 20,
+        seed: int | None = None,
+        backend: str | None = None,
+    ) -> None:
+        self.rank = check_count(rank, "rank")
+        super().__init__(
+            layers or {},
+            beta,
+            init,
+            batch_size,
+            pool_size,
+            n_inner,
+            forgetting,
+            seed,
+            backend,
+        )
+
+    def _shapes(self, shape):
+        _check_axes(shape, None)
+        return {mode: (size, self.rank) for mode, size in enumerate(shape)}
+
+
+class OnlineNTD(OnlineFactorization):
+    """``V ≈ core ×₁ W ×₂ H ×₃ Q`` with one core, W and H for all recordings.
+
+    The last mode's factor, such as that of bars, is each recording's own.
+
+    Parameters
+    ----------
+    ranks : sequence of int
+        The core's shape.
+    layers : dict of int to sequence of int, optional
+        As in `OnlineNCP`.
+    beta, init, batch_size, pool_size, n_inner, forgetting, seed, backend
+        As in `OnlineNMF`, with other defaults: mini-batches of 8 columns (bars), a
+        pool of 256, and 60 iterations, as an NTD moves slowly. A list for `init` has
+        the factors of all modes but the last, and then the core.
+
+    Attributes
+    ----------
+    templates : array (F, R_1)
+        The first mode's, columns of sum 1.
+    shared : dict of int or "core" to array
+        The factors (I_n, R_n) by mode, and the core.
+    """
+
+    problem = NTDProblem
+    deep_problem = DeepNTDProblem
+
+    def __init__(
+        self,
+        ranks: Sequence[int],
+        *,
+        layers: Mapping[int, Sequence[int]] | None = None,
+        beta: float = 1.0,
+        init: str | Sequence[Array] = "data",
+        batch_size: int = 8,
+        pool_size: int = 256,
+        n_inner: int = 60,
+        forgetting: float = 80,
+        seed: int | None = None,
+        backend: str | None = None,
+    ) -> None:
+        self.ranks = tuple(check_count(rank, "ranks") for rank in ranks)
+        super().__init__(
+            layers or {},
+            beta,
+            init,
+            batch_size,
+            pool_size,
+            n_inner,
+            forgetting,
+            seed,
+            backend,
+        )
+
+    def _shapes(self, shape):
+        _check_axes(shape, len(self.ranks))
+        factors = dict(enumerate(zip(shape, self.ranks, strict=True)))
+        return factors | {"core": self.ranks}
+
+
+def _check_axes(shape, n_axes):
+    if len(shape) < 2 or n_axes not in (None, len(shape)):
+        raise ValueError(f"V has {len(shape)} axes; give {n_axes or 'two or more'}")
+
+
+def _once_only(stream: Stream) -> bool:
+    """Whether a stream can be read only once, as a generator can."""
+    return not callable(stream) and iter(stream) is stream
+
+
+def _joined(pool, V):
+    if V.shape[:-1] != pool.shape[:-1]:
+        raise ValueError(
+            f"stream has arrays of shapes {tuple(pool.shape)} and {tuple(V.shape)}; "
+            "all axes but the last are to be the same"
+        )
+    return library_of(pool).concatenate([pool, V], axis=-1)

@@ -1,0 +1,327 @@
+"""Penalties: what may be added to the divergence, and the steps that lower the sum.
+
+A penalty is a function of one factor's components, the rows of a matrix B (K, N):
+a component is a template's spectrum, or its activations in time. It says what it is
+worth and splits its gradient in two nonnegative parts,
+
+    ∇R(B) = plus - minus,
+
+and then combines with every model and every β: the multiplicative update becomes
+``B *= ((P + minus) / (Q + plus)) ** exponent``, where P and Q are the parts of the
+divergence's gradient. That points downhill, and `penalised_step` goes so far along
+it that the objective falls.
+
+The scale of a factor is free in a product, so a penalty that depended on it would
+shrink one factor and grow another. None here does: most see every component at unit
+length, and `Sparsity` counts it with the length of what it is multiplied with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+from musaic_core.lowrank.arrays import library_of
+from musaic_core.lowrank.checks import check_names
+from musaic_core.lowrank.divergence import BetaDivergence
+from musaic_core.lowrank.kernels.arrays import multiply
+
+__all__ = [
+    "MinimumVolume",
+    "Orthogonality",
+    "Penalty",
+    "Smoothness",
+    "Sparsity",
+    "penalised_step",
+]
+
+Array = Any
+
+
+class Penalty:
+    """A function of components at unit length, times a weight.
+
+    A subclass defines `of_unit` and `gradient_of_unit`, for rows of ℓ`norm` length 1;
+    this class takes care of the lengths.
+
+    Parameters
+    ----------
+    weight : float
+        The objective is the divergence plus `weight` times the penalty.
+    """
+
+    norm = 2  # the length that the components are brought to: ℓ1 or ℓ2
+    is_linear = False  # then the first step always lowers the objective
+
+    def __init__(self, weight: float) -> None:
+        if isinstance(weight, bool) or not isinstance(weight, Real) or not weight >= 0:
+            raise ValueError(f"weight is {weight!r}; give a number, 0 or more")
+        self.weight = weight
+
+    def of_unit(self, B: Array) -> float:
+        """The penalty of components B (..., K, N), each of length 1."""
+        raise NotImplementedError
+
+    def gradient_of_unit(self, B: Array) -> tuple[Array, Array]:
+        """Its gradient as a difference of nonnegative (..., K, N), (plus, minus)."""
+        raise NotImplementedError
+
+    def value(self, B: Array) -> float:
+        """What it adds to the objective."""
+        return self.weight * float(self.of_unit(self._unit(B)[0]))
+
+    def parts(self, B: Array) -> tuple[Array, Array]:
+        """Both parts of the gradient of `value`, each (..., K, N)."""
+        unit, length = self._unit(B)
+        plus, minus = self.gradient_of_unit(unit)
+        # by the chain rule: growing a component does not change it at unit length
+        slope = unit if self.norm == 2 else 1.0
+        along_plus = (plus * unit).sum(-1)[..., None] * slope
+        along_minus = (minus * unit).sum(-1)[..., None] * slope
+        factor = self.weight / length
+        return factor * (plus + along_minus), factor * (minus + along_plus)
+
+    def seen_from(self, name: Any, block: Any, problem: Any) -> Any:
+        """The penalty on `block` as a function of the block `name`, or None."""
+        if block == "core":
+            raise ValueError(
+                f"penalties['core'] is {type(self).__name__}, which is for components "
+                "in rows, and a core has none; a core takes Sparsity"
+            )
+        return self if name == block else None
+
+    def _unit(self, B):
+        length = _length(B, self.norm)
+        return B / length, length
+
+
+class Sparsity:
+    """ℓ1 norm of a factor, the other factors' components counting at unit length.
+
+    For an NMF and ``penalties={"activations": Sparsity(μ)}``:
+
+        D(V | W H) + μ Σ_k ‖w_k‖₂ ‖h_k‖₁,
+
+    which is the D(V | W̄ H) + μ ‖H‖₁ of the paper, W̄ being W with unit columns. In
+    this form, with the scale in the product, both updates are majorizations and the
+    objective never rises. An NCP's mode counts with the product of the other modes'
+    lengths, an NTD's, and its core, with Σ core × lengths.
+
+    Parameters
+    ----------
+    weight : float
+        μ, in units of the divergence per unit of activation.
+
+    References
+    ----------
+    Le Roux, Weninger and Hershey, "Sparse NMF - half-baked or well done?", MERL
+    TR2015-023, 2015. Marmin, Goulart and Févotte, "Majorization-minimization for
+    sparse nonnegative matrix factorization with the β-divergence", IEEE Transactions
+    on Signal Processing 71, 2023 (the scale in the product).
+    """
+
+    __init__ = Penalty.__init__
+
+    def seen_from(self, name: Any, block: Any, problem: Any) -> Any:
+        """Its ℓ1 norm of `block`, or for others the sum of their lengths, weighted."""
+        coupling = problem.coupling(name, problem.lengths(block))
+        # the core, in which the objective is linear, counts in ℓ1 in any case
+        return _Length(self.weight * coupling, 1 if name in (block, "core") else 2)
+
+
+class _Length:
+    """Σ_k weights_k ‖b_k‖, of the components' ℓ1 or ℓ2 norms."""
+
+    def __init__(self, weights, norm):
+        self.weights, self.norm = weights, norm
+        self.is_linear = norm == 1
+
+    def value(self, B):
+        if self.norm == 1:
+            return float((self.weights * B).sum())
+        return float((self.weights * _length(B, 2)).sum())
+
+    def parts(self, B):
+        if self.norm == 1:
+            return self.weights, 0.0
+        return self.weights * B / _length(B, 2), 0.0
+
+
+class Smoothness(Penalty):
+    """Squared steps in time, relative to a component's energy: Σ_t (h_t - h_{t-1})²/σ².
+
+    σ² is the component's mean square, so that quiet and loud components are smoothed
+    alike. Of a tensor, "time" is the axis of the mode that it is given for.
+
+    References
+    ----------
+    Virtanen, "Monaural sound source separation by nonnegative matrix factorization
+    with temporal continuity and sparseness criteria", IEEE Transactions on Audio,
+    Speech, and Language Processing 15 (3), 2007.
+    """
+
+    def of_unit(self, B):
+        steps = B[..., 1:] - B[..., :-1]
+        return B.shape[-1] * (steps * steps).sum()
+
+    def gradient_of_unit(self, B):
+        plus, minus = 0 * B, 0 * B
+        for here, there in ((slice(1, None), slice(-1)), (slice(-1), slice(1, None))):
+            plus[..., here] += B[..., here]
+            minus[..., here] += B[..., there]
+        return 2 * B.shape[-1] * plus, 2 * B.shape[-1] * minus
+
+
+class Orthogonality(Penalty):
+    """Cosines of all pairs of components, zero where no two of them overlap.
+
+    The paper stays on the manifold of orthogonal factors, for β = 2; as a penalty it
+    is for any β, and the weight decides how much overlap is left.
+
+    References
+    ----------
+    Choi, "Algorithms for orthogonal nonnegative matrix factorization", IJCNN 2008.
+    """
+
+    def of_unit(self, B):
+        # the squared length of their sum, less what each contributes by itself
+        return ((B.sum(-2) ** 2).sum() - (B * B).sum()) / 2
+
+    def gradient_of_unit(self, B):
+        return B.sum(-2)[..., None, :] - B, 0 * B
+
+
+class MinimumVolume(Penalty):
+    """log det(W̄ᵀ W̄ + δ I), W̄ being the templates with columns of sum 1.
+
+    Templates move together until they just enclose the data, which makes them unique
+    under mild conditions, and superfluous ones redundant.
+
+    Parameters
+    ----------
+    weight : float
+    delta : float, default=0.01
+        δ, which bounds the volume of dependent templates from below.
+
+    References
+    ----------
+    Leplat, Gillis and Ang, "Blind audio source separation with minimum-volume
+    beta-divergence NMF", IEEE Transactions on Signal Processing 68, 2020.
+    """
+
+    norm = 1
+
+    def __init__(self, weight: float, delta: float = 0.01) -> None:
+        super().__init__(weight)
+        if not delta > 0:
+            raise ValueError(f"delta is {delta!r}; give a number above 0")
+        self.delta = delta
+
+    def of_unit(self, B):
+        return library_of(B).linalg.slogdet(self._gram(B))[1].sum()
+
+    def gradient_of_unit(self, B):
+        inverse = library_of(B).linalg.inv(self._gram(B))
+        return 2 * inverse.clip(0) @ B, 2 * (-inverse).clip(0) @ B
+
+    def _gram(self, B):
+        identity = library_of(B).eye(B.shape[-2], dtype=B.dtype, device=B.device)
+        return B @ B.mT + self.delta * identity
+
+
+def penalised_step(
+    B: Array,
+    positive: Array,
+    negative: Array,
+    divergence: BetaDivergence,
+    penalties: Sequence,
+    goal: Any = None,
+) -> None:
+    """Move B, in place, so that the divergence and the penalties together fall.
+
+    The goal is the multiplicative step with the penalties' parts in its quotient. The
+    divergence lies below its majorization at B, which is a sum over the entries; so
+    where that plus the penalties, computed exactly, is no higher than before, neither
+    is the objective. If it is, the goal is brought halfway back: the step from B to
+    it has a negative product with the gradient, so one that lowers the sum is found.
+
+    Parameters
+    ----------
+    B : array (..., K, N)
+    positive, negative : array
+        The divergence's parts, ``Aᵀ(X Y^(β-2))`` and ``Aᵀ Y^(β-1)``.
+    penalties : sequence
+        Objects with ``value(B)`` and ``parts(B)``.
+    goal : callable, optional
+        ``goal(B, numerator, denominator)`` in place of the multiplicative step.
+    """
+    numerator, denominator = positive, negative
+    for penalty in penalties:
+        plus, minus = penalty.parts(B)
+        numerator, denominator = numerator + minus, denominator + plus
+    if goal is None and all(penalty.is_linear for penalty in penalties):
+        multiply(B, numerator, denominator, divergence.exponent)
+        return
+    if goal is None:
+        target = 1 * B
+        multiply(target, numerator, denominator, divergence.exponent)
+    else:
+        target = goal(B, numerator, denominator)
+    before = sum(penalty.value(B) for penalty in penalties)
+    for _ in range(40):
+        change, size = _majorized_change(B, target, positive, negative, divergence.beta)
+        after = sum(penalty.value(target) for penalty in penalties)
+        precision = 1e-6 if "32" in str(B.dtype) else 1e-14
+        if change + after - before <= precision * (size + abs(before)):
+            B[...] = target
+            return
+        target = (B + target) / 2
+
+
+def _majorized_change(B, target, positive, negative, beta):
+    """How much the majorization of the divergence changes, and the size of its terms.
+
+    References
+    ----------
+    Févotte and Idier, Neural Computation 23 (9), 2011, table 1.
+    """
+    tiny = 1e-30
+    ratio = (target + tiny * (B <= 0)) / (B + (B <= 0))
+    p, q = max(beta, 1.0), min(beta - 1, 1.0)  # powers of the ratio
+    log = library_of(B).log(ratio.clip(tiny))
+    falls = B * positive * (log if q == 0 else (ratio.clip(tiny) ** q - 1) / q)
+    rises = B * negative * (ratio**p - 1) / p
+    return float(rises.sum() - falls.sum()), float(abs(rises).sum() + abs(falls).sum())
+
+
+def check_penalties(penalties: Any, blocks: Any) -> dict[Any, list]:
+    """Lists of penalties by block; a ValueError names what does not fit."""
+    if penalties is None:
+        return {}
+    if not isinstance(penalties, Mapping):
+        raise ValueError(
+            f"penalties is {penalties!r}; give a dict, of a penalty to each factor's "
+            "name"
+        )
+    check_names(penalties, "penalties", blocks)
+    lists = {
+        name: list(given) if isinstance(given, (list, tuple)) else [given]
+        for name, given in penalties.items()
+    }
+    for name, given in lists.items():
+        for penalty in given:
+            if not hasattr(penalty, "seen_from"):
+                raise ValueError(
+                    f"penalties[{name!r}] has {penalty!r}; give penalties of "
+                    "musaic_core.lowrank.penalties, such as Sparsity(0.1)"
+                )
+    return {name: [p for p in given if p.weight > 0] for name, given in lists.items()}
+
+
+def _length(B, norm):
+    """ℓ1 or ℓ2 norm of each row, (..., K, 1), but never below 1e-20."""
+    largest = library_of(B).max(B) + 1e-20  # so that no square vanishes
+    scaled = B / largest
+    length = scaled.sum(-1) if norm == 1 else (scaled * scaled).sum(-1) ** 0.5
+    return (largest * length[..., None]).clip(1e-20)

@@ -1,0 +1,120 @@
+"""Where a factorization starts: at random, from an SVD, or from the data.
+
+All work on a matrix (M, N) in NumPy, float64 inside, and draw from one generator,
+so that a seed gives the same start on every backend.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from musaic_core.lowrank.arrays import unfold
+
+__all__ = [
+    "INITIALISATIONS",
+    "data_templates",
+    "mode_templates",
+    "nndsvd",
+    "random_factor",
+    "spread_of",
+]
+
+INITIALISATIONS = ("random", "mode_templates", "nndsvd", "data")
+
+
+def random_factor(
+    rng: np.random.Generator, shape: tuple, scale: float, dtype: Any = np.float64
+) -> np.ndarray:
+    """Half-normal entries with the given scale, none of them zero."""
+    factor = np.empty(shape, dtype)
+    entries = factor.reshape(-1)
+    for begin in range(0, factor.size, 4096):  # so that little is held in float64
+        part = entries[begin : begin + 4096]
+        part[...] = scale * np.maximum(np.abs(rng.standard_normal(part.shape)), 1e-3)
+    return factor
+
+
+def spread_of(V: np.ndarray, rank: int, n_factors: int) -> float:
+    """The scale at which `n_factors` random factors have a product of V's size."""
+    mean = float(V.mean(dtype=np.float64))
+    return max(mean / rank, float(np.finfo(V.dtype).tiny)) ** (1 / n_factors)
+
+
+def nndsvd(
+    X: np.ndarray, rank: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Nonnegative double SVD, zeros filled with a hundredth of the mean.
+
+    Returns
+    -------
+    (M, rank) and (rank, N) arrays. Columns beyond the rank of X are small and random.
+
+    References
+    ----------
+    Boutsidis and Gallopoulos, "SVD based initialization: a head start for nonnegative
+    matrix factorization", Pattern Recognition 41 (4), 2008. Halko, Martinsson and
+    Tropp, SIAM Review 53 (2), 2011 (the randomised SVD).
+    """
+    U, S, Vt = _truncated_svd(X, min(rank, *X.shape), rng)
+    W = np.zeros((X.shape[0], rank))
+    H = np.zeros((rank, X.shape[1]))
+    for k, (u, s, v) in enumerate(zip(U.T, S, Vt, strict=True)):
+        # the sign of a singular pair is free: keep the heavier nonnegative half
+        halves = [(np.maximum(z * u, 0), np.maximum(z * v, 0)) for z in (1, -1)]
+        norms = [np.linalg.norm(a) * np.linalg.norm(b) for a, b in halves]
+        best = int(norms[1] > norms[0])
+        a, b = halves[best]
+        if norms[best] > 0:
+            weight = np.sqrt(s * norms[best])
+            W[:, k] = weight * a / np.linalg.norm(a)
+            H[k] = weight * b / np.linalg.norm(b)
+    # a zero would stay zero under multiplicative updates
+    fill = 0.1 * spread_of(X, rank, 2)
+    for factor in (W, H):
+        zero = factor <= 0.01 * fill
+        factor[zero] = fill * rng.uniform(0.5, 1.5, np.count_nonzero(zero))
+    return W, H
+
+
+def data_templates(X: np.ndarray, rank: int, rng: np.random.Generator) -> np.ndarray:
+    """Templates (M, rank) of mean one entry, each the mean of a few columns drawn.
+
+    References
+    ----------
+    Langville, Meyer, Albright, Cox and Duling, "Initializations for the nonnegative
+    matrix factorization", KDD 2006 ("random Acol").
+    """
+    heard = np.flatnonzero(X.any(0))
+    if len(heard) == 0:
+        return random_factor(rng, (X.shape[0], rank), 1.0)
+    few = min(5, max(1, len(heard) // rank))
+    drawn = rng.choice(heard, (rank, few), replace=rank * few > len(heard))
+    W = np.stack([X[:, columns].mean(1, dtype=np.float64) for columns in drawn], 1)
+    W /= W.mean(0)
+    return W + 1e-2
+
+
+def mode_templates(
+    V: np.ndarray, mode: int, rank: int, init: str, rng: np.random.Generator
+) -> np.ndarray:
+    """A start factor (I_mode, rank) of mean 1, from the unfolding of a mode."""
+    X = unfold(V, mode)
+    if init == "data":
+        return data_templates(X, rank, rng)
+    W, _ = nndsvd(X, rank, rng)
+    return W / W.mean()
+
+
+def _truncated_svd(X: np.ndarray, rank: int, rng: np.random.Generator) -> tuple:
+    if min(X.shape) <= 2 * rank + 20:
+        U, S, Vt = np.linalg.svd(np.asarray(X, np.float64), full_matrices=False)
+    else:
+        Q = rng.standard_normal((X.shape[1], rank + 10)).astype(X.dtype)
+        for _ in range(4):
+            Q, _ = np.linalg.qr(X @ Q)
+            Q, _ = np.linalg.qr(X.T @ Q)
+        U, S, Wt = np.linalg.svd(np.asarray(X @ Q, np.float64), full_matrices=False)
+        Vt = Wt @ Q.T
+    return U[:, :rank], S[:rank], Vt[:rank]

@@ -1,0 +1,1 @@
+"""What models are given, and what is made of what they find."""

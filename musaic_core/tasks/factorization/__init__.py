@@ -1,0 +1,1 @@
+"""Nonnegative arrays, to be approximated."""

@@ -1,0 +1,1 @@
+"""The stems of a mixture."""
