@@ -1,104 +1,404 @@
-"""What every task shares: running a model over recordings, one at a time."""
+"""The contract between tasks, models and corpora.
 
-from collections.abc import Callable, Iterable
+**Corpora** give `Track`s (`musaic_core.data.recording`): ``train``, to learn from, and
+``test``, to be scored on. A track knows what its corpus knows: notes, stems, beats,
+sections. Of ``test``, models get `Recording`s, which can be heard and no more.
+
+**A task** says what is asked for (``answers``: notes, stems, sections, …), what a model
+is given, and how an answer is made of what a model found. Each is a subclass of `Task`
+in a package of its own; its objective (``objectives/``) scores the answers.
+
+**A model** is a solver (``solvers/``), of one of three kinds:
+
+- *low-rank*: ``factorize(V, given)`` approximates a nonnegative array and gives back a
+  `Model`. It knows no music. What V's axes are, each task says; which axes it takes,
+  the solver says.
+- *learned*: ``fit(train, given)`` learns from tracks and gives its state, a dict of
+  arrays; ``predict(recording, state, given)`` uses it. The state is kept and used again
+  wherever the same solver with the same parameters, training material and seed is asked
+  for.
+- *anything else*: ``predict(recording, given)``.
+
+A low-rank solver may learn too: with a ``fit``, it is ``factorize(V, state, given)``.
+
+``predict`` gives an answer, or, where the solver says that it ``describes``, a
+description of the kind that the task decodes: saliences of pitches, spectrograms of
+stems, a vector a bar. Every `Model` of a low-rank solver becomes such a description.
+One decoder, tuned on ``train`` in the same way for each model, makes answers of them.
+
+**What models are given** besides V is a `Given`: names of the axes, frequencies, frame,
+complex spectrum, a dictionary of what was heard alone, a user's hints, seed and device.
+
+All that is shared by all models, such as V, is computed off their clocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol
 
-from musaic_core.data.track import InputError, Track
+import numpy as np
+
+from musaic_core.data.errors import InputError
+from musaic_core.data.recording import Recording, Track
+
+Axes = tuple[str | None, ...]
+
+
+class Model(Protocol):
+    """What a low-rank solver gives back, whatever its shape or depth.
+
+    It has C components, as many as it means to. All decoders, masks and remixes work
+    from these members and ask for no more. Arrays are NumPy's or PyTorch's.
+    """
+
+    templates: Any  # (F, C): a spectrum a component
+    activations: Any  # (C, T): how strong each is in time, all axes after the first
+    labels: Any  # (C,): what each stands for, a pitch or a stem; None: not known
+    n_parameters: int  # numbers that the model is made of
+
+    def reconstruct(self, gains: Any = None) -> Any:
+        """Approximate V, each component times its gain, (C,) or (C, T)."""
+
+    def along_last_mode(self, size: int) -> Any:
+        """How much of each pattern each of `size` entries of V's last axis has.
+
+        An array (size, number of patterns), in units of the patterns' norms.
+        """
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """Spectra of what was heard alone: notes, or stems.
+
+    Parameters
+    ----------
+    templates : ndarray of float32, shape (F, R)
+        One spectrum a column, each of sum 1.
+    labels : ndarray, shape (R,)
+        What each is a spectrum of: a MIDI note number, or a stem.
+    learn_patches : callable, optional
+        ``learn_patches(length)`` gives patches (F, P, length), spectra over so many
+        frames, each of sum 1, and their labels (P,).
+    """
+
+    templates: np.ndarray
+    labels: np.ndarray
+    learn_patches: Callable[[int], tuple[np.ndarray, np.ndarray]] | None = None
+
+    def patches(self, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """Entries over time.
+
+        Parameters
+        ----------
+        length : int
+            Frames.
+
+        Returns
+        -------
+        patches : ndarray of float32, shape (F, P, length)
+            Each of sum 1.
+        labels : ndarray, shape (P,)
+            What each is of.
+        """
+        return self.learn_patches(length)
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What a user says of a stretch of a recording; it may be wrong.
+
+    Parameters
+    ----------
+    label : int or str
+        MIDI note number, or name of a stem.
+    start, end : float
+        The stretch, s.
+    sounds : bool
+        Whether it sounds there.
+    """
+
+    label: int | str
+    start: float
+    end: float
+    sounds: bool = False
+
+
+class Given:
+    """What a model is told of a recording, or, in ``fit``, of the task alone.
+
+    Parameters
+    ----------
+    task : Task
+    axes : tuple of str
+        Names of the axes of V.
+    recording : Recording or Track, optional
+    seed : int
+        For every random choice of the model.
+
+    Attributes
+    ----------
+    axes, seed
+        As above.
+    frequencies : ndarray, shape (F,)
+        Centre of each row of V, Hz.
+    frame : float
+        Time between two frames, s.
+    dictionary : Dictionary or None
+        What was heard alone; None where there is nothing.
+    """
+
+    def __init__(self, task, axes, recording=None, seed=0):
+        self._task = task
+        self._recording = recording
+        self.axes = axes
+        self.seed = seed
+
+    def of(self, recording: Recording | Track) -> Given:
+        """What the same model is told of another recording."""
+        return Given(self._task, self.axes, recording, self.seed)
+
+    @cached_property
+    def V(self) -> np.ndarray:
+        """What low-rank models factorize: nonnegative, float32, frequency first."""
+        return self._task.represent(self._recording, self.axes)
+
+    @cached_property
+    def spectrum(self) -> np.ndarray:
+        """Short-time Fourier transform, complex64, (channels, frequencies, frames)."""
+        return self._task.transform(self._recording)
+
+    @cached_property
+    def device(self) -> str:
+        """Where PyTorch is to compute: "cuda" where there is a GPU, else "cpu"."""
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+    @cached_property
+    def rate(self) -> int:
+        """Sampling rate of the recording, Hz."""
+        return self._recording.audio()[1]
+
+    @cached_property
+    def bars(self) -> np.ndarray:
+        """Times at which bars begin, s, and at which the last one ends, (B + 1,)."""
+        return self._task.bars(self._recording)
+
+    @property
+    def dictionary(self) -> Dictionary | None:
+        return self._task.dictionary
+
+    @property
+    def frequencies(self) -> np.ndarray:
+        return self._task.frequencies
+
+    @property
+    def frame(self) -> float:
+        return self._task.frame
+
+    @property
+    def labels(self) -> list:
+        """What answers can speak of: MIDI note numbers, names of stems."""
+        return self._task.labels
+
+    @property
+    def hints(self) -> tuple[Hint, ...]:
+        """What a user has said of the recording."""
+        return tuple(self._task.hints.get(self._recording.id, ()))
+
+    def allowed(self, labels: np.ndarray, n_frames: int) -> np.ndarray:
+        """Where hints leave components with these labels free to sound.
+
+        Parameters
+        ----------
+        labels : array-like, shape (C,)
+        n_frames : int
+
+        Returns
+        -------
+        ndarray of bool, shape (C, n_frames)
+        """
+        mask = np.ones((len(labels), n_frames), bool)
+        for hint in self.hints:
+            if not hint.sounds:
+                first, last = round(hint.start / self.frame), hint.end / self.frame
+                mask[np.asarray(labels) == hint.label, first : round(last)] = False
+        return mask
 
 
 @dataclass
 class Estimate:
-    """A model's answer for one recording.
+    """What a model made of one recording.
 
     Parameters
     ----------
-    answer : Notes or other, or None
+    answer : object
         What the task asks for; None where the model failed.
-    factorization : NMF, NCP, NTD or None
+    model : Model or None
         The factors that the answer was decoded from.
-    labels : array-like or None
-        What each of its templates stands for, such as a pitch.
+    evidence : object
+        What else the decoder has to show, such as a self-similarity.
     n_parameters : int
         Numbers that the model consists of for this recording.
     error : str
         Why there is no answer.
+    time_predict : float
+        Seconds that the recording took.
     """
 
     answer: Any = None
-    factorization: Any = None
-    labels: Any = None
+    model: Any = None
+    evidence: Any = None
     n_parameters: int = 0
     error: str = ""
+    time_predict: float = 0.0
 
 
 class Task:
-    """A task's recordings: to learn from, and to be scored on.
+    """A task's recordings, to learn from and to be scored on, and its decoder.
+
+    A subclass names what it ``answers``. One that factorizations can serve lists the
+    ``axes`` of the V that it offers and defines `represent`, `describe` and `tune`;
+    one that takes descriptions of other models defines `tune`.
 
     Parameters
     ----------
-    train, test : iterable of Track
-        What models and decoders may learn from, and what they are scored on.
-    asks_for : str
-        What an answer is: notes, stems, sections, …
+    train : iterable of Track
+        What models and decoders may learn from.
+    test : iterable of Track or Recording
+        What they are scored on: kept as recordings.
+    seed : int
+        Of the task's own random choices.
+    hints : dict of str to list of Hint, optional
+        What users have said, by the recordings' ids.
+
+    Attributes
+    ----------
+    answers : str
+        Class attribute: what it asks for, as solvers name it in theirs.
+    axes : tuple of tuples of str
+        Class attribute: axes of each V that it offers, frequency first.
+    learns_dictionary : bool
+        Class attribute: whether it has a dictionary of what was heard alone, if the
+        corpus has such material.
+    labels : list
+        What its answers speak of, such as names of stems; empty if of nothing.
     """
 
-    def __init__(self, train: Iterable[Track], test: Iterable[Track], asks_for: str):
+    answers: str
+    axes: tuple[tuple[str, ...], ...] = ()
+    learns_dictionary = False
+    dictionary: Dictionary | None = None
+    frequencies: np.ndarray | None = None
+    frame: float | None = None
+    labels: Sequence = ()
+
+    def __init__(
+        self,
+        train: Iterable[Track],
+        test: Iterable[Track | Recording],
+        seed: int = 0,
+        hints: dict[str, list[Hint]] | None = None,
+    ) -> None:
         self.train = list(train)
-        self.test = list(test)
-        self.asks_for = asks_for
+        self.test = [Recording(t) if isinstance(t, Track) else t for t in test]
+        self.seed = seed
+        self.hints = hints or {}
 
     @property
     def recordings(self) -> list[Track]:
-        """All the recordings that the task's scores depend on."""
-        return self.train + self.test
+        """All the tracks that may be learned from."""
+        return self.train
 
-    def prepare(self, modes: int = 2) -> None:
-        """Compute what all models share, off their clocks.
+    def misfit(self, solver: Any) -> str | None:
+        """Say why a solver makes no sense on these recordings; None if it does."""
+
+    def prepare(self, axes: Axes | None) -> None:
+        """Compute what all models share, off their clocks."""
+
+    def represent(self, recording: Recording | Track, axes: Axes) -> np.ndarray:
+        """Make V, with these axes, of a recording."""
+
+    def describe(self, model: Model, given: Given) -> Any:
+        """Make a description of the kind that the decoder takes of a model's factors."""
+
+    def tune(self, describe: Callable[[Recording | Track], Any]) -> Callable:
+        """Tune the task's decoder on the descriptions that a model makes of `train`.
 
         Parameters
         ----------
-        modes : {2, 3}
-            Of the V that the model will ask for.
+        describe : callable
+            Takes a recording, gives the model's description of it.
+
+        Returns
+        -------
+        callable
+            ``decode(description, recording)`` gives the answer, and what else there is
+            to show of how it came about, or None.
         """
 
-    def predict(self, model: Callable[[Track], Any], n_parameters: int = 0):
-        """Estimate each test recording with a model that maps a track to an answer.
+    def each(self, tracks: Iterable, estimate: Callable[[Any], Estimate]) -> dict:
+        """Call a function on each track and keep going when one fails.
 
         Parameters
         ----------
-        model : callable
-            Takes a `Track`, gives the answer that the task scores.
-        n_parameters : int
-            Size of the model.
+        tracks : iterable of Track or Recording
+        estimate : callable
+            Takes a track, gives an `Estimate`.
 
         Returns
         -------
         dict of str to Estimate
-            By track id. A recording that can't be processed has an estimate with
-            the reason and costs the others nothing.
-        """
-        return self.each(
-            self.test, lambda track: Estimate(model(track), n_parameters=n_parameters)
-        )
+            By the tracks' ids; with the reason where it failed.
 
-    def each(self, tracks: list[Track], estimate: Callable[[Track], Estimate]):
-        """Call `estimate` on each track; keep going when one fails."""
+        Raises
+        ------
+        Exception
+            What was raised last, where it failed on all tracks and none of them is to
+            blame.
+        """
         estimates, failures = {}, []
         for track in tracks:
             try:
                 estimates[track.id] = estimate(track)
             except Exception as error:
                 failures.append(error)
-                reason = str(error)
-                if not isinstance(error, InputError):
-                    reason = f"{track.id}: {type(error).__name__}: {reason}"
+                reason = reason_of(error, track.id)
                 report_once(reason)
                 estimates[track.id] = Estimate(error=reason)
         broken_model = not any(isinstance(error, InputError) for error in failures)
-        if failures and len(failures) == len(tracks) and broken_model:
-            raise failures[0]
+        if failures and len(failures) == len(estimates) and broken_model:
+            raise failures[-1]
         return estimates
+
+
+def matching_axes(wanted: Iterable[Axes], offered: Iterable[Axes]) -> Axes | None:
+    """The first axes on offer that a solver takes; None if there are none.
+
+    Parameters
+    ----------
+    wanted : iterable of tuple
+        The axes that a solver takes; None in a tuple stands for any axis.
+    offered : iterable of tuple of str
+        Those that a task has.
+    """
+    for pattern in wanted:
+        for axes in offered:
+            if len(axes) == len(pattern) and all(
+                name in (None, axis) for name, axis in zip(pattern, axes, strict=True)
+            ):
+                return axes
+    return None
+
+
+def reason_of(error: Exception, name: str) -> str:
+    """Say in one line what went wrong with a recording of that name."""
+    if isinstance(error, InputError):
+        return str(error)
+    return f"{name}: {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 _reported = set()

@@ -1,0 +1,135 @@
+"""What a result depends on: code, by its imports, and installed packages."""
+
+import ast
+import hashlib
+import importlib.metadata
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent.parent
+ROOT = PACKAGE.parent
+SOURCES = {".py", ".c", ".h"}
+BINARIES = {".so", ".pyd"}
+_BESIDE = {".c", ".h"} | BINARIES  # a module in C
+
+
+def digest_of(files: Iterable[Path]) -> str:
+    """Digest of files of this project, by their paths in it and their content.
+
+    Parameters
+    ----------
+    files : iterable of Path
+
+    Returns
+    -------
+    str
+    """
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        own = file.is_relative_to(ROOT)
+        path = file.relative_to(ROOT).as_posix() if own else file.name
+        digest.update(path.encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def files_imported(file: Path) -> set[Path]:
+    """Files of `musaic_core` that a file needs, imports of imports included.
+
+    Imports are followed from file to file, and a name that a package passes on is
+    followed to where it is defined: what else the package offers does not count. Where
+    kernels are imported, their C files and what was compiled of them count too.
+
+    Parameters
+    ----------
+    file : Path
+
+    Returns
+    -------
+    set of Path
+        Without the file itself, unless it is imported in turn.
+    """
+    found, waiting = set(), list(_imports(Path(file).resolve()))
+    while waiting:
+        needed = waiting.pop()
+        if needed not in found:
+            found.add(needed)
+            if needed.suffix == ".py":
+                waiting += _imports(needed)
+    return found
+
+
+def _imports(file):
+    """The files that a file imports itself."""
+    for node in ast.walk(_parsed(file, file.stat().st_mtime_ns)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _module(alias.name)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                yield from _named(node.module, alias.name)
+
+
+def _named(module, name):
+    """The files behind ``from module import name``."""
+    submodule = list(_module(f"{module}.{name}"))
+    if submodule:
+        yield from submodule
+        return
+    files = list(_module(module))
+    init = next((f for f in files if f.name == "__init__.py"), None)
+    if init is None:
+        yield from files
+        return
+    for node in ast.walk(_parsed(init, init.stat().st_mtime_ns)):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            if any(name == (alias.asname or alias.name) for alias in node.names):
+                yield from _named(node.module, name)
+                return
+    yield from files  # the package defines it itself
+
+
+def _module(name):
+    """The file of a module of this project; with it, compiled code in its folder."""
+    if not name.startswith(f"{PACKAGE.name}."):
+        return
+    path = ROOT.joinpath(*name.split("."))
+    file = path.with_suffix(".py")
+    if not file.is_file():
+        file = path / "__init__.py"
+    if file.is_file():
+        yield file
+        yield from (f for f in file.parent.iterdir() if f.suffix in _BESIDE)
+
+
+@cache
+def _parsed(file, _changed):
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def versions(requirements: Iterable[str]) -> dict[str, str | None]:
+    """Installed versions of required packages.
+
+    Parameters
+    ----------
+    requirements : iterable of str
+        As benchopt's plugins name them, such as ``"pip::torchnmf>=0.3"``.
+
+    Returns
+    -------
+    dict of str to str or None
+        By package; None where it is absent.
+    """
+    return {package: _version(package) for package in map(_package, requirements)}
+
+
+def _package(requirement):
+    return re.fullmatch(r"(?:pip::)?([\w.-]+).*", requirement)[1]
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

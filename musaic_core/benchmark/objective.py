@@ -1,0 +1,208 @@
+"""Base class of the objectives: what benchopt needs that a task need not repeat."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import benchopt
+import joblib
+import numpy as np
+
+from musaic_core.benchmark.digest import digest_of, files_imported
+from musaic_core.tasks.base import Task, reason_of, report_once
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Objective(benchopt.BaseObjective):
+    """A task: what a solver is given, and how its estimates are scored.
+
+    A subclass names its ``task_class``, makes a task of what a dataset gives in
+    ``make_task(train, test, **data)``, and defines ``score(track, answer)``, the columns
+    of one recording, and ``save(track, estimate, folder)``.
+
+    Attributes
+    ----------
+    task_class : subclass of Task
+    title : str
+        What pages call it.
+    score_columns : tuple of str
+        The columns that reports offer, without the prefix ``objective_``.
+    lower_is_better : bool
+        Whether ``value`` is a loss.
+    learns_from : str
+        The part of the embedded corpus that models of it learn from, where a corpus
+        brings nothing to learn from.
+    tracks_at_once : int
+        Tracks that are scored at once; more where NumPy does the work.
+    """
+
+    min_benchopt_version = "1.10"
+    sampling_strategy = "run_once"
+    task_class = Task
+    title = ""
+    score_columns = ("value",)
+    lower_is_better = False
+    learns_from = "songs"
+    tracks_at_once = 1
+
+    def skip(self, missing=None, **data):
+        """Skip a corpus that is not there: ``get_data`` returned ``missing=reason``."""
+        if missing is not None:
+            report_once(missing)  # benchopt shows a reason with the first solver alone
+        return missing is not None, None
+
+    def set_data(self, train=(), test=(), **data):
+        tracks = [self.scored_part(track) for track in test]
+        self.references = {track.id: track for track in tracks}
+        self.folders = _unique_names(self.references)
+        self.task = self._kept_task(train, tracks, **data)
+
+    def scored_part(self, track):
+        """The part of a test track that is analysed and scored: all of it."""
+        return track
+
+    def make_task(self, train, test, **data):
+        """Make the task of what a dataset gives."""
+        return self.task_class(train, test, seed=self.seed)
+
+    @property
+    def seed(self):
+        """Of the task's random choices; another one in each repetition."""
+        return self.get_seed(use_repetition=True)
+
+    # benchopt sets the data anew for every solver; what a task has learned and read of
+    # it need not be read again. The last two are kept: a run goes corpus by corpus.
+    _tasks: dict = {}
+
+    def _kept_task(self, train, test, **data):
+        options = {
+            name: [t.identity for t in value] if _are_tracks(value) else value
+            for name, value in data.items()
+        }
+        key = joblib.hash(
+            (
+                type(self).__name__,
+                type(self).__module__,
+                self._parameters,
+                self.seed,
+                [[track.identity for track in tracks] for tracks in (train, test)],
+                options,
+            )
+        )
+        if key not in self._tasks:
+            while len(self._tasks) > 1:
+                self._tasks.pop(next(iter(self._tasks)))
+            self._tasks[key] = self.make_task(train, test, **data)
+        return self._tasks[key]
+
+    def get_objective(self):
+        return {"task": self.task}
+
+    def evaluate_result(self, estimates, **costs):
+        """One row a test recording, in the order of the corpus."""
+        return joblib.Parallel(self.tracks_at_once, "threading")(
+            joblib.delayed(self._row)(track, estimates[track.id], **costs)
+            for track in self.references.values()
+        )
+
+    def _row(
+        self, track, estimate, kind="", peak_memory_mb=np.nan, time_fit=np.nan, **_
+    ):
+        row = {
+            "track": track.id,
+            "value": np.nan,
+            "kind": kind,
+            "n_parameters": estimate.n_parameters,
+            "peak_memory_mb": peak_memory_mb,
+            "time_fit": time_fit,
+            "time_predict": estimate.time_predict,
+            "duration": np.nan,
+            "error": estimate.error,
+            "files": "",
+            "audio": ";".join(map(_shortened, track.audio_files)),
+        }
+        if estimate.error:
+            return row
+        try:
+            row["duration"] = track.duration
+            folder = self._folder(track)
+            if folder is not None:
+                row["files"] = self._relative(folder)
+                self.save(track, estimate, folder)
+            row |= self.score(track, estimate.answer)
+        except Exception as error:
+            row["error"] = reason_of(error, track.id)
+            report_once(row["error"])
+        return row
+
+    def _folder(self, track):
+        """Where the run keeps what it estimates; None in ``benchopt test``."""
+        if self._run_context is None or self._run_context.run_output_base is None:
+            return None
+        folder = self.get_run_output_path() / self.folders[track.id]
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def _relative(self, folder):
+        return folder.relative_to(self._run_context.run_output_base.parent).as_posix()
+
+    @staticmethod
+    def media(folder: Path) -> dict:
+        """What a published page shows of an answer that `save` left in a folder.
+
+        Parameters
+        ----------
+        folder : Path
+
+        Returns
+        -------
+        dict
+            Any of: ``notes``, a dict of arrays (n, 3) of onset (s), offset (s) and MIDI
+            number by ``found``, ``missed``, ``wrong`` or ``estimated``; ``sections``,
+            rows of start (s), end (s) and label; both also as ``reference_notes``, one
+            array, and ``reference_sections``; ``stems``, a dict of audio files by name;
+            ``factors``, the file of `musaic_core.results.saved.save_factors`; ``text``,
+            a line.
+        """
+        return {}
+
+    # benchopt hashes an objective by its file, its parameters and this state, so that
+    # a cached result ends with the code or the recordings that it came from.
+    # The state travels to the workers, which have not loaded the data yet.
+    _corpus = None
+
+    def _get_state(self):
+        if hasattr(self, "task"):
+            self._corpus = [
+                [track.identity for track in tracks]
+                for tracks in (self.task.recordings, self.references.values())
+            ]
+        file = Path(self._module_filename).resolve()
+        return {"code": digest_of(files_imported(file)), "corpus": self._corpus}
+
+    def __setstate__(self, state):
+        self._corpus = state["corpus"]
+
+
+def _are_tracks(value):
+    return isinstance(value, (list, tuple)) and all(
+        hasattr(t, "identity") for t in value
+    )
+
+
+def _shortened(file):
+    """A file's path from the repository's root, where it lies in there."""
+    file = Path(file).resolve()
+    return (file.relative_to(ROOT) if file.is_relative_to(ROOT) else file).as_posix()
+
+
+def _unique_names(names):
+    """Names of folders, each of its own, also where the names differ in blanks alone."""
+    folders = {}
+    for name in names:
+        folder = re.sub(r"[^\w.-]+", "_", name).strip(".") or "unnamed"
+        if folder.lower() in {taken.lower() for taken in folders.values()}:
+            folder += f"-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        folders[name] = folder
+    return folders

@@ -1,0 +1,317 @@
+"""Base classes of the solvers: what benchopt needs that a solver need not repeat."""
+
+import itertools
+import time
+from pathlib import Path
+
+import benchopt
+import click
+from benchopt.benchmark import get_running_benchmark
+
+from musaic_core.benchmark.digest import (
+    BINARIES,
+    PACKAGE,
+    digest_of,
+    files_imported,
+    versions,
+)
+from musaic_core.benchmark.memory import PeakMemory
+from musaic_core.benchmark.store import fitted
+from musaic_core.tasks.base import (
+    Axes,
+    Estimate,
+    Given,
+    matching_axes,
+    report_once,
+)
+
+SHIPPED = PACKAGE / "learned" / "weights"  # states that come with the repository
+
+
+class Solver(benchopt.BaseSolver):
+    """A model that maps a recording to an answer, or to a description of it.
+
+    A subclass defines ``predict(recording, given)``, or with training ``fit(train,
+    given)``, which gives the state, a dict of arrays, and ``predict(recording, state,
+    given)``: see `musaic_core.tasks.base`. A package in ``requirements`` is imported in
+    ``prepare`` or later, not at the file's top: where it is absent, a run then says so
+    in one line and goes on.
+
+    Attributes
+    ----------
+    answers : str
+        What it gives: notes, stems, sections, …; other tasks are left out.
+    describes : bool
+        Whether `predict` gives a description that the task is to decode.
+    kind : str
+        low-rank, learned, hybrid, peer, floor, or oracle. An oracle, and no other
+        model, is given the test's annotations, and is shown apart.
+    axes : tuple of tuples
+        Of the ``given.V`` that it looks at, if any; None stands for any axis.
+    n_parameters : int
+        Numbers that it consists of, where it has no state that would say.
+    """
+
+    sampling_strategy = "run_once"
+    requirements = []
+    answers: str | None = None
+    describes = False
+    kind = "learned"
+    axes: tuple[Axes, ...] = ()
+    n_parameters = 0
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "name" in vars(cls) and _sweeps_everything():  # it is a plugin
+            cls.parameters = cls._fitting_parameters()
+
+    # ---- which of the runs it takes part in
+
+    @classmethod
+    def mismatch(cls, task: type) -> str | None:
+        """Why the model makes no sense for a kind of task; None if it does."""
+        if cls.answers != task.answers:
+            return f"gives {cls.answers}, not {task.answers}"
+
+    @classmethod
+    def misfit_of(cls, parameters: dict, task: type) -> str | None:
+        """Why these parameters make none for a kind of task; None if they do."""
+        if parameters.get("dictionary", "blind") != "blind":
+            if not task.learns_dictionary:
+                return "there is nothing to learn a dictionary from"
+
+    def misfit(self, task) -> str | None:
+        """Why the model makes none for a task's recordings; None if it does."""
+
+    def skip(self, task):
+        reason = self.mismatch(type(task))
+        reason = reason or self.misfit_of(self._parameters, type(task))
+        reason = reason or self.misfit(task) or task.misfit(self)
+        return reason is not None, reason
+
+    @classmethod
+    def _fitting_parameters(cls):
+        """The default sweep without what a benchmark's task has no use for.
+
+        A run of all solvers then lists those that it runs, and no others. Of a solver
+        that is left out altogether, the sweep is empty.
+        """
+        task = get_running_benchmark().get_benchmark_objective().task_class
+        missing = cls.missing_packages()
+        variants = []
+        if cls.mismatch(task) is None and not missing:
+            variants = [p for p in sweep(cls) if cls.misfit_of(p, task) is None]
+        elif cls.mismatch(task) is None:
+            report_once(cls.how_to_install(missing))
+        if not variants:
+            return {"left out": []}
+        names = list(variants[0])
+        if not names:
+            return {}
+        values = [tuple(p.values()) for p in variants]
+        return {",".join(names): values if len(names) > 1 else [v for (v,) in values]}
+
+    # ---- packages
+
+    @classmethod
+    def missing_packages(cls) -> list[str]:
+        """Required packages that are not installed."""
+        return [p for p, version in versions(cls.requirements).items() if not version]
+
+    @classmethod
+    def how_to_install(cls, missing: list[str]) -> str:
+        """Say what the solver needs and how to get it."""
+        how = f"pip install {' '.join(missing)}"
+        if cls.install_cmd == "shell":
+            how = f"bash install_scripts/{cls.install_script}"
+        return f"{cls.name} needs {', '.join(missing)}: {how}"
+
+    @classmethod
+    def is_installed(
+        cls, env_name=None, raise_on_not_installed=None, quiet=False, reload=False
+    ):
+        """Whether the required packages are there; if not, say how to get them."""
+        if env_name is not None:
+            return super().is_installed(env_name, raise_on_not_installed, quiet, reload)
+        missing = cls.missing_packages()
+        # a solver that the run leaves out is none that it lacks
+        if not missing or "left out" in cls.parameters:
+            return True
+        message = cls.how_to_install(missing)
+        if raise_on_not_installed:
+            raise ImportError(message)
+        if not quiet:
+            report_once(message)
+        return False
+
+    # ---- the run
+
+    def _set_objective(self, objective):
+        self._references = objective.references if self.kind == "oracle" else None
+        skip = super()._set_objective(objective)
+        self._objective = None  # it holds what the answers are compared with
+        return skip
+
+    def set_objective(self, task):
+        self.task = task
+        self.seed = self.get_seed(use_repetition=True)
+        self.given_axes = matching_axes(self.axes, task.axes)
+        task.prepare(self.given_axes)
+        self.prepare()
+
+    def prepare(self):
+        """Import packages and load weights, off the clock."""
+
+    def run(self, _):
+        with PeakMemory() as memory:
+            self.estimates = self._estimate_all()
+        self.peak_memory_mb = memory.peak_mb
+
+    def _estimate_all(self):
+        self._state, self.time_fit = (), 0.0
+        if hasattr(self, "fit"):
+            state, self.time_fit = self._fit()
+            self._state = (state,)
+            self.n_parameters = sum(array.size for array in state.values())
+        begin = time.perf_counter()
+        decode = None
+        if self.describes:
+            decode = self.task.tune(lambda track: self._describe(track)[0])
+        self.time_fit += time.perf_counter() - begin
+
+        def estimate(recording):
+            given = self._given(recording)
+            begin = time.perf_counter()
+            answer, model = self._describe(recording, given)
+            evidence = None
+            if decode is not None:
+                answer, evidence = decode(answer, recording)
+            return Estimate(
+                answer,
+                model,
+                evidence,
+                n_parameters=getattr(model, "n_parameters", self.n_parameters),
+                time_predict=time.perf_counter() - begin,
+            )
+
+        test = self.task.test
+        if self._references is not None:
+            test = [self._references[recording.id] for recording in test]
+        return self.task.each(test, estimate)
+
+    def _given(self, recording):
+        given = Given(self.task, self.given_axes, recording, self.seed)
+        if self.given_axes is not None and recording is not None:
+            _ = given.V  # which all models share: off their clocks
+        return given
+
+    def _describe(self, recording, given=None):
+        """What the model says of a recording, and its factors, if it has some."""
+        given = given or self._given(recording)
+        return self.predict(recording, *self._state, given), None
+
+    def _fit(self):
+        """The state, trained now or before, and the seconds that it took."""
+        return fitted(
+            self._state_depends_on(),
+            lambda: self.fit(self.task.train, self._given(None)),
+            [SHIPPED, _cache_folder() / "states"],
+        )
+
+    def _state_depends_on(self):
+        files = {
+            file
+            for plugin in (self._module_filename, type(self.task))
+            for file in files_imported(_file_of(plugin))
+            # what calls the solver does not change what it learns
+            if PACKAGE / "benchmark" not in file.parents and file.suffix not in BINARIES
+        }
+        return {
+            "solver": self.name,
+            "parameters": {k: str(v) for k, v in sorted(self._parameters.items())},
+            "task": self.task.answers,
+            "seed": self.seed,
+            "training material": [track.content for track in self.task.recordings],
+            "code": digest_of({*files, _file_of(self._module_filename)}),
+        }
+
+    def get_result(self):
+        return {
+            "estimates": self.estimates,
+            "kind": self.kind,
+            "peak_memory_mb": self.peak_memory_mb,
+            "time_fit": self.time_fit,
+        }
+
+    # benchopt hashes a solver by its file, its parameters and this state, so that a
+    # cached result ends with the code and the packages that it came from.
+    def _get_state(self):
+        code = digest_of(files_imported(_file_of(self._module_filename)))
+        return {"code": code, "packages": versions(self.requirements)}
+
+    def __setstate__(self, state):
+        """Nothing to restore: what the state says is read where it is needed."""
+
+
+class LowRankSolver(Solver):
+    """A nonnegative low-rank model, which knows no music.
+
+    A subclass defines ``factorize(V, given)``, which gives a model with the members of
+    `musaic_core.tasks.base.Model`; with ``fit(train, given)``, ``factorize(V, state,
+    given)``. A solver with a parameter ``dictionary`` that is not "blind" is asked only
+    where there is a ``given.dictionary``.
+    """
+
+    answers = None  # whatever the task decodes
+    describes = True
+    kind = "low-rank"
+    axes = ((None, None),)
+
+    @property
+    def supervised(self):
+        """Whether it uses the dictionary."""
+        return getattr(self, "dictionary", "blind") != "blind"
+
+    @classmethod
+    def mismatch(cls, task):
+        if not task.axes:
+            return f"gives factors, and no decoder makes {task.answers} of them"
+        if matching_axes(cls.axes, task.axes) is None:
+            wanted = " or ".join(
+                " × ".join(name or "any" for name in axes) for axes in cls.axes
+            )
+            return f"is for V of {wanted}; the task has none"
+
+    def _describe(self, recording, given=None):
+        given = given or self._given(recording)
+        model = self.factorize(given.V, *self._state, given)
+        return self.task.describe(model, given), model
+
+
+def sweep(cls):
+    """Each combination of a solver's default parameters, as a dict."""
+    for values in itertools.product(*cls.parameters.values()):
+        parameters = {}
+        for names, value in zip(cls.parameters, values, strict=True):
+            names = [name.strip() for name in names.split(",")]
+            parameters |= zip(names, value if len(names) > 1 else [value], strict=True)
+        yield parameters
+
+
+def _sweeps_everything():
+    """Whether this is `benchopt run` without a choice of solvers."""
+    context = click.get_current_context(silent=True)
+    is_run = context is not None and context.info_name == "run"
+    return is_run and not (context.params["solver"] or context.params["force_solver"])
+
+
+def _cache_folder():
+    """Beside the benchmarks, so that all of them share what is in it."""
+    return get_running_benchmark().benchmark_dir.resolve().parent / "__cache__"
+
+
+def _file_of(plugin):
+    """The file of a plugin's path, or of a class."""
+    if isinstance(plugin, type):
+        return PACKAGE.parent / f"{plugin.__module__.replace('.', '/')}.py"
+    return Path(plugin).resolve()

@@ -1,0 +1,71 @@
+"""Where the states of learned models are kept, so that each is trained once."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import filelock
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from musaic_core.tasks.base import report_once
+
+State = dict[str, np.ndarray]
+
+
+def fitted(
+    depends_on: dict, fit: Callable[[], State], folders: list[Path]
+) -> tuple[State, float]:
+    """Give the state that was trained for a description, or train it now.
+
+    Parameters
+    ----------
+    depends_on : dict
+        All that the state depends on; JSON can hold it. Whoever asks for the same gets
+        the same state.
+    fit : callable
+        Trains: gives a dict of arrays.
+    folders : list of Path
+        Where states may lie; a new one is written to the last.
+
+    Returns
+    -------
+    state : dict of str to ndarray
+    seconds : float
+        What its training took, whenever that was.
+    """
+    text = json.dumps(depends_on, sort_keys=True)
+    name = f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.safetensors"
+    for folder in folders:
+        if (folder / name).exists() and (read := _read(folder / name, text)):
+            return read
+    file = folders[-1] / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(file.with_suffix(".lock")):  # workers train once together
+        if file.exists() and (read := _read(file, text)):
+            return read
+        begin = time.perf_counter()
+        state = {k: np.ascontiguousarray(a) for k, a in fit().items()}
+        seconds = time.perf_counter() - begin
+        metadata = {"depends_on": text, "seconds": repr(seconds)}
+        written = file.with_suffix(".new")
+        safetensors.numpy.save_file(state, written, metadata)
+        written.replace(file)
+    return state, seconds
+
+
+def _read(file, depends_on):
+    """State and seconds in a file; None, with a line that says so, if it is broken."""
+    try:
+        with safetensors.safe_open(file, "numpy") as stored:
+            metadata = stored.metadata() or {}
+            if metadata.get("depends_on") != depends_on:
+                raise ValueError("it is of another model")
+            state = {name: stored.get_tensor(name) for name in stored.keys()}
+            return state, float(metadata["seconds"])
+    except Exception as error:
+        report_once(f"{file}: not a usable state ({error}); it is trained again")
+        return None

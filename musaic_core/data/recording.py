@@ -1,0 +1,224 @@
+"""A recording, and a track: a recording with what its corpus knows of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from musaic_core.data.annotations import (
+    read_beats,
+    read_intervals,
+    read_notes,
+    read_sections,
+)
+from musaic_core.data.audio import Source, describe_audio, read_audio
+from musaic_core.data.errors import InputError
+from musaic_core.data.notes import Notes
+
+
+class Recording:
+    """What can be heard of a track, and nothing else: what models get of a test.
+
+    Neither annotations nor files can be reached from it, so that no model is scored
+    on what it was told.
+
+    Parameters
+    ----------
+    track : Track
+    """
+
+    __slots__ = ("__weakref__", "id")
+
+    def __init__(self, track: "Track") -> None:
+        self.id = track.id
+        _tracks[self] = track
+
+    def audio(self) -> tuple[np.ndarray, int]:
+        """Samples, float32 (channels, samples), and the sampling rate in Hz."""
+        return _tracks[self].audio()
+
+    @property
+    def duration(self) -> float:
+        """Length of what `audio` gives, s."""
+        return _tracks[self].duration
+
+
+# Not an attribute of the recording, which a model could look at.
+_tracks: WeakKeyDictionary = WeakKeyDictionary()
+
+
+@dataclass
+class Track:
+    """A recording with whatever its corpus knows of it.
+
+    Nothing is read until an attribute is asked for; what the corpus lacks is None.
+
+    Parameters
+    ----------
+    id : str
+        Name, unique in its corpus.
+    stem_files : dict of str to Path or callable
+        Audio of each stem: a file, or a function without arguments that gives
+        samples (channels, samples) and rate. The recording is their sum; one whose
+        stems are unknown has the one entry ``mixture``.
+    notes_from, beats_from, sections_from, chords_from : Path, callable or None
+        Annotations. A file is MIDI; CSV with the columns ``time`` (s) and
+        ``position`` (1 on downbeats); or start (s), end (s) and label in each line.
+        A function without arguments gives what the attribute of that name is.
+    tags : dict
+        Whatever else is known: composer, instruments, …
+    middle : float, optional
+        Of the audio, only so many seconds amid it are read.
+    """
+
+    id: str
+    stem_files: dict[str, Source]
+    notes_from: Path | Callable[[], Notes] | None = None
+    beats_from: Path | Callable[[], pd.DataFrame] | None = None
+    sections_from: Path | Callable[[], pd.DataFrame] | None = None
+    chords_from: Path | Callable[[], pd.DataFrame] | None = None
+    tags: dict = field(default_factory=dict)
+    middle: float | None = None
+
+    @property
+    def name(self) -> str:
+        """What a message calls the recording: its first file, or its id."""
+        return str(next(iter(self.audio_files), self.id))
+
+    @property
+    def audio_files(self) -> list[Path]:
+        """The files that its audio is read from."""
+        return [s for s in self.stem_files.values() if not callable(s)]
+
+    @property
+    def identity(self) -> str:
+        """Digest of all that the track is made of: a change of any of it changes it.
+
+        That are its id, its stems' names in their order, the names, sizes and times of
+        change of its files, its functions with their arguments, and `middle`.
+        """
+        return self._digest(_state)
+
+    @property
+    def content(self) -> str:
+        """Digest as `identity`, by what is in the files and not by where they lie.
+
+        Of each file its size, its beginning and its end count.
+        """
+        return self._digest(_content)
+
+    def _digest(self, of_file):
+        annotations = ((k, v) for k, v in vars(self).items() if k.endswith("_from"))
+        parts = [
+            (name, source if source is None or callable(source) else of_file(source))
+            for name, source in (*self.stem_files.items(), *annotations)
+        ]
+        return joblib.hash([self.id, self.middle, *parts])
+
+    def amid(self, seconds: float) -> "Track":
+        """The same track, of which only so many seconds amid it are read."""
+        return replace(self, middle=seconds)
+
+    def audio(self) -> tuple[np.ndarray, int]:
+        """Read the recording.
+
+        Returns
+        -------
+        y : ndarray of float32, shape (channels, samples)
+        sr : int
+            Sampling rate, Hz.
+
+        Raises
+        ------
+        InputError
+            The file can't be read, is empty or silent, or holds NaN or infinity.
+        """
+        if not self.stem_files:
+            raise InputError(f"{self.id}: has no audio file; put one there")
+        first, *sources = self.stem_files.values()
+        y, sr = read_audio(first, self.middle)
+        for source in sources:
+            stem, stem_sr = read_audio(source, self.middle)
+            if stem.shape != y.shape or stem_sr != sr:
+                raise InputError(
+                    f"{source}: {stem.shape} samples at {stem_sr} Hz do not fit "
+                    f"{first}: {y.shape} at {sr} Hz; export all stems of a track alike"
+                )
+            y = y + stem
+        if not y.any():
+            raise InputError(f"{first}: the recording is silent; nothing to analyse")
+        return y, sr
+
+    def stems(self) -> dict[str, np.ndarray] | None:
+        """Read the stems, each (channels, samples); they sum to `audio`."""
+        if list(self.stem_files) == ["mixture"]:
+            return None
+        return {
+            name: read_audio(source, self.middle)[0]
+            for name, source in self.stem_files.items()
+        }
+
+    @cached_property
+    def duration(self) -> float:
+        """Length of what `audio` reads in seconds, from the file's header."""
+        source = next(iter(self.stem_files.values()), None)
+        if source is None or callable(source):
+            y, sr = self.audio()
+            return y.shape[1] / sr
+        duration = describe_audio(source).duration
+        return duration if self.middle is None else min(duration, self.middle)
+
+    @cached_property
+    def notes(self) -> Notes | None:
+        """Pitched notes that sound in the recording, sustain pedal included."""
+        return self._read(self.notes_from, read_notes)
+
+    @cached_property
+    def beats(self) -> np.ndarray | None:
+        """Times of the beats in seconds."""
+        return None if self._beats is None else self._beats["time"].to_numpy()
+
+    @cached_property
+    def downbeats(self) -> np.ndarray | None:
+        """Times of the first beat of each bar in seconds."""
+        table = self._beats
+        return None if table is None else table["time"][table["position"] == 1].values
+
+    @cached_property
+    def _beats(self):
+        return self._read(self.beats_from, read_beats)
+
+    @cached_property
+    def sections(self) -> pd.DataFrame | None:
+        """Sections: ``start`` (s), ``end`` (s), ``label``."""
+        return self._read(self.sections_from, read_sections)
+
+    @cached_property
+    def chords(self) -> pd.DataFrame | None:
+        """Chords: ``start`` (s), ``end`` (s), ``label`` in Harte's syntax."""
+        return self._read(self.chords_from, lambda file, _: read_intervals(file))
+
+    def _read(self, source, read):
+        if source is None or callable(source):
+            return source and source()
+        return read(source, self.duration)
+
+
+def _state(file):
+    stat = file.stat() if file.exists() else None
+    return str(file), stat and (stat.st_size, stat.st_mtime_ns)
+
+
+def _content(file, n_bytes=65536):
+    if not file.exists():
+        return None
+    size = file.stat().st_size
+    with file.open("rb") as opened:
+        beginning = opened.read(n_bytes)
+        opened.seek(max(0, size - n_bytes))
+        return size, beginning, opened.read()
