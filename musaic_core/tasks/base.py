@@ -137,38 +137,41 @@ class Given:
     recording : Recording or Track, optional
     seed : int
         For every random choice of the model.
+    supervised : bool
+        Whether there is a dictionary to be seen: there is none for blind models.
 
     Attributes
     ----------
-    axes, seed
+    axes, recording, seed
         As above.
     frequencies : ndarray, shape (F,)
         Centre of each row of V, Hz.
     frame : float
         Time between two frames, s.
     dictionary : Dictionary or None
-        What was heard alone; None where there is nothing.
+        What was heard alone; None where there is nothing, or for a blind model.
     """
 
-    def __init__(self, task, axes, recording=None, seed=0):
+    def __init__(self, task, axes, recording=None, seed=0, supervised=True):
         self._task = task
-        self._recording = recording
+        self._supervised = supervised
+        self.recording = recording
         self.axes = axes
         self.seed = seed
 
     def of(self, recording: Recording | Track) -> Given:
         """What the same model is told of another recording."""
-        return Given(self._task, self.axes, recording, self.seed)
+        return Given(self._task, self.axes, recording, self.seed, self._supervised)
 
     @cached_property
     def V(self) -> np.ndarray:
         """What low-rank models factorize: nonnegative, float32, frequency first."""
-        return self._task.represent(self._recording, self.axes)
+        return self._task.represent(self.recording, self.axes)
 
     @cached_property
     def spectrum(self) -> np.ndarray:
         """Short-time Fourier transform, complex64, (channels, frequencies, frames)."""
-        return self._task.transform(self._recording)
+        return self._task.transform(self.recording)
 
     @cached_property
     def device(self) -> str:
@@ -180,16 +183,21 @@ class Given:
     @cached_property
     def rate(self) -> int:
         """Sampling rate of the recording, Hz."""
-        return self._recording.audio()[1]
+        return self.recording.audio()[1]
 
     @cached_property
     def bars(self) -> np.ndarray:
         """Times at which bars begin, s, and at which the last one ends, (B + 1,)."""
-        return self._task.bars(self._recording)
+        return self._task.bars(self.recording)
 
     @property
     def dictionary(self) -> Dictionary | None:
-        return self._task.dictionary
+        return self._task.dictionary if self._supervised else None
+
+    @property
+    def isolated(self) -> list[Track]:
+        """Recordings of single notes to learn from, in ``fit``, where there are some."""
+        return getattr(self._task, "isolated", [])
 
     @property
     def frequencies(self) -> np.ndarray:
@@ -207,7 +215,7 @@ class Given:
     @property
     def hints(self) -> tuple[Hint, ...]:
         """What a user has said of the recording."""
-        return tuple(self._task.hints.get(self._recording.id, ()))
+        return tuple(self._task.hints.get(self.recording.id, ()))
 
     def allowed(self, labels: np.ndarray, n_frames: int) -> np.ndarray:
         """Where hints leave components with these labels free to sound.
@@ -316,14 +324,28 @@ class Task:
     def misfit(self, solver: Any) -> str | None:
         """Say why a solver makes no sense on these recordings; None if it does."""
 
-    def prepare(self, axes: Axes | None) -> None:
-        """Compute what all models share, off their clocks."""
+    def prepare(self, axes: Axes | None, describes: bool) -> None:
+        """Compute what all models share, off their clocks.
+
+        Parameters
+        ----------
+        axes : tuple of str or None
+            Of the V that the model looks at, if it does.
+        describes : bool
+            Whether the decoder is to be tuned on what it says of `train`.
+        """
 
     def represent(self, recording: Recording | Track, axes: Axes) -> np.ndarray:
         """Make V, with these axes, of a recording."""
 
+    def transform(self, recording: Recording | Track) -> np.ndarray:
+        """Make the complex spectrum (channels, frequencies, frames) of a recording."""
+
+    def bars(self, recording: Recording | Track) -> np.ndarray:
+        """Find the times at which bars begin, and the end of the last one, s."""
+
     def describe(self, model: Model, given: Given) -> Any:
-        """Make a description of the kind that the decoder takes of a model's factors."""
+        """Make a description, such as the decoder takes, of a model's factors."""
 
     def tune(self, describe: Callable[[Recording | Track], Any]) -> Callable:
         """Tune the task's decoder on the descriptions that a model makes of `train`.
