@@ -42,12 +42,15 @@ class Dataset(benchopt.BaseDataset):
         if not part.is_dir():
             parts = sorted(folder.name for folder in MINI.iterdir() if folder.is_dir())
             return {"missing": f"learn_from={part.name}: choose {', '.join(parts)}"}
-        timbres = ("seen", "unseen")
         return {
-            "train": [t for s in timbres for t in read_corpus(part / f"train-{s}")],
+            "train": read_all(part.glob("train-*")),
             "test": tracks,
-            "isolated": [t for s in timbres for t in read_corpus(part / f"notes-{s}")],
+            "isolated": read_all(part.glob("notes-*")),
         }
+
+
+def read_all(folders):
+    return [track for folder in sorted(folders) for track in read_corpus(folder)]
 
 
 def read_folder(path):

@@ -65,7 +65,7 @@ class Objective(benchopt.BaseObjective):
 
     @staticmethod
     def annotated(track, name):
-        """An annotation of a track; None where it can't be read, which scoring tells."""
+        """An annotation; None where it can't be read, which the score then tells."""
         try:
             return getattr(track, name)
         except InputError:
@@ -210,7 +210,7 @@ def _shortened(file):
 
 
 def _unique_names(names):
-    """Names of folders, each of its own, also where the names differ in blanks alone."""
+    """Names of folders, each of its own also where names differ in blanks alone."""
     folders = {}
     for name in names:
         folder = re.sub(r"[^\w.-]+", "_", name).strip(".") or "unnamed"

@@ -18,7 +18,8 @@ from musaic_core.data.errors import InputError
 from musaic_core.data.recording import Track
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.structured.convolutive import convolutive_nmf
-from musaic_core.tasks.base import Dictionary, Estimate, Task
+from musaic_core.tasks.base import Estimate, Task
+from musaic_core.tasks.given import Dictionary
 from musaic_core.tasks.separation.wiener import (
     HOP,
     WINDOW,

@@ -37,7 +37,7 @@ def _samples(seconds, sr):
 
 
 def magnitudes(spectra: np.ndarray, modes: int = 2) -> np.ndarray:
-    """What models see of a transform (channels, F, T): see `musaic_core.tasks.separation.task.Separation.represent`."""
+    """What models see of a transform (channels, F, T): see `Separation.represent`."""
     heard = np.abs(spectra[:, : round(HIGHEST * WINDOW)])
     if modes == 2:
         return np.sqrt((heard**2).mean(0))

@@ -21,7 +21,8 @@ from musaic_core.data.notes import Notes
 from musaic_core.data.recording import Track
 from musaic_core.lowrank.models import NMF
 from musaic_core.tasks.bars import fold_bars
-from musaic_core.tasks.base import Dictionary, Estimate, Task
+from musaic_core.tasks.base import Estimate, Task
+from musaic_core.tasks.given import Dictionary
 from musaic_core.tasks.kept import Kept
 from musaic_core.tasks.transcription.decoder import NoteDecoder, Salience
 from musaic_core.tasks.transcription.spectrogram import (
