@@ -174,6 +174,7 @@ class Given:
         mask = np.ones((len(labels), n_frames), bool)
         for hint in self.hints:
             if not hint.sounds:
-                first, last = round(hint.start / self.frame), hint.end / self.frame
-                mask[np.asarray(labels) == hint.label, first : round(last)] = False
+                times = np.maximum([hint.start, hint.end], 0)
+                first, last = np.round(times / self.frame).astype(int)
+                mask[np.asarray(labels) == hint.label, first:last] = False
         return mask
