@@ -11,8 +11,6 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from musaic_core.tasks.base import report_once
-
 State = dict[str, np.ndarray]
 
 

@@ -40,7 +40,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from musaic_core.data.errors import InputError
+from musaic_core.data.errors import InputError, report_once
 from musaic_core.data.recording import Recording, Track
 from musaic_core.tasks.given import Dictionary, Given, Hint
 
@@ -253,13 +253,3 @@ def reason_of(error: Exception, name: str) -> str:
     if isinstance(error, InputError):
         return str(error)
     return f"{name}: {type(error).__name__}: {' '.join(str(error).split())}"
-
-
-_reported = set()
-
-
-def report_once(message: str) -> None:
-    """Print a line, unless this process has printed it before."""
-    if message not in _reported:
-        _reported.add(message)
-        print(f"! {message}", flush=True)
