@@ -11,6 +11,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from musaic_core.data.errors import report_once
+
 State = dict[str, np.ndarray]
 
 

@@ -62,10 +62,13 @@ class Model(Protocol):
     def reconstruct(self, gains: Any = None) -> Any:
         """Approximate V, each component times its gain, (C,) or (C, T)."""
 
-    def along_last_mode(self, size: int) -> Any:
-        """How much of each pattern each of `size` entries of V's last axis has.
+    def loudness(self) -> Any:
+        """How much each component adds to V in time, summed over frequency, (C, T)."""
 
-        An array (size, number of patterns), in units of the patterns' norms.
+    def along_last_mode(self, n_entries: int) -> Any:
+        """How much of each pattern each entry of V's last axis has.
+
+        An array (n_entries, number of patterns), in units of the patterns' norms.
         """
 
 

@@ -153,6 +153,17 @@ class ConvolutiveNMF(Model):
         H = with_gains(self.activations, gains)
         return _in_rows(self.patches).mT @ _delayed(H, self.patches.shape[2])
 
+    def loudness(self) -> Array:
+        """How much each component contributes to each frame; see `Model.loudness`.
+
+        Returns
+        -------
+        array (C, T)
+        """
+        n_patches, length = self.patches.shape[1:]
+        delayed = _delayed(self.activations, length).reshape(n_patches, length, -1)
+        return (self.patches.sum(0)[:, :, None] * delayed).sum(1)
+
     def _norms(self):
         return (self.patches * self.patches).sum((0, 2)) ** 0.5
 
