@@ -3,9 +3,9 @@
 import numpy as np
 
 from musaic_core.benchmark.objective import Objective as BaseObjective
-from musaic_core.data.errors import InputError
+from musaic_core.data.errors import InputError, report_once
 from musaic_core.results.saved import save_factors, save_spectrograms
-from musaic_core.tasks.base import Estimate, report_once
+from musaic_core.tasks.base import Estimate
 from musaic_core.tasks.separation.saved import save_stems, saved_media
 from musaic_core.tasks.separation.scores import (
     correlations_of,

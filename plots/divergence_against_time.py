@@ -3,7 +3,16 @@
 import benchopt
 import numpy as np
 
-from musaic_core.results.statistics import with_labels
+from musaic_core.results.rows import NO_SCORES, with_labels
+
+
+def finite(df, dataset, objective):
+    """The rows of a data set and objective that have a divergence, with labels."""
+    df = with_labels(df)
+    df = df[(df["dataset_name"] == dataset) & (df["objective_name"] == objective)]
+    if "objective_divergence" not in df:
+        return df.iloc[:0]
+    return df[np.isfinite(df["objective_divergence"].astype(float))]
 
 
 class Plot(benchopt.BasePlot):
@@ -12,11 +21,8 @@ class Plot(benchopt.BasePlot):
     options = {"dataset": ..., "objective": ...}
 
     def plot(self, df, dataset, objective):
-        df = with_labels(df)
-        df = df[(df["dataset_name"] == dataset) & (df["objective_name"] == objective)]
-        df = df[np.isfinite(df["objective_divergence"])]
         curves = []
-        for label, runs in df.groupby("label"):
+        for label, runs in finite(df, dataset, objective).groupby("label"):
             curve = runs.groupby("stop_val")[["time", "objective_divergence"]].median()
             curves.append(
                 {
@@ -29,8 +35,9 @@ class Plot(benchopt.BasePlot):
         return curves
 
     def get_metadata(self, df, dataset, objective):
+        there = len(finite(df, dataset, objective))
         return {
-            "title": f"{objective}\n{dataset}",
+            "title": f"{objective if there else NO_SCORES}\n{dataset}",
             "xlabel": "seconds",
             "ylabel": "divergence",
             "scale": "loglog",

@@ -2,8 +2,8 @@
 
 import benchopt
 
-from musaic_core.results.pictures import draw_factors
-from musaic_core.results.statistics import saved_files
+from musaic_core.results.figures import draw_factors, message, picture
+from musaic_core.results.rows import saved_files
 
 
 def solvers(df):
@@ -19,8 +19,11 @@ class Plot(benchopt.BasePlot):
         """The first recording of the corpus; all of them would fill the page."""
         for row, file in saved_files(df, "factors.npz"):
             if (row.dataset_name, row.label) == (dataset, solver):
-                return [{"image": draw_factors(file), "label": row.objective_track}]
-        return []
+                return [
+                    {"image": picture(draw_factors, file), "label": row.objective_track}
+                ]
+        nothing = message("this solver saved no factors here")
+        return [{"image": nothing, "label": dataset}]
 
     def get_metadata(self, df, dataset, solver):
         return {"title": f"{solver}, {dataset}"}

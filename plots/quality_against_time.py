@@ -1,37 +1,52 @@
 """Every solver a point: how good, and how long it takes."""
 
 import benchopt
+import numpy as np
 
-from musaic_core.results.statistics import ALL, datasets, score_table, with_labels
+from musaic_core.results.rows import NO_SCORES, datasets, kinds, score_cells, seconds
+from musaic_core.results.statistics import ranking
+
+GREY = "#9aa5b1"
+TIMES = {
+    "predict": "seconds to predict a minute of music",
+    "fit": "seconds to train and tune, a run",
+}
 
 
 class Plot(benchopt.BasePlot):
     name = "Quality against time"
     type = "scatter"
-    options = {"dataset": datasets}
+    options = {"dataset": datasets, "time": list(TIMES)}
 
-    def plot(self, df, dataset):
-        df = with_labels(df)
-        if dataset != ALL:
-            df = df[df["dataset_name"] == dataset]
-        runs = df.groupby(["label", "dataset_name", "idx_rep"])
-        seconds = runs["time"].first().groupby("label").sum()
-        minutes = df.groupby("label")["objective_duration"].sum() / 60
-        quality = score_table(df, dataset, "objective_value").mean()
-        return [
-            {
-                "x": [float(seconds[label] / minutes[label])],
-                "y": [float(quality[label])],
-                "label": label,
-                **self.get_style(label),
-            }
-            for label in quality.index
-        ]
+    def plot(self, df, dataset, time):
+        """A point a solver; floors and oracles, which do not compete, are grey."""
+        table = ranking(score_cells(df, dataset, "objective_value"), kinds(df, dataset))
+        table["seconds"] = seconds(df, dataset)[time].reindex(table.index)
+        # what takes no time has no logarithm
+        table = table[(table["seconds"] > 0) & (table["n"] > 0)]
+        points = []
+        for row in table.itertuples():
+            x, y = [row.seconds], [row.mean]
+            style = self.get_style(row.Index)
+            if row.apart:
+                x = [table["seconds"].min(), table["seconds"].max()]
+                y = 2 * y
+                style = style | {"color": GREY}
+            points.append(
+                {
+                    "x": np.array(x, float).tolist(),
+                    "y": np.array(y, float).tolist(),
+                    "label": row.shown_as,
+                    **style,
+                }
+            )
+        return points
 
-    def get_metadata(self, df, dataset):
+    def get_metadata(self, df, dataset, time):
+        there = self.plot(df, dataset, time)
         return {
-            "title": f"Quality against time\n{dataset}",
-            "xlabel": "seconds of computing a minute of music, tuning included",
+            "title": f"{'Quality against time' if there else NO_SCORES}\n{dataset}",
+            "xlabel": TIMES[time],
             "ylabel": "mean score",
             "scale": "semilog-x",
         }

@@ -1,8 +1,9 @@
 """How long each solver takes to come close to the best divergence."""
 
 import benchopt
+import numpy as np
 
-from musaic_core.results.statistics import with_labels
+from musaic_core.results.rows import with_labels
 
 CLOSE = 1.15  # times the lowest divergence that any solver reached
 
@@ -13,13 +14,19 @@ class Plot(benchopt.BasePlot):
     options = {"dataset": ..., "objective": ...}
 
     def plot(self, df, dataset, objective):
+        """The fastest first; of a solver that fails, why."""
         df = with_labels(df)
         df = df[(df["dataset_name"] == dataset) & (df["objective_name"] == objective)]
+        for column, missing in (("divergence", np.nan), ("error", "")):
+            if f"objective_{column}" not in df:
+                df = df.assign(**{f"objective_{column}": missing})
+        df["objective_divergence"] = df["objective_divergence"].astype(float)
         goal = CLOSE * df["objective_divergence"].min()
         rows = []
         for label, runs in df.groupby("label"):
             close = runs[runs["objective_divergence"] <= goal]
-            error = next((text for text in runs["objective_error"] if text), "")
+            errors = runs["objective_error"].fillna("")
+            error = next((text for text in errors if text), "")
             milliseconds = iterations = ""
             if len(close):
                 first = close.loc[close["time"].idxmin()]
@@ -27,6 +34,7 @@ class Plot(benchopt.BasePlot):
                 if first["sampling_strategy"] == "Iteration":
                     iterations = int(first["stop_val"])
             lowest = error or float(runs["objective_divergence"].min())
+            lowest = "no divergence" if lowest != lowest else lowest
             rows.append([label, milliseconds, iterations, lowest])
         return sorted(rows, key=lambda row: (row[1] == "", row[1] or 0.0))
 

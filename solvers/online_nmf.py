@@ -3,7 +3,6 @@
 import numpy as np
 
 from musaic_core.benchmark.solver import LowRankSolver
-from musaic_core.data.errors import InputError
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.online import OnlineNMF
 
@@ -28,7 +27,7 @@ class Solver(LowRankSolver):
 
     def fit(self, train, given):
         model = OnlineNMF(self.rank, beta=self.beta, seed=given.seed)
-        model.fit(lambda: spectra(train, given), self.n_epochs)
+        model.fit(lambda: (V for _, V in given.read(train)), self.n_epochs)
         return {"templates": np.asarray(model.templates)}
 
     def factorize(self, V, state, given):
@@ -41,12 +40,3 @@ class Solver(LowRankSolver):
             fixed=("templates",),
             max_iter=self.n_iter,
         )
-
-
-def spectra(train, given):
-    """V of each training recording that can be read, one at a time."""
-    for track in train:
-        try:
-            yield given.of(track).V
-        except InputError:  # which is told when the decoder is tuned
-            continue

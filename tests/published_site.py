@@ -1,7 +1,6 @@
 """Small results files of every kind, and the site that is made of them."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,38 +8,56 @@ import soundfile
 
 from musaic_core.lowrank.models import NMF
 from musaic_core.publish.__main__ import main
-from musaic_core.results.pictures import save_factors
+from musaic_core.results.saved import save_factors
 
-ROOT = Path(__file__).resolve().parent.parent
 EVIL = "<script>alert(1)</script>"  # the id of a recording
 SECONDS, RATE = 14, 22050
 LOW, HIGH = 261.6, 880.0  # Hz, of the two notes that every recording consists of
 FRAME = 512 / RATE
 FREQUENCIES = np.geomspace(50, 8000, 120)
-SOLVERS = {  # name and parameters, by how good they are
-    "nmf[beta=1,dictionary=fixed]": 0.9,
-    "nmf[beta=2,dictionary=blind]": 0.5,
-    "basic_pitch": 0.7,
-    "silence": 0.0,
+SOLVERS = {  # name and parameters: how good they are, and their kind
+    "nmf[beta=1,dictionary=fixed]": (0.9, "low-rank"),
+    "nmf[beta=2,dictionary=blind]": (0.5, "low-rank"),
+    "network": (0.7, "learned"),
+    "silence": (0.0, "floor"),
+    "ideal": (0.99, "oracle"),
 }
-DATASET = """
-from pathlib import Path
-import benchopt
-from musaic_core.data.track import Track
+TASKS = {  # folder: title, and whether the score is a loss
+    "amt": ("Transcription", False),
+    "mss": ("Separation", False),
+    "msa": ("Structure", False),
+    "loss": ("Approximation", True),
+}
+OBJECTIVE = '''
+import numpy as np
+from musaic_core.benchmark.objective import Objective as BaseObjective
+from musaic_core.data.annotations import read_intervals
+from musaic_core.data.notes import compare
 
-class Dataset(benchopt.BaseDataset):
-    name = "tiny"
-    parameters = {"part": ["a"]}
+class Objective(BaseObjective):
+    """What is asked for."""
 
-    def get_data(self):
-        folder = Path(__file__).parents[3] / "recordings"
-        tracks = [
-            Track(name, {"mixture": folder / "recording.ogg"},
-                  sections_file=folder / "sections.lab")
-            for name in ("one", "two", "three", "four", EVIL)
-        ]
-        return {"train": [], "test": tracks, "isolated": []}
-"""
+    name = "A task"
+    title = "{title}"
+    score_columns = ("value",)
+    lower_is_better = {loss}
+
+    @staticmethod
+    def media(folder):
+        shown = {{"stems": {{f.stem: f for f in folder.glob("*.ogg")}}}}
+        if (folder / "notes.npz").exists():
+            with np.load(folder / "notes.npz") as notes:
+                shown["notes"] = compare(notes["estimate"], notes["reference"])
+                shown["reference_notes"] = notes["reference"]
+            shown["text"] = "Two notes."
+        for kind, name in (("sections", "estimate"), ("reference_sections", "true")):
+            if (folder / f"{{name}}.lab").exists():
+                table = read_intervals(folder / f"{{name}}.lab")
+                shown[kind] = table[["start", "end", "label"]].values.tolist()
+        if (folder / "factors.npz").exists():
+            shown["factors"] = folder / "factors.npz"
+        return shown
+'''
 
 
 def recording():
@@ -62,76 +79,109 @@ def factors():
 
 
 def make_benchmarks(root):
-    """Write results of three tasks; `mss` has stems, `msa` sections."""
+    """Write a repository with results: notes, stems, sections, and a loss."""
     recordings = root / "recordings"
     recordings.mkdir()
     soundfile.write(recordings / "recording.ogg", recording(), RATE)
-    (recordings / "sections.lab").write_text("0\t7\tA\n7\t14\tB\n")
     for stem, share in (("drums", 0.3), ("vocals", 0.7)):
         soundfile.write(recordings / f"{stem}.ogg", share * recording(), RATE)
-    for task in ("amt", "mss", "msa"):
+    (root / "solvers").mkdir()
+    for name in {solver.split("[")[0] for solver in SOLVERS}:
+        (root / "solvers" / f"{name}.py").write_text(f"# β of {name}\n", "utf-8")
+    for task, (title, loss) in TASKS.items():
         folder = root / "benchmarks" / task
-        (folder / "datasets").mkdir(parents=True)
-        (folder / "objective.py").symlink_to(ROOT / "objectives" / "amt.py")
-        (folder / "solvers").symlink_to(ROOT / "solvers")
-        dataset = DATASET.replace("EVIL", repr(EVIL))
-        (folder / "datasets" / "tiny.py").write_text(dataset)
+        folder.mkdir(parents=True)
+        objective = OBJECTIVE.format(title=title, loss=loss)
+        (folder / "objective.py").write_text(objective, "utf-8")
+        (folder / "solvers").symlink_to("../../solvers")
         write_results(folder)
     return root / "benchmarks"
 
 
-def results():
+def results(n_repetitions=1):
     """Rows as benchopt writes them."""
     rng = np.random.default_rng(0)
     rows = []
-    for track in ("one", "two", "three", "four", EVIL):
-        difficulty = rng.uniform(0, 0.05)
-        for name, quality in SOLVERS.items():
-            solver = name.split("[")[0]
-            score = max(0.0, quality - difficulty + rng.normal(0, 1e-3))
-            parameters = "[" in name
-            rows.append(
-                {
-                    "base_seed": 7,
-                    "objective_name": "Task",
-                    "obj_description": "What is asked for.",
-                    "solver_name": name,
-                    "solver_description": "V ≈ W H. Lee and Seung 1999.",
-                    "file_solver": f"solvers/{solver}.py",
-                    "dataset_name": "tiny[part=a]",
-                    "p_dataset_part": "a",
-                    "p_solver_beta": float(name[9]) if parameters else np.nan,
-                    "p_solver_dictionary": name[22:-1] if parameters else None,
-                    "time": 2.0 + quality,
-                    "objective_track": track,
-                    "objective_value": score,
-                    "objective_n_parameters": 0 if solver == "silence" else 1000,
-                    "objective_peak_memory_mb": 10.0,
-                    "objective_duration": float(SECONDS),
-                    "objective_error": "",
-                    "objective_files": f"run/{name}/{len(rows)}",
-                    "system-processor": "Test CPU",
-                    "version-numpy": "2.9",
-                    "run_date": "2026-01-02T03:04:05",
-                }
-            )
+    for repetition in range(n_repetitions):
+        for track in ("one", "two", "three", "four", EVIL):
+            difficulty = rng.uniform(0, 0.05)
+            for name, (quality, kind) in SOLVERS.items():
+                solver = name.split("[")[0]
+                score = max(0.0, quality - difficulty + rng.normal(0, 1e-3))
+                parameters = "[" in name
+                rows.append(
+                    {
+                        "base_seed": 7,
+                        "idx_rep": repetition,
+                        "objective_name": "Task",
+                        "obj_description": "What is asked for.",
+                        "solver_name": name,
+                        "solver_description": "V ≈ W H. Lee and Seung 1999.",
+                        "file_solver": f"solvers/{solver}.py",
+                        "dataset_name": "tiny[part=a]",
+                        "p_dataset_part": "a",
+                        "p_solver_beta": float(name[9]) if parameters else np.nan,
+                        "p_solver_dictionary": name[22:-1] if parameters else None,
+                        "stop_val": 1,
+                        "sampling_strategy": "Run_once",
+                        "time": 2.0 + quality,
+                        "objective_track": track,
+                        "objective_value": score,
+                        "objective_kind": kind,
+                        "objective_n_parameters": 0 if kind == "floor" else 1000,
+                        "objective_peak_memory_mb": 10.0,
+                        "objective_time_fit": 30.0 + quality,
+                        "objective_time_predict": 7.0 + quality,
+                        "objective_duration": float(SECONDS),
+                        "objective_error": "",
+                        "objective_files": f"run/{name}/{len(rows)}",
+                        "objective_audio": "recordings/recording.ogg",
+                        "system-processor": "Test CPU",
+                        "version-numpy": "2.9",
+                        "run_date": "2026-01-02T03:04:05",
+                    }
+                )
     return pd.DataFrame(rows)
 
 
-def write_results(folder, name="run.parquet"):
+def curves():
+    """Rows of algorithms that make a loss smaller, at three points in time each."""
+    rows = results()
+    rows = rows[rows["objective_track"] == "one"].drop(
+        columns=["objective_time_fit", "objective_time_predict"]
+    )
+    points = [
+        rows.assign(
+            stop_val=n,
+            time=0.1 * n,
+            sampling_strategy="Iteration",
+            objective_value=(1.1 - rows["objective_value"]) * (5 - n),
+            objective_divergence=(1.1 - rows["objective_value"]) * (5 - n),
+            objective_duration=np.nan,
+            objective_files="",
+            objective_audio="",
+        )
+        for n in (1, 2, 4)
+    ]
+    return pd.concat(points, ignore_index=True)
+
+
+def write_results(folder, name="run.parquet", table=None):
     """Write the results file of a benchmark and what its run saved."""
     outputs = folder / "outputs"
     outputs.mkdir(exist_ok=True)
-    table = results()
+    if table is None:
+        table = curves() if folder.name == "loss" else results()
     table.to_parquet(outputs / name)
     notes = np.array([[0.5, 3.0, 60], [4.0, 6.0, 81]])
-    for row in table.itertuples():
+    for row in table[table["objective_files"] != ""].itertuples():
         saved = outputs / row.objective_files
         saved.mkdir(parents=True, exist_ok=True)
         if folder.name == "amt":
             np.savez(saved / "notes.npz", estimate=notes, reference=notes[:1])
         if folder.name == "msa":
             (saved / "estimate.lab").write_text("0\t6.5\tA\n6.5\t14\tB\n")
+            (saved / "true.lab").write_text("0\t7\tA\n7\t14\tB\n")
         if folder.name == "mss":
             for stem in ("drums.ogg", "vocals.ogg"):
                 shutil.copy(folder.parents[1] / "recordings" / stem, saved)
@@ -161,6 +211,7 @@ new gridjs.Grid({
     sort: {compare: (a, b) => (a > b ? 1 : a < b ? -1 : 0)},
   })),
   data: [["b", 2], ["a", 3]],
+  sort: true, search: true,
 }).render(document.getElementById("table"));
 </script></body></html>"""
 

@@ -286,9 +286,8 @@ def test_multilayer_nmf_factorizes_layer_after_layer():
         np.testing.assert_allclose(layer.reconstruct(), alone.reconstruct(), 1e-10)
 
 
-@every_case
-def test_rows_that_could_shrink_a_layer_sum_to_one(name, layers):
-    model = run(name, data((7, 6, 8)), layers, beta=0.5, seed=0, max_iter=5)
+def unit_sums(name, layers, model):
+    """Sums of what could shrink a layer, all of which are to be one."""
     if name == "nmf":
         sums = [model.activations.sum(1)]
         stacks = [model.below]
@@ -296,9 +295,22 @@ def test_rows_that_could_shrink_a_layer_sum_to_one(name, layers):
         free = "core" if name == "ntd" else next(iter(layers))
         sums = [U.sum(0) for n, U in enumerate(model.factors) if n != free]
         stacks = list(model.below.values())
-    sums += [layer.activations.sum(1) for stack in stacks for layer in stack[:-1]]
-    for found in sums:
-        np.testing.assert_allclose(found, 1, 1e-6)
+    return sums + [layer.activations.sum(1) for stack in stacks for layer in stack[:-1]]
+
+
+@both_losses
+@every_case
+@every_beta
+@pytest.mark.parametrize("update", ["mu", "mu-extrapolated"])
+def test_no_update_leaves_the_sums_of_one(name, layers, beta, update, loss):
+    V = data((7, 6, 8))
+    options = {"beta": beta, "update": update, "loss": loss, "seed": 0}
+    model = run(name, V, layers, max_iter=60, **options)
+    if loss == "data":  # which has no sums to keep
+        assert np.isfinite(model.reconstruct()).all()
+        return
+    for found in unit_sums(name, layers, model):
+        np.testing.assert_allclose(found, 1, atol=1e-12)
 
 
 @both_losses

@@ -9,8 +9,8 @@ import joblib
 import numpy as np
 
 from musaic_core.benchmark.digest import digest_of, files_imported
-from musaic_core.data.errors import InputError
-from musaic_core.tasks.base import Task, reason_of, report_once
+from musaic_core.data.errors import InputError, report_once
+from musaic_core.tasks.base import Task, reason_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

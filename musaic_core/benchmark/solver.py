@@ -17,8 +17,8 @@ from musaic_core.benchmark.digest import (
 )
 from musaic_core.benchmark.memory import PeakMemory
 from musaic_core.benchmark.store import fitted
-from musaic_core.data.errors import InputError
-from musaic_core.tasks.base import Axes, Estimate, matching_axes, report_once
+from musaic_core.data.errors import InputError, report_once
+from musaic_core.tasks.base import Axes, Estimate, matching_axes
 from musaic_core.tasks.given import Given
 
 SHIPPED = PACKAGE / "learned" / "weights"  # states that come with the repository

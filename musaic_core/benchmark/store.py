@@ -11,7 +11,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from musaic_core.tasks.base import report_once
+from musaic_core.data.errors import report_once
 
 State = dict[str, np.ndarray]
 

@@ -22,14 +22,18 @@ from musaic_core.lowrank.penalties import (
     Smoothness,
     Sparsity,
 )
+from musaic_core.lowrank.structured.convolutive import ConvolutiveNMF, convolutive_nmf
+from musaic_core.lowrank.structured.harmonic import HarmonicNMF, harmonic_nmf
 
 __all__ = [
     "NCP",
     "NMF",
     "NTD",
+    "ConvolutiveNMF",
     "DeepNCP",
     "DeepNMF",
     "DeepNTD",
+    "HarmonicNMF",
     "MinimumVolume",
     "Model",
     "OnlineNCP",
@@ -41,9 +45,11 @@ __all__ = [
     "Smoothness",
     "Sparsity",
     "beta_divergence",
+    "convolutive_nmf",
     "deep_ncp",
     "deep_nmf",
     "deep_ntd",
+    "harmonic_nmf",
     "multilayer_nmf",
     "ncp",
     "nmf",

@@ -78,6 +78,16 @@ class Model:
         activations = with_gains(self.activations, gains)
         return (self.templates @ activations).reshape(self.shape)
 
+    def loudness(self) -> Array:
+        """How much each component contributes to each column of the data.
+
+        Returns
+        -------
+        array (C, T)
+            Its part of the reconstruction, summed over frequency.
+        """
+        return self.activations * self.templates.sum(-2)[..., None]
+
     def along_last_mode(self, n_entries: int | None = None) -> Array:
         """How much of each pattern each entry of the last mode, such as a bar, has.
 

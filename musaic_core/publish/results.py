@@ -1,4 +1,4 @@
-"""The latest results of each benchmark, who made them, and what is wrong with them."""
+"""The latest results of each benchmark, and what is wrong with them."""
 
 import re
 import subprocess
@@ -9,24 +9,17 @@ from pathlib import Path
 import benchopt.benchmark
 import numpy as np
 import pandas as pd
-from benchopt.results import read_results
 
-from musaic_core.benchmark.algorithm import Algorithm
-from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.results.rows import APART
 
-TASKS = {
-    "amt": "Transcription",
-    "mss": "Separation",
-    "msa": "Structure",
-    "factorization": "Factorization",
-}
-LOWER_IS_BETTER = {"factorization"}
 NEEDED = {
     *("solver_name", "solver_description", "dataset_name", "objective_name"),
-    *("obj_description", "time", "run_date"),
-    *("objective_track", "objective_value", "objective_n_parameters"),
+    *("obj_description", "time"),
+    *("objective_track", "objective_value", "objective_kind", "objective_n_parameters"),
 }
-_RUN = ["solver_name", "dataset_name", "objective_name"]
+TEXTS = ("objective_error", "objective_files", "objective_audio", "objective_kind")
+NUMBERS = ("time_fit", "time_predict", "duration", "peak_memory_mb", "n_parameters")
+_RUN = ["solver_name", "dataset_name", "objective_name", "idx_rep"]
 
 
 @dataclass
@@ -40,7 +33,9 @@ class Benchmark:
     file : Path
         The results file.
     rows : DataFrame
-        A row a recording and solver, with the column ``corpus``.
+        A row a recording, solver and repetition, with the column ``corpus``.
+    objective : subclass of musaic_core.benchmark.objective.Objective
+        The task's own: it says what pages need to know of the task.
     problems : list of str
         What a reader has to know of missing or broken results.
     """
@@ -48,6 +43,7 @@ class Benchmark:
     folder: Path
     file: Path
     rows: pd.DataFrame
+    objective: type
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -57,23 +53,28 @@ class Benchmark:
 
     @property
     def title(self) -> str:
-        """Name of the task."""
-        return TASKS.get(self.name, self.name)
+        """What pages call the task."""
+        return self.objective.title
 
     @property
     def lower_is_better(self) -> bool:
         """Whether the score is a loss."""
-        return self.name in LOWER_IS_BETTER
+        return self.objective.lower_is_better
 
-    @cached_property
-    def plugins(self):
-        """The benchmark as benchopt loads it: solvers and corpora."""
-        return benchopt.benchmark.Benchmark(self.folder)
+    @property
+    def per_minute(self) -> bool:
+        """Whether the data is music of known length, so that times are a minute's."""
+        return bool(self.rows["objective_duration"].notna().any())
 
-    @cached_property
-    def solvers(self) -> dict:
-        """Classes of the solvers by name."""
-        return {solver.name: solver for solver in self.plugins.get_solvers()}
+    @property
+    def outputs(self) -> Path:
+        """The folder that holds what runs saved."""
+        return self.folder / "outputs"
+
+    @property
+    def repository(self) -> Path:
+        """The folder that holds the benchmarks' folder, links followed."""
+        return self.folder.resolve().parent.parent
 
     @cached_property
     def provenance(self) -> dict[str, str]:
@@ -91,6 +92,7 @@ class Benchmark:
             "commit": first.get("benchmark-git-tag")
             or last_commit(self.folder, value("run_date")),
             "seed": value("base_seed"),
+            "repetitions": str(self.rows["idx_rep"].nunique()),
             "machine": f"{value('system-processor')}, {value('system-cpus')} cores, "
             f"{value('system-ram (GB)')} GB, {value('platform')}",
             "versions": ", ".join(
@@ -101,28 +103,44 @@ class Benchmark:
 
 
 def last_commit(folder: Path, date: str) -> str:
-    """The last commit before a date, or "unknown" outside a repository."""
+    """Find the last commit before a date.
+
+    Parameters
+    ----------
+    folder : Path
+        In the repository.
+    date : str
+        As git reads it, such as "2026-01-02T03:04".
+
+    Returns
+    -------
+    str
+        The commit's first ten digits, or "unknown" outside a repository.
+    """
     command = ["git", "-C", str(folder), "rev-list", "-1", f"--before={date}", "HEAD"]
     try:
-        commit = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+        done = subprocess.run(command, capture_output=True, encoding="utf-8")
     except OSError:
-        commit = ""
-    return commit[:10] or "unknown"
+        return "unknown"
+    return done.stdout.strip()[:10] or "unknown"
 
 
-def read_latest(folder: Path, chosen: Path | None = None):
+def read_latest(
+    folder: Path, chosen: Path | None = None
+) -> tuple[Benchmark | None, list[str]]:
     """Read the newest results file of a benchmark that can be read.
 
     Parameters
     ----------
     folder : Path
         ``benchmarks/<name>``.
-    chosen : Path or None
+    chosen : Path, optional
         The results file, if not the newest.
 
     Returns
     -------
     benchmark : Benchmark or None
+        None where there is none to show.
     problems : list of str
         Each file that can't be used, and why.
     """
@@ -134,27 +152,56 @@ def read_latest(folder: Path, chosen: Path | None = None):
     problems = []
     for file in [chosen] if chosen else newest:
         try:
-            rows = read_results(file)
-            lacks = sorted(NEEDED - set(rows))
-            if lacks or rows.empty:
-                raise ValueError(f"lacks {', '.join(lacks) or 'any row'}")
+            rows = _read(file)
         except Exception as error:
-            reason = str(error).splitlines()[0]
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             problems.append(f"{file}: can't be used ({reason}); delete it or run again")
             continue
-        benchmark = Benchmark(folder, file, _scored(rows, folder.name))
-        benchmark.problems = incomplete(benchmark.rows)
-        return benchmark, problems
+        try:
+            plugins = benchopt.benchmark.Benchmark(folder)
+            objective = plugins.get_benchmark_objective()
+            if hasattr(objective, "_exc"):  # benchopt's stand-in for what did not load
+                raise objective._exc
+            lower_is_better, _ = objective.lower_is_better, objective.title
+        except Exception as error:
+            problems.append(
+                f"{folder}: its objective.py can't be loaded, so its results are left "
+                f"out ({type(error).__name__}: {error})"
+            )
+            return None, problems
+        rows = _scored(rows, lower_is_better)
+        return Benchmark(folder, file, rows, objective, incomplete(rows)), problems
     problems.append(f"{folder}: no results; run benchopt run {folder}")
     return None, problems
 
 
-def _scored(rows, task):
-    """One row a run and recording, with optional columns filled in."""
+def _read(file):
+    """The table of a results file.
+
+    benchopt's own reader unpickles what looks like it, and so would run what a file
+    from elsewhere tells it to; the columns that are read here hold no such objects.
+    """
+    rows = pd.read_parquet(file)
+    lacks = sorted(NEEDED - set(rows))
+    if lacks or rows.empty:
+        raise ValueError(f"lacks {', '.join(lacks) or 'any row'}")
+    held = rows.map(lambda value: isinstance(value, bytes))
+    rows = rows.loc[:, ~held.any()]
+    if lost := sorted(NEEDED - set(rows)):
+        raise ValueError(f"has packed objects in {', '.join(lost)}")
     rows = rows.reset_index(drop=True)
-    for column in ("error", "files"):
-        values = rows.get(f"objective_{column}", pd.Series("", rows.index))
-        rows[f"objective_{column}"] = values.fillna("")
+    for column in TEXTS:
+        values = rows.get(column, pd.Series("", rows.index))
+        rows[column] = values.fillna("").astype(str)
+    for column in ("objective_value", *(f"objective_{name}" for name in NUMBERS)):
+        values = rows.get(column, pd.Series(np.nan, rows.index))
+        rows[column] = pd.to_numeric(values, errors="coerce")
+    rows["idx_rep"] = rows.get("idx_rep", pd.Series(0, rows.index)).fillna(0)
+    return rows
+
+
+def _scored(rows, lower_is_better):
+    """One row a run and recording, with the column ``corpus``."""
     several = rows["objective_name"].nunique() > 1  # then a corpus is several problems
     rows["corpus"] = [
         readable(dataset) + (f" · {readable(objective, False)}" if several else "")
@@ -162,17 +209,30 @@ def _scored(rows, task):
             rows["dataset_name"], rows["objective_name"], strict=True
         )
     ]
-    if task in LOWER_IS_BETTER:  # of a curve, its lowest point; none if it broke off
-        runs = rows.groupby([*_RUN, "objective_track"])
+    runs = rows.groupby([*_RUN, "objective_track"])
+    if (runs.size() > 1).any():  # of a curve, its best point; none if it broke off
         rows["objective_error"] = runs["objective_error"].transform("max")
         rows.loc[rows["objective_error"] != "", "objective_value"] = np.nan
-        rows = rows.sort_values("objective_value", kind="stable")
+        order = rows["objective_value"] * (1 if lower_is_better else -1)
+        rows = rows.loc[order.sort_values(kind="stable").index]
         rows = rows.groupby([*_RUN, "objective_track"], sort=False).head(1).sort_index()
     return rows
 
 
-def readable(name: str, with_base=True) -> str:
-    """Shorten "mini[part=piano,timbre=seen]" to "mini piano seen"."""
+def readable(name: str, with_base: bool = True) -> str:
+    """Shorten "mini[part=piano,timbre=seen]" to "mini piano seen".
+
+    Parameters
+    ----------
+    name : str
+        Of a data set, solver or objective, with its parameters.
+    with_base : bool
+        Whether to keep what stands before the parameters.
+
+    Returns
+    -------
+    str
+    """
     base, _, parameters = name.partition("[")
     words = [base] if with_base else []
     for parameter in re.split(r",(?=\w+=)", parameters.rstrip("]")):
@@ -184,7 +244,18 @@ def readable(name: str, with_base=True) -> str:
 
 
 def incomplete(rows: pd.DataFrame) -> list[str]:
-    """Say which runs lack recordings that others of their corpus have, and why."""
+    """Say which runs lack recordings that others of their corpus have, and why.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As those of a `Benchmark`.
+
+    Returns
+    -------
+    list of str
+        A line a solver and corpus that lacks rows, and a line an error.
+    """
     problems = []
     for corpus, group in rows.groupby("corpus"):
         tracks = set(group["objective_track"])
@@ -202,38 +273,34 @@ def incomplete(rows: pd.DataFrame) -> list[str]:
     return problems
 
 
-def describe(benchmark: Benchmark, run: pd.DataFrame) -> dict:
-    """What the index filters by.
+def describe(run: pd.DataFrame) -> dict[str, str]:
+    """Say what the pages filter solvers by.
 
-    A model whose class is a factorization is one; another that saved factors is a
-    hybrid; one with parameters is learned; the rest are baselines and oracles.
+    Parameters
+    ----------
+    run : DataFrame
+        The rows of one solver with one choice of parameters.
+
+    Returns
+    -------
+    dict of str to str
+        ``kind``, as the solver says; ``beta``, "" where it has none; and ``training``,
+        "yes" where it learns from other recordings, "no", or "" where it is no
+        competitor.
     """
     first = run.iloc[0]
-    solver = benchmark.solvers.get(first["solver_name"].split("[")[0], object)
-    saved = [benchmark.file.parent / files for files in run["objective_files"] if files]
-    if issubclass(solver, (FactorizationSolver, Algorithm)):
-        kind = "factorization"
-    elif any((folder / "factors.npz").exists() for folder in saved):
-        kind = "hybrid"
-    elif run["objective_n_parameters"].max() > 0:
-        kind = "learned"
-    else:
-        kind = "baseline or oracle"
 
     def parameter(name):
         value = first.get(f"p_solver_{name}")
         return None if np.ndim(value) == 0 and pd.isna(value) else value
 
-    # ranks of the layers below the first, or below a core
-    below = [parameter(name) for name in ("coarse", "patterns")]
-    depth = 1 + max(0 if ranks is None else np.size(ranks) for ranks in below)
+    kind = run["objective_kind"].max()
     beta = parameter("beta")
-    learns = kind in ("learned", "hybrid") or parameter("n_epochs") is not None
+    learns = kind in ("learned", "hybrid") or parameter("dictionary") not in (
+        *(None, "blind"),
+    )
     return {
         "kind": kind,
         "beta": "" if beta is None else f"{float(beta):g}",
-        "depth": str(depth) if kind == "factorization" else "",
-        "training": "yes"
-        if learns or parameter("dictionary") in ("fixed", "adapted")
-        else "no",
+        "training": "" if kind in APART else "yes" if learns else "no",
     }

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from musaic_core.data.track import InputError
 from musaic_core.publish import tables
-from musaic_core.publish.pack import write_plotly, write_report
-from musaic_core.publish.results import LOWER_IS_BETTER
+from musaic_core.publish.allowed import Allowed
+from musaic_core.publish.folder import replaced_folder
+from musaic_core.publish.pack import write_plotly, write_report, write_text
+from musaic_core.publish.results import Benchmark
 from musaic_core.publish.tracks import EXCERPT, find_recordings, slug, write_media
 
 HERE = Path(__file__).parent
@@ -26,114 +28,149 @@ class Site:
     ----------
     folder : Path
         The site's root.
-    common : dict
+    **common : object
         What every page shows.
     """
 
-    def __init__(self, folder: Path, **common):
+    def __init__(self, folder: Path, **common: object) -> None:
         self.folder = folder
         self.environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(HERE / "templates"),
+            loader=jinja2.FileSystemLoader(HERE / "templates", encoding="utf-8"),
             autoescape=True,
             trim_blocks=True,
             lstrip_blocks=True,
         )
         self.environment.filters |= {
             "number": tables.number,
+            "cost": tables.cost,
             "slug": slug,
             "prose": prose,
         }
         self.environment.globals |= common
 
-    def write(self, template: str, path: str, **content) -> None:
-        """Write a page, with links that start at the site's root."""
-        file = self.folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
+    def write(self, template: str, path: str, **content: object) -> None:
+        """Write a page, with links that start at the site's root.
+
+        Parameters
+        ----------
+        template : str
+            Name of a file in ``templates``.
+        path : str
+            Of the page, from the root.
+        **content : object
+            What this page shows.
+        """
         root = "../" * path.count("/")
         page = self.environment.get_template(template)
-        file.write_text(page.render(root=root, path=path, **content))
+        write_text(page.render(root=root, path=path, **content), self.folder / path)
 
 
 def prose(text: str) -> Markup:
-    """Escape a docstring; keep its paragraphs and what it sets as code."""
+    """Make HTML of a docstring: its paragraphs, and what it sets as code.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    Markup
+        Escaped.
+    """
     paragraphs = re.split(r"\n\s*\n", str(escape(text.strip())))
     code = [re.sub(r"`{1,2}([^`]+)`{1,2}", r"<code>\1</code>", p) for p in paragraphs]
     return Markup("".join(f"<p>{paragraph}</p>" for paragraph in code))
 
 
-def write_site(benchmarks, problems, folder, command):
+def write_site(
+    benchmarks: Sequence[Benchmark],
+    problems: Sequence[str],
+    folder: Path,
+    allowed: Allowed | None = None,
+) -> list[str]:
     """Write the whole site.
 
     Parameters
     ----------
-    benchmarks : list of Benchmark
-    problems : list of str
+    benchmarks : sequence of Benchmark
+        In the order in which pages show them.
+    problems : sequence of str
         Of files that could not be used.
     folder : Path
         New, empty, or of a site that this one replaces.
-    command : str
-        What made it, for the reader.
+    allowed : Allowed, optional
+        Says which of the files that results name may be read; by default those in the
+        repository.
+
+    Returns
+    -------
+    list of str
+        All the problems, as the pages show them.
 
     Raises
     ------
     InputError
-        The folder holds something else.
+        The folder holds something that is not of a published site.
     """
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / "scores.csv").exists():
-            raise InputError(f"{folder} holds something else; choose a new folder")
-        shutil.rmtree(folder)
+    allowed = allowed or Allowed()
     tables.label_all(benchmarks)
     scores = tables.scores(benchmarks)
     recordings = find_recordings(benchmarks)
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(HERE / "static", folder / "static")
-    write_plotly(folder / "data" / "plotly.js")
-    scores.drop(columns="others").to_csv(folder / "scores.csv", index=False)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # encoding lets go of the GIL
-        media = [pool.submit(write_media, r, folder / "data") for r in recordings]
-        pages = {r.slug: m.result() for r, m in zip(recordings, media, strict=True)}
+    with replaced_folder(folder) as new:
+        shutil.copytree(HERE / "static", new / "static")
+        write_plotly(new / "data" / "plotly.js")
+        table = scores.drop(columns="others").to_csv(index=False, lineterminator="\n")
+        write_text(table, new / "scores.csv")
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # encoding lets go of the GIL
+            media = [
+                pool.submit(write_media, recording, new / "data", allowed)
+                for recording in recordings
+            ]
+            pages = {r.slug: m.result() for r, m in zip(recordings, media, strict=True)}
+        sources = _write_sources(benchmarks, new / "solvers", allowed)
+        problems = [*problems, *(p for b in benchmarks for p in b.problems)]
+        problems += allowed.problems
+        _write_pages(new, benchmarks, scores, problems, recordings, pages, sources)
+    return problems
 
-    solvers = {}
-    for benchmark in benchmarks:
-        for name, run in benchmark.rows.groupby(
-            benchmark.rows["solver_name"].str.split("[").str[0]
-        ):
-            solvers.setdefault(name, []).append((benchmark, run))
-    columns = scores[["task", "corpus", "n"]].drop_duplicates(["task", "corpus"])
+
+def _write_pages(folder, benchmarks, scores, problems, recordings, pages, sources):
+    columns = scores.groupby(["task", "corpus"], sort=False)["of"].max().reset_index()
+    repetitions = {b.name: b.rows["idx_rep"].nunique() for b in benchmarks}
+    columns["repetitions"] = columns["task"].map(repetitions)
     site = Site(
         folder,
         benchmarks=benchmarks,
-        problems=problems + [p for b in benchmarks for p in b.problems],
-        solver_names=sorted(solvers),
+        problems=problems,
+        solver_names=sorted(sources),
         recordings=recordings,
         columns=columns.to_dict("records"),
         titles={b.name: b.title for b in benchmarks},
-        command=command,
+        losses=[b.name for b in benchmarks if b.lower_is_better],
+        units={b.name: tables.units(b) for b in benchmarks},
     )
     site.write(
         "index.html.j2",
         "index.html",
         scores=_records(scores),
-        points=_points(scores),
+        points=_points(scores, benchmarks),
         sentences={b.name: tables.sentences(scores, b) for b in benchmarks},
     )
-    for name, runs in solvers.items():
-        mine = scores[scores["solver"] == name]
-        source = _source(name, runs, folder / "solvers")
+    for name, source in sources.items():
+        runs = list(_runs_of(name, benchmarks))
         site.write(
             "solver.html.j2",
             f"solvers/{slug(name)}.html",
             name=name,
-            description=runs[0][1]["solver_description"].iloc[0],
-            scores=_records(mine),
+            description=str(runs[0][1]["solver_description"].iloc[0]),
+            scores=_records(scores[scores["solver"] == name]),
             by_track=_by_track(runs, recordings),
             source=source,
         )
     for benchmark in benchmarks:
         results = f"{benchmark.name}.parquet"
         (folder / "reports").mkdir(exist_ok=True)
-        shutil.copy(benchmark.file, folder / "reports" / results)
+        shutil.copyfile(benchmark.file, folder / "reports" / results)
         report = benchmark.file.with_name(
             f"{benchmark.name}_{benchmark.file.stem}.html"
         )
@@ -143,7 +180,7 @@ def write_site(benchmarks, problems, folder, command):
             "benchmark.html.j2",
             f"benchmarks/{benchmark.name}.html",
             benchmark=benchmark,
-            description=benchmark.rows["obj_description"].iloc[0],
+            description=str(benchmark.rows["obj_description"].iloc[0]),
             scores=_records(scores[scores["task"] == benchmark.name]),
             sentences=tables.sentences(scores, benchmark),
             has_report=report.exists(),
@@ -158,16 +195,40 @@ def write_site(benchmarks, problems, folder, command):
         )
 
 
-def _source(name, runs, folder):
-    """Copy a solver's file beside its page, as text that every host shows."""
-    benchmark, run = runs[0]
-    file = benchmark.folder / str(run.get("file_solver", pd.Series([""])).iloc[0])
-    if not file.is_file():
-        return None
-    copy = folder / f"{slug(name)}.py.txt"
-    copy.parent.mkdir(exist_ok=True)
-    copy.write_text(file.read_text())
-    return copy.name
+def _runs_of(solver, benchmarks):
+    """The benchmarks that a solver took part in, and its rows of each."""
+    for benchmark in benchmarks:
+        run = benchmark.rows[
+            benchmark.rows["solver_name"].str.split("[").str[0] == solver
+        ]
+        if len(run):
+            yield benchmark, run
+
+
+def _write_sources(benchmarks, folder, allowed):
+    """Copy each solver's file beside its page, as text that every host shows.
+
+    Returns
+    -------
+    dict of str to (str or None)
+        Names of the copies, by solver; None where the file is not there.
+    """
+    copies = {}
+    names = (b.rows["solver_name"].str.split("[").str[0].unique() for b in benchmarks)
+    for name in dict.fromkeys(name for found in names for name in found):
+        benchmark, run = next(_runs_of(name, benchmarks))
+        named = run.get("file_solver", pd.Series([""])).iloc[0]
+        copies[name] = None
+        try:
+            file = allowed.source(benchmark, named) if isinstance(named, str) else None
+        except (PermissionError, ValueError) as error:
+            benchmark.problems.append(f"{name}: {error}")
+            continue
+        if file is not None and file.is_file():
+            copies[name] = f"{slug(name)}.py.txt"
+            text = file.read_text(encoding="utf-8", errors="replace")
+            write_text(text, folder / copies[name])
+    return copies
 
 
 def _by_track(runs, recordings):
@@ -194,15 +255,16 @@ def _by_track(runs, recordings):
     ]
 
 
-def _points(scores):
+def _points(scores, benchmarks):
     """The points of the quality and cost charts, with what lies on a front."""
+    losses = {b.name for b in benchmarks if b.lower_is_better}
     points = scores.drop(columns="others")
     for cost in tables.COSTS:
         points[f"front_{cost}"] = False
         for (task, _), group in points.groupby(["task", "corpus"]):
-            better = -1 if task in LOWER_IS_BETTER else 1
-            models = group["kind"] != "baseline or oracle"
-            quality = (better * group["score"]).where(models)
+            better = -1 if task in losses else 1
+            competes = ~group["apart"] & (group["n"] == group["of"])
+            quality = (better * group["score"]).where(competes)
             on_front = tables.front(group[cost], quality)
             points.loc[group.index, f"front_{cost}"] = on_front
     return _records(points)

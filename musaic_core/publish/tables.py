@@ -1,88 +1,129 @@
 """What the pages compare: scores, ranks, costs, and sentences on them."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
 from musaic_core.publish.results import Benchmark, describe
-from musaic_core.results.statistics import ranking, score_table, with_labels
+from musaic_core.results.rows import score_cells, seconds, with_labels
+from musaic_core.results.statistics import ranking
 
-COSTS = ["time", "memory", "parameters"]
+# A cost's column, and what a page calls it: with music of known length, and without.
+COSTS = {
+    "time_predict": ("predict: s for a minute of music", "predict: s"),
+    "time_fit": ("fit: s, training and tuning of a run", "fit: s"),
+    "time": ("time: s", "time: s"),
+    "memory": ("peak memory: MB", "peak memory: MB"),
+    "parameters": ("parameters", "parameters"),
+}
 COLUMNS = [
-    *("task", "corpus", "solver", "label", "kind", "beta", "depth", "training", "n"),
-    *("score", "low", "high", "rank", "others", *COSTS),
+    *("task", "corpus", "solver", "label", "kind", "apart", "beta", "training"),
+    *("n", "of", "score", "low", "high", "interval", "rank", "others", *COSTS),
 ]
 
 
-def label_all(benchmarks: list[Benchmark]) -> None:
-    """Give a solver the same label on every task."""
+def label_all(benchmarks: Iterable[Benchmark]) -> None:
+    """Give a solver the same label on every task.
+
+    Parameters
+    ----------
+    benchmarks : iterable of Benchmark
+        Their rows get the column ``label``.
+    """
     names = pd.concat([b.rows for b in benchmarks])
     labels = with_labels(names).set_index("solver_name")["label"].to_dict()
     for benchmark in benchmarks:
         benchmark.rows["label"] = benchmark.rows["solver_name"].map(labels)
 
 
-def scores(benchmarks: list[Benchmark]) -> pd.DataFrame:
-    """Score, interval, rank and cost of every solver on every corpus.
+def scores(benchmarks: Iterable[Benchmark]) -> pd.DataFrame:
+    """Tabulate score, interval, rank and cost of every solver on every corpus.
+
+    Parameters
+    ----------
+    benchmarks : iterable of Benchmark
+        With the column ``label``.
 
     Returns
     -------
     DataFrame
-        One row a task, corpus and solver, with `COLUMNS`. ``low``, ``high`` and
-        ``rank`` are missing where there is one recording, which no paired test can
-        judge. ``time`` is in seconds for a minute of music where there is music,
-        ``memory`` in MB.
+        One row a task, corpus and solver, with `COLUMNS`: the best first, floors and
+        oracles after the others. ``n`` of the corpus's ``of`` recordings have a score,
+        and ``score`` is their mean; ``low`` to ``high`` is its 95 % interval and
+        ``interval`` says what that is due to. ``rank`` is missing for floors and
+        oracles, and with one recording, which no test can judge. ``memory`` is in MB;
+        the units of times are those of `COSTS`.
     """
     rows = []
     for benchmark in benchmarks:
-        described = {
-            label: describe(benchmark, run)
-            for label, run in benchmark.rows.groupby("label")
-        }
         for corpus, df in benchmark.rows.groupby("corpus", sort=False):
-            table = score_table(
-                df, df["dataset_name"].iloc[0], "objective_value"
-            ).replace([np.inf, -np.inf], np.nan)
-            table = table.dropna(axis=1)
-            if benchmark.lower_is_better:
-                table = table[table.columns[::-1]]
-            for label, row in ranking(table).iterrows():
+            cells = score_cells(df, df["dataset_name"].iloc[0], "objective_value")
+            kinds = df.groupby("label")["objective_kind"].max().to_dict()
+            table = ranking(cells, kinds, benchmark.lower_is_better)
+            spent = seconds(df, df["dataset_name"].iloc[0])
+            for label, row in table.iterrows():
                 run = df[df["label"] == label]
-                row = row.to_dict()
-                if len(table) < 2:
-                    row |= {"low": None, "high": None, "rank": None, "others": []}
+                known = not np.isnan(row["interval"].half_width)
                 rows.append(
                     {
                         "task": benchmark.name,
                         "corpus": corpus,
                         "solver": run["solver_name"].iloc[0].split("[")[0],
                         "label": label,
-                        **described[label],
-                        "n": len(table),
-                        "score": row.pop("mean"),
-                        **row,
-                        **_costs(run, benchmark),
+                        **describe(run),
+                        **row[["apart", "n", "of", "rank", "others"]],
+                        "score": row["mean"],
+                        "low": row["interval"].low if known else None,
+                        "high": row["interval"].high if known else None,
+                        "interval": str(row["interval"]) if known else "",
+                        **_costs(run, spent.loc[label]),
                     }
                 )
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"rank": "Int64"})
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"rank": "Int64", "apart": bool})
 
 
-def _costs(run, benchmark):
-    time = run.drop_duplicates(["dataset_name", "time"])["time"].sum()
-    minutes = run.get("objective_duration", pd.Series([np.nan])).sum() / 60
+def _costs(run, spent):
+    """What a solver costs; benchopt's own time where its parts were not measured."""
+    time = np.nan
+    if spent.isna().all():
+        runs = run.drop_duplicates(["dataset_name", "idx_rep", "time"])
+        time = runs.groupby("idx_rep")["time"].sum().mean()
     return {
-        "time": float(time / minutes) if minutes else float(time),
-        "memory": float(run.get("objective_peak_memory_mb", pd.Series()).max()),
+        "time_predict": float(spent["predict"]),
+        "time_fit": float(spent["fit"]),
+        "time": float(time),
+        "memory": float(run["objective_peak_memory_mb"].max()),
         "parameters": float(run["objective_n_parameters"].median()),
     }
 
 
-def front(costs, qualities) -> np.ndarray:
-    """Which points no other point beats: cheaper and as good, or better and as cheap.
+def units(benchmark: Benchmark) -> dict[str, str]:
+    """Say what a page calls the costs of a benchmark.
 
     Parameters
     ----------
-    costs, qualities : array-like, shape (n,)
-        Lower and higher is better; what is NaN is on no front.
+    benchmark : Benchmark
+
+    Returns
+    -------
+    dict of str to str
+        By the columns of `COSTS`.
+    """
+    return {cost: names[not benchmark.per_minute] for cost, names in COSTS.items()}
+
+
+def front(costs, qualities) -> np.ndarray:
+    """Find the points that no other point beats.
+
+    A point beats another that is dearer and no better, or worse and no cheaper.
+
+    Parameters
+    ----------
+    costs : array-like, shape (n,)
+        Lower is better.
+    qualities : array-like, shape (n,)
+        Higher is better. What is NaN in either is on no front.
 
     Returns
     -------
@@ -97,45 +138,91 @@ def front(costs, qualities) -> np.ndarray:
     return ~beaten & np.isfinite(costs) & np.isfinite(qualities)
 
 
-def number(value) -> str:
-    """Three decimals, or three digits where the value is large."""
+def number(value: float | None) -> str:
+    """Write a number with three decimals, or with three digits where it is large.
+
+    Parameters
+    ----------
+    value : float or None
+
+    Returns
+    -------
+    str
+        A dash where there is no number.
+    """
     if value is None or pd.isna(value):
         return "–"
     return f"{value:.3f}" if abs(value) < 100 else f"{value:.3g}"
 
 
+def cost(value: float | None) -> str:
+    """Write a cost with three digits, whatever its size.
+
+    Parameters
+    ----------
+    value : float or None
+
+    Returns
+    -------
+    str
+        A dash where there is no number.
+    """
+    if value is None or pd.isna(value):
+        return "–"
+    digits = 2 - int(np.floor(np.log10(abs(value)))) if value else 0
+    return f"{round(value, digits):,.{max(0, digits)}f}"
+
+
 def sentences(table: pd.DataFrame, benchmark: Benchmark) -> list[tuple[str, str]]:
-    """What the scores of a benchmark say: corpora, and a sentence on each."""
+    """Say what the scores of a benchmark show.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `scores`.
+    benchmark : Benchmark
+
+    Returns
+    -------
+    list of (str, str)
+        Corpora, and what there is to say of each. Floors and oracles are named as
+        such, and a solver that lacks recordings is not the best one.
+    """
     texts = []
     for corpus, df in table[table["task"] == benchmark.name].groupby(
         "corpus", sort=False
     ):
-        models = df[df["kind"] != "baseline or oracle"]
-        if models.empty:
-            continue
-        best = models.iloc[0]
-        if benchmark.lower_is_better:
-            text = f"{best.label} comes closest, at {number(best.score)}"
-            if len(models) > 1:
-                second = models.iloc[1]
-                text += f"; next is {second.label} at {number(second.score)}"
-            texts.append((corpus, text + "."))
-            continue
-        text = f"{best.label} has the highest mean, {number(best.score)}"
-        if best.n > 1:
-            text += f" ({number(best.low)} to {number(best.high)})"
-            known = set(models["label"])
-            others = [other for other in best.others if other in known]
-            if others:
-                more = [f"{len(others) - 4} more"] if len(others) > 4 else []
-                text += f", not told apart from {', '.join([*others[:4], *more])}"
-            elif len(models) > 1:
-                text += ", ahead of every other model by more than chance"
-        reference = df[
-            (df["kind"] == "baseline or oracle") & (df["score"] > best.score)
+        models = df[~df["apart"]]
+        whole = models[models["n"] == models["of"]]
+        said = []
+        if len(whole):
+            said.append(_best(whole, models, benchmark))
+        for row in models[models["n"] < models["of"]].itertuples():
+            said.append(f"{row.label} has {row.n} of {row.of} recordings alone")
+        apart = [
+            f"{row.label} ({row.kind}) at {number(row.score)}"
+            for row in df[df["apart"]].itertuples()
         ]
-        if len(reference):
-            above = (f"{r.label} at {number(r.score)}" for r in reference.itertuples())
-            text += f". Above it, baselines and oracles: {', '.join(above)}"
-        texts.append((corpus, text + "."))
+        if apart:
+            said.append(f"Beside them stand {', '.join(apart)}")
+        texts.append((corpus, ". ".join(said) + "."))
     return texts
+
+
+def _best(whole, models, benchmark):
+    """Which model is the best of those that have all recordings, and how surely."""
+    best = whole.iloc[0]
+    extreme = "lowest" if benchmark.lower_is_better else "highest"
+    text = f"{best.label} has the {extreme} mean, {number(best.score)}"
+    if best.n < 2:
+        if len(whole) > 1:
+            second = whole.iloc[1]
+            text += f"; next is {second.label} at {number(second.score)}"
+        return text
+    text += f" {best.interval.partition(';')[0]}"
+    if best.others:
+        more = [f"{len(best.others) - 4} more"] if len(best.others) > 4 else []
+        text += f"; not told apart from it: {', '.join([*best.others[:4], *more])}"
+    elif len(models) > 1 and best["rank"] == 1:
+        text += ", ahead of every other model by more than chance"
+    return text

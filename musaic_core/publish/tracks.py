@@ -2,15 +2,16 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import librosa
 import numpy as np
-import pandas as pd
 
-from musaic_core.data.notes import compare
-from musaic_core.data.track import InputError, Track, read_audio
+from musaic_core.data.audio import read_audio
+from musaic_core.data.errors import InputError
+from musaic_core.publish.allowed import Allowed
 from musaic_core.publish.pack import compress, write_audio, write_once, write_packed
 from musaic_core.publish.results import Benchmark
 
@@ -20,17 +21,21 @@ PEAKS = 800  # points of a waveform
 
 
 @dataclass
-class Recording:
+class Page:
     """A recording with every answer that was given for it.
 
     Parameters
     ----------
-    slug, id : str
-        Name of the page, and the track's own.
-    track : Track or None
-        None where its corpus was not found.
-    rows : list of (Benchmark, row)
-        One for each task, corpus and solver.
+    slug : str
+        Name of the page.
+    id : str
+        The recording's own.
+    audio : str
+        Its files, as the results name them.
+    duration : float or None
+        How much of it was analysed, amid its files, s; None where nobody knows.
+    rows : list of (Benchmark, named tuple)
+        One for each task, corpus, solver and repetition.
     in_full : bool
         Whether stems and factors are published: of the first of each corpus, and
         there of the best answer of each solver for each task.
@@ -38,155 +43,192 @@ class Recording:
 
     slug: str
     id: str
-    track: Track | None
+    audio: str
+    duration: float | None
     rows: list = field(default_factory=list)
     in_full: bool = False
 
 
-def slug(*words) -> str:
-    """A file name of words."""
+def slug(*words: object) -> str:
+    """Make a file name of words.
+
+    Parameters
+    ----------
+    *words : object
+        Text, or what has a text.
+
+    Returns
+    -------
+    str
+        Of small letters, digits, dots and hyphens; never empty.
+    """
     text = " ".join(map(str, words)).replace("β", "beta").lower()
     return re.sub(r"[^a-z0-9.]+", "-", text).strip("-.") or "unnamed"
 
 
-def find_recordings(benchmarks: list[Benchmark]) -> list[Recording]:
-    """Join the rows of all tasks by the audio files that they are about."""
+def find_recordings(benchmarks: Iterable[Benchmark]) -> list[Page]:
+    """Join the rows of all tasks by the audio that they are about.
+
+    Parameters
+    ----------
+    benchmarks : iterable of Benchmark
+        With the column ``label``.
+
+    Returns
+    -------
+    list of Page
+        One for each recording that has audio, or that a solver saved an answer for.
+    """
     found = {}
     for benchmark in benchmarks:
-        if "objective_files" not in benchmark.rows or benchmark.lower_is_better:
-            continue
-        for dataset, rows in benchmark.rows.groupby("dataset_name", sort=False):
-            tracks = _corpus(benchmark, dataset, rows)
-            first = rows["objective_track"].iloc[0]
-            for row in rows.itertuples():
-                track = tracks.get(row.objective_track)
-                files = tuple(track.stem_files.values()) if track else dataset
-                recording = found.setdefault(
-                    (files, row.objective_track),
-                    Recording("", row.objective_track, track),
+        rows = benchmark.rows
+        rows = rows[(rows["objective_audio"] != "") | (rows["objective_files"] != "")]
+        for dataset, group in rows.groupby("dataset_name", sort=False):
+            durations = group.groupby("objective_track")["objective_duration"].max()
+            first = group["objective_track"].iloc[0]
+            for row in group.itertuples():
+                duration = durations[row.objective_track]
+                duration = None if np.isnan(duration) else float(duration)
+                audio = row.objective_audio
+                part = None if duration is None else round(duration, 1)
+                key = (audio or dataset, row.objective_track, part)
+                page = found.setdefault(
+                    key, Page("", row.objective_track, audio, duration)
                 )
-                recording.rows.append((benchmark, row))
-                recording.in_full |= row.objective_track == first
+                page.rows.append((benchmark, row))
+                page.in_full |= row.objective_track == first
     taken = set()
-    for recording in found.values():
-        base = recording.rows[0][1].dataset_name.split("[")[0]
-        name = slug(base, recording.id)[:80]
-        recording.slug = name
-        while recording.slug in taken:
-            recording.slug = f"{name}-{len(taken)}"
-        taken.add(recording.slug)
+    for page in found.values():
+        base = page.rows[0][1].dataset_name.split("[")[0]
+        name = slug(base, page.id)[:80]
+        page.slug = name
+        while page.slug in taken:
+            page.slug = f"{name}-{len(taken)}"
+        taken.add(page.slug)
     return list(found.values())
 
 
-def _corpus(benchmark, name, rows):
-    """Tracks of a corpus by id, as its dataset's file lists them."""
-    parameters = {
-        column.removeprefix("p_dataset_"): value
-        for column, value in rows.iloc[0].items()
-        if column.startswith("p_dataset_") and pd.notna(value)
-    }
-    try:
-        datasets = {d.name: d for d in benchmark.plugins.get_datasets()}
-        data = datasets[name.split("[")[0]].get_instance(**parameters).get_data()
-        return {track.id: track for track in data["test"]}
-    except Exception as error:
-        benchmark.problems.append(
-            f"{name}: its recordings were not found, so its pages are silent "
-            f"({type(error).__name__}: {error})"
-        )
-        return {}
-
-
-def write_media(recording: Recording, folder: Path) -> dict:
+def write_media(recording: Page, folder: Path, allowed: Allowed) -> dict:
     """Write what the page of a recording loads.
 
     Parameters
     ----------
-    recording : Recording
+    recording : Page
     folder : Path
         Of the packed files.
+    allowed : Allowed
+        Says which files may be read.
 
     Returns
     -------
     dict
-        What to say of it: ``duration`` (s) and the list ``missing``.
+        What to say of it: ``duration`` (s), the list ``missing`` of what is not there
+        and why, and the ``answers``.
     """
     page = {"duration": 0.0, "missing": [], "peaks": [], "answers": []}
     page["recording"] = page["reference"] = page["sections"] = None
-    track = recording.track
     try:
-        if track is None:
-            raise InputError("the recording was not found, so it can't be played here")
-        y, sr = track.audio()
+        y, sr = _read_recording(recording, allowed)
         page["duration"] = y.shape[1] / sr
         page["peaks"] = _peaks(y)
         page["recording"] = write_audio(y, sr, folder)
-        page["reference"] = _rounded(track.notes.table()) if track.notes else None
-        page["sections"] = _sections(track.sections)
-    except (InputError, OSError) as error:
-        page["missing"].append(str(error))
+    except Exception as error:
+        page["duration"] = recording.duration or 0.0
+        page["missing"].append(f"the recording can't be played here: {error}")
     page["excerpt"] = max(0.0, (page["duration"] - EXCERPT) / 2)
-    tasks = [benchmark.name for benchmark, _ in recording.rows]
-    best_first = sorted(
-        recording.rows,
-        key=lambda answer: (
-            tasks.index(answer[0].name),
-            -np.nan_to_num(answer[1].objective_value, nan=-1e9),
-        ),
-    )
     in_full = set()
-    for benchmark, row in best_first:
+    for benchmark, row in _best_first(recording.rows):
         solver = row.solver_name.split("[")[0]
         answer = {
-            "id": slug(benchmark.name, row.corpus, row.label),
+            "id": slug(benchmark.name, row.corpus, row.label, f"{row.idx_rep:.0f}"),
             "task": benchmark.title,
             "corpus": row.corpus,
-            "label": row.label,
+            "label": row.label + (f" {row.idx_rep + 1:.0f}" if row.idx_rep else ""),
+            "kind": row.objective_kind,
             "solver": f"../solvers/{slug(solver)}.html",
             "score": row.objective_value if np.isfinite(row.objective_value) else None,
             "error": row.objective_error,
         }
-        source = benchmark.file.parent / row.objective_files
-        if row.objective_files and not source.is_dir():
-            page["missing"].append(f"{row.objective_files}: not there any more")
-        elif row.objective_files:
+        if row.objective_files:
+            best = recording.in_full and (benchmark.name, solver) not in in_full
             try:
-                best = recording.in_full and (benchmark.name, solver) not in in_full
-                answer |= _answer(source, best, page, folder)
+                source = allowed.answer(benchmark, row.objective_files)
+                if not source.is_dir():
+                    raise InputError("not there any more")
+                media = benchmark.objective.media(source)
+                answer |= _answer(media, source, best, page, folder)
                 in_full.add((benchmark.name, solver))
             except Exception as error:
                 page["missing"].append(f"{row.objective_files}: {error}")
         page["answers"].append(answer)
     text = json.dumps(page, separators=(",", ":"))
-    write_packed(compress(text.encode()), folder / f"{recording.slug}.js")
+    write_packed(compress(text.encode("utf-8")), folder / f"{recording.slug}.js")
     return page
 
 
-def _answer(source, in_full, page, folder):
-    """What a run saved of its answer, whichever task it is of."""
+def _read_recording(recording, allowed):
+    """The sum of its files; of each, the part that was analysed."""
+    if not recording.audio:
+        raise InputError("the results name no audio file of it")
+    files = allowed.audio(recording.rows[0][0], recording.audio)
+    parts = [read_audio(file, recording.duration) for file in files]
+    rates = {sr for _, sr in parts}
+    if len(rates) > 1:
+        raise InputError(f"{files[0].parent}: files of different sampling rates")
+    length = min(y.shape[1] for y, _ in parts)
+    return sum(y[:, :length] for y, _ in parts), rates.pop()
+
+
+def _best_first(rows):
+    """Rows by task, in the order in which tasks came, and by score."""
+    tasks = [benchmark.name for benchmark, _ in rows]
+
+    def order(answer):
+        benchmark, row = answer
+        score = row.objective_value * (1 if benchmark.lower_is_better else -1)
+        return tasks.index(benchmark.name), np.nan_to_num(score, nan=np.inf)
+
+    return sorted(rows, key=order)
+
+
+def _answer(media, source, in_full, page, folder):
+    """What the task shows of an answer; puts the reference, if it has one, on the page.
+
+    Parameters
+    ----------
+    media : dict
+        From the objective's hook of that name.
+    source : Path
+        The answer's folder, which its files lie in.
+    in_full : bool
+        Whether stems and factors are wanted.
+    page : dict
+        From `write_media`.
+    folder : Path
+        Of the packed files.
+    """
     answer = {}
-    if (source / "notes.npz").exists():
-        with np.load(source / "notes.npz") as notes:
-            answer["notes"] = {
-                kind: _rounded(table)
-                for kind, table in compare(
-                    notes["estimate"], notes.get("reference")
-                ).items()
-            }
-    if (source / "estimate.lab").exists():
-        names = ["start", "end", "label"]
-        table = pd.read_csv(source / "estimate.lab", sep="\t", header=None, names=names)
-        answer["sections"] = _sections(table)
-    stems = sorted(source.glob("*.ogg")) if in_full else []
-    if stems:
+    if media.get("reference_notes") is not None and page["reference"] is None:
+        page["reference"] = _rounded(media["reference_notes"])
+    if media.get("reference_sections") is not None and page["sections"] is None:
+        page["sections"] = _sections(media["reference_sections"])
+    if media.get("notes") is not None:
+        answer["notes"] = {
+            kind: _rounded(table) for kind, table in media["notes"].items()
+        }
+    if media.get("sections") is not None:
+        answer["sections"] = _sections(media["sections"])
+    if media.get("text"):
+        answer["text"] = str(media["text"])
+    if in_full and media.get("stems"):
         answer["stems"] = {}
-        for file in stems:
-            y, sr = read_audio(file)
+        for name, file in media["stems"].items():
+            y, sr = read_audio(source / file)
             start = max(0, (y.shape[1] - EXCERPT * sr) // 2)
             excerpt = y[:, start : start + EXCERPT * sr]
-            answer["stems"][file.stem] = write_audio(excerpt, sr, folder)
-    if in_full and (source / "factors.npz").exists():
-        data = pack_factors(source / "factors.npz", page["excerpt"])
+            answer["stems"][name] = write_audio(excerpt, sr, folder)
+    if in_full and media.get("factors"):
+        data = pack_factors(source / media["factors"], page["excerpt"])
         answer["factors"] = write_once(data, folder, compress)
     return answer
 
@@ -197,7 +239,7 @@ def pack_factors(file: Path, start: float) -> bytes:
     Parameters
     ----------
     file : Path
-        From `musaic_core.pictures.save_factors`, of a recording or its middle.
+        From `musaic_core.results.saved.save_factors`, of a recording or its middle.
     start : float
         Where in the recording the middle begins, s.
 
@@ -250,11 +292,11 @@ def _levels(array):
 def _names(labels):
     """Names of labels; what several components share is numbered."""
     names = [
-        label
+        "–"
+        if not label
+        else label
         if isinstance(label, str)
         else librosa.midi_to_note(label)
-        if label
-        else "–"
         for label in labels
     ]
     return [
@@ -267,16 +309,17 @@ def _peaks(y):
     """The waveform's envelope, in per cent of its maximum."""
     edges = np.linspace(0, y.shape[1], PEAKS + 1).astype(int)[:-1]
     level = np.maximum.reduceat(np.abs(y).max(0), edges)
-    return np.round(100 * level / level.max()).astype(int).tolist()
+    return np.round(100 * level / (level.max() or 1.0)).astype(int).tolist()
 
 
 def _rounded(table):
     """Notes as onset (s), offset (s), pitch."""
-    return [[round(a, 2), round(b, 2), int(pitch)] for a, b, pitch in table.tolist()]
+    rows = np.asarray(table, float).reshape(-1, 3).tolist()
+    return [[round(a, 2), round(b, 2), int(pitch)] for a, b, pitch in rows]
 
 
-def _sections(table):
-    if table is None:
-        return None
-    rows = table[["start", "end", "label"]].itertuples(index=False)
-    return [[round(a, 2), round(b, 2), str(label)] for a, b, label in rows]
+def _sections(rows):
+    """Sections as start (s), end (s), label."""
+    return [
+        [round(float(a), 2), round(float(b), 2), str(label)] for a, b, label in rows
+    ]

@@ -40,7 +40,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from musaic_core.data.errors import InputError
+from musaic_core.data.errors import InputError, report_once
 from musaic_core.data.recording import Recording, Track
 from musaic_core.tasks.given import Dictionary, Given, Hint
 
@@ -62,10 +62,13 @@ class Model(Protocol):
     def reconstruct(self, gains: Any = None) -> Any:
         """Approximate V, each component times its gain, (C,) or (C, T)."""
 
-    def along_last_mode(self, size: int) -> Any:
-        """How much of each pattern each of `size` entries of V's last axis has.
+    def loudness(self) -> Any:
+        """How much each component adds to V in time, summed over frequency, (C, T)."""
 
-        An array (size, number of patterns), in units of the patterns' norms.
+    def along_last_mode(self, n_entries: int) -> Any:
+        """How much of each pattern each entry of V's last axis has.
+
+        An array (n_entries, number of patterns), in units of the patterns' norms.
         """
 
 
@@ -290,13 +293,3 @@ def reason_of(error: Exception, name: str) -> str:
     if isinstance(error, InputError):
         return str(error)
     return f"{name}: {type(error).__name__}: {' '.join(str(error).split())}"
-
-
-_reported = set()
-
-
-def report_once(message: str) -> None:
-    """Print a line, unless this process has printed it before."""
-    if message not in _reported:
-        _reported.add(message)
-        print(f"! {message}", flush=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from musaic_core.data.errors import InputError, report_once
 from musaic_core.data.recording import Recording, Track
 
 
@@ -104,6 +105,25 @@ class Given:
     def of(self, recording: Recording | Track) -> Given:
         """What the same model is told of another recording."""
         return Given(self._task, self.axes, recording, self.seed, self._supervised)
+
+    def read(self, tracks: Iterable[Track]) -> Iterator[tuple[Track, np.ndarray]]:
+        """Give each track that can be read, and its V, one at a time.
+
+        Parameters
+        ----------
+        tracks : iterable of Track
+
+        Yields
+        ------
+        track : Track
+        V : ndarray
+            With these axes.
+        """
+        for track in tracks:
+            try:
+                yield track, self.of(track).V
+            except InputError as error:
+                report_once(str(error))
 
     @cached_property
     def V(self) -> np.ndarray:  # noqa: N802

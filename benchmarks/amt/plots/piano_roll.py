@@ -4,7 +4,7 @@ import benchopt
 import numpy as np
 
 from musaic_core.data.notes import compare
-from musaic_core.results.statistics import saved_files
+from musaic_core.results.rows import saved_files
 
 COLOURS = {
     "found": "#2a9d8f",
@@ -38,8 +38,11 @@ class Plot(benchopt.BasePlot):
         file = self._files(df).get((recording, solver))
         if file is None:
             return []
-        with np.load(file) as notes:
-            parts = compare(notes["estimate"], notes.get("reference"))
+        try:
+            with np.load(file) as notes:
+                parts = compare(notes["estimate"], notes.get("reference"))
+        except Exception:  # one broken file costs its own figure alone
+            return []
         return [
             {
                 "x": [
@@ -56,8 +59,9 @@ class Plot(benchopt.BasePlot):
         ]
 
     def get_metadata(self, df, recording, solver):
+        there = bool(self.plot(df, recording, solver))
         return {
-            "title": f"{recording}\n{solver}",
+            "title": f"{recording}\n{solver}{'' if there else ': no notes saved'}",
             "xlabel": "time (s)",
             "ylabel": "pitch (MIDI note number)",
             "scale": "linear",

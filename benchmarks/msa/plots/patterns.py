@@ -4,8 +4,8 @@ import benchopt
 import matplotlib.figure
 import numpy as np
 
-from musaic_core.results.pictures import render
-from musaic_core.results.statistics import saved_files
+from musaic_core.results.figures import message, picture, render
+from musaic_core.results.rows import saved_files
 
 
 def solvers(df):
@@ -44,8 +44,9 @@ class Plot(benchopt.BasePlot):
         """The first recording of the corpus."""
         for row, file in saved_files(df, "patterns.npz"):
             if (row.dataset_name, row.label) == (dataset, solver):
-                return [{"image": draw(file), "label": row.objective_track}]
-        return []
+                return [{"image": picture(draw, file), "label": row.objective_track}]
+        nothing = message("this solver saved no patterns here")
+        return [{"image": nothing, "label": dataset}]
 
     def get_metadata(self, df, dataset, solver):
         return {"title": f"Section patterns in the core: {solver}, {dataset}"}

@@ -6,8 +6,8 @@ import benchopt
 import matplotlib.figure
 import numpy as np
 
-from musaic_core.results.pictures import render
-from musaic_core.results.statistics import saved_files
+from musaic_core.results.figures import message, picture, render
+from musaic_core.results.rows import saved_files
 
 FOUND, TRUE = "#e76f51", "#2a9d8f"
 
@@ -69,8 +69,9 @@ class Plot(benchopt.BasePlot):
         for row, file in saved_files(df, "structure.npz"):
             names = row.dataset_name, row.objective_track, row.label
             if names == (dataset, recording, solver):
-                return [{"image": draw(file), "label": recording}]
-        return []
+                return [{"image": picture(draw, file), "label": recording}]
+        nothing = message("this solver saved no structure here")
+        return [{"image": nothing, "label": recording}]
 
     def get_metadata(self, df, dataset, recording, solver):
         return {"title": f"{recording}, {solver}, {dataset}"}

@@ -3,15 +3,20 @@
 import benchopt
 import matplotlib.figure
 
-from musaic_core.results.pictures import render
-from musaic_core.results.statistics import bootstrap_interval, score_table
+from musaic_core.results.figures import message, render
+from musaic_core.results.rows import NO_SCORES, kinds, score_cells
+from musaic_core.results.statistics import ranking
 
 
 def tables(df, dataset):
-    """Scores by recording and solver, for each stem of a corpus."""
+    """Means and intervals of each solver, for each stem of a corpus."""
     columns = df[df["dataset_name"] == dataset].dropna(axis=1, how="all").columns
     stems = [c.removeprefix("objective_sir_") for c in columns if "_sir_" in c]
-    return {s: score_table(df, dataset, f"objective_sdr_{s}") for s in stems}
+    found = {
+        stem: ranking(score_cells(df, dataset, f"objective_sdr_{stem}"), kinds(df))
+        for stem in stems
+    }
+    return {stem: table for stem, table in found.items() if len(table)}
 
 
 def draw(tables, solvers):
@@ -22,12 +27,16 @@ def draw(tables, solvers):
     for axes in panels.flat[len(tables) :]:
         axes.set_visible(False)
     for axes, (stem, table) in zip(panels.flat, tables.items(), strict=False):
-        for y, solver in enumerate(solvers):
-            scores = table[solver].to_numpy()
-            axes.plot(bootstrap_interval(scores), (y, y), color="#9aa5b1", linewidth=4)
-            axes.plot(scores.mean(), y, "o", color="#1d3557", markersize=5)
+        for y, solver in enumerate(solvers.index):
+            if solver not in table.index:
+                continue
+            row = table.loc[solver]
+            colour = "#9aa5b1" if row["apart"] else "#1d3557"
+            span = (row["interval"].low, row["interval"].high)
+            axes.plot(span, (y, y), color=colour, linewidth=4, alpha=0.4)
+            axes.plot(row["mean"], y, "o", color=colour, markersize=5)
         axes.set_title(stem, fontsize=10)
-        axes.set_yticks(range(len(solvers)), solvers, fontsize=9)
+        axes.set_yticks(range(len(solvers)), solvers["shown_as"], fontsize=9)
         axes.grid(axis="x", color="#e5e5e5")
         axes.set_axisbelow(True)
     panels[0, 0].invert_yaxis()  # the best one first
@@ -41,11 +50,12 @@ class Plot(benchopt.BasePlot):
     options = {"dataset": ...}
 
     def plot(self, df, dataset):
-        solvers = score_table(df, dataset, "objective_sdr").columns
+        cells = score_cells(df, dataset, "objective_sdr")
+        solvers = ranking(cells, kinds(df, dataset))
         found = tables(df, dataset)
-        if not found:
-            return []
-        label = "mean over recordings, and its 95 % bootstrap interval"
+        if not found or solvers.empty:
+            return [{"image": message(NO_SCORES), "label": dataset}]
+        label = "mean over recordings, and its 95 % interval; floors and oracles grey"
         return [{"image": draw(found, solvers), "label": label}]
 
     def get_metadata(self, df, dataset):

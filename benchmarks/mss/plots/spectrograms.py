@@ -2,8 +2,8 @@
 
 import benchopt
 
-from musaic_core.results.pictures import draw_spectrograms
-from musaic_core.results.statistics import saved_files
+from musaic_core.results.figures import draw_spectrograms, message, picture
+from musaic_core.results.rows import saved_files
 
 FILE = "spectrograms.npz"
 
@@ -21,9 +21,10 @@ class Plot(benchopt.BasePlot):
         """The first recording of the corpus."""
         for row, file in saved_files(df, FILE):
             if (row.dataset_name, row.label) == (dataset, solver):
-                image = draw_spectrograms(file)
+                image = picture(draw_spectrograms, file)
                 return [{"image": image, "label": row.objective_track}]
-        return []
+        nothing = message("this solver saved no spectrograms here")
+        return [{"image": nothing, "label": dataset}]
 
     def get_metadata(self, df, dataset, solver):
         return {"title": f"{solver}, {dataset}"}

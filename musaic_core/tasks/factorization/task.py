@@ -58,7 +58,11 @@ class Approximation(Task):
     """
 
     answers = "factors"
-    axes = (("frequency", "time"), ("frequency", "time in bar", "bar"))
+    axes = (
+        ("frequency", "time"),
+        ("frequency", "time in bar × bar"),
+        ("frequency", "time in bar", "bar"),
+    )
 
     def __init__(
         self,
@@ -73,7 +77,7 @@ class Approximation(Task):
         self.data, self.model, self.ranks = data, model, ranks
         self.beta, self.truth = beta, truth
         # a model of matrices gets a tensor unfolded, frequency × the rest
-        self.axes = type(self).axes[: data.V.ndim - 1]
+        self.axes = self.axes[:1] if data.V.ndim == 2 else self.axes[1:]
         start = METHODS[model](data.V, ranks, max_iter=0, seed=seed)
         self._start = arrays(start)
 

@@ -54,9 +54,9 @@ class Structure(Task):
         A key of `FEATURES`.
     segmentation : str
         A key of `SEGMENTATIONS`.
-    downbeats : dict of str to ndarray or None, optional
-        Times, s, by the ids of test recordings: where bars are not to be heard. The
-        training recordings then have their annotated bars too.
+    downbeats : dict of str to ndarray, InputError or None, optional
+        Times, s, by the ids of test recordings, or why they can't be read: where bars
+        are not to be heard. The training recordings then have their annotated bars too.
     """
 
     answers = "sections"
@@ -113,6 +113,8 @@ class Structure(Task):
             downbeats = getattr(recording, "downbeats", None)
             if downbeats is None:
                 downbeats = self.downbeats.get(recording.id)
+            if isinstance(downbeats, InputError):
+                raise downbeats
         if downbeats is None:
             downbeats = hear_downbeats(mono(*recording.audio()))
         if len(downbeats) > 1:

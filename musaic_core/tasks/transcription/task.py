@@ -182,12 +182,15 @@ class Transcription(Task):
 
     def describe(self, model, given):
         """Read how strongly each pitch sounds from a model's components."""
-        if len(given.axes) == 3:
-            n_frames = self.represent(given.recording).shape[1]
-            model = _in_time(model, given.bars, n_frames)
         if model.labels is None:
             model.labels = estimate_pitches(np.asarray(model.templates))
-        return Salience(salience(model), factors=model)
+        level = salience(model)
+        if len(given.axes) == 3:
+            n_frames = self.represent(given.recording).shape[1]
+            level = _in_time(level, given.bars, n_frames)
+            activations = _in_time(model.activations, given.bars, n_frames)
+            model = NMF(model.templates, activations, labels=model.labels)
+        return Salience(level, factors=model)
 
     def tune(self, describe):
         """Fit the note decoder on coloured excerpts of the training recordings.
@@ -275,12 +278,10 @@ def salience(model) -> np.ndarray:
     Returns
     -------
     ndarray, shape (88, T)
-        Summed activations, each in units of its template's magnitude.
+        Summed loudness of its components.
     """
-    strengths = np.asarray(model.templates).sum(0)
-    activations = np.asarray(model.activations) * strengths[:, None]
-    pitches = np.asarray(model.labels)
-    return (pitches == PITCHES[:, None]).astype(activations.dtype) @ activations
+    loudness, pitches = np.asarray(model.loudness()), np.asarray(model.labels)
+    return (pitches == PITCHES[:, None]).astype(loudness.dtype) @ loudness
 
 
 def find_bars(V: np.ndarray) -> np.ndarray:
@@ -326,16 +327,10 @@ def _frames_per_bar(bars):
     return max(1, round(np.median(np.diff(bars)) / FRAME))
 
 
-def _in_time(model, bars, n_frames):
-    """The NMF view of a model of bars, its activations (C, n_frames) in time order."""
+def _in_time(rows, bars, n_frames):
+    """Rows (n, frames in a bar × bars) at the frames of the recording, (n, n_frames)."""
     n, lengths = _frames_per_bar(bars), np.diff(bars)[:, None]
     centres = (bars[:-1, None] + lengths * (np.arange(n) + 0.5) / n).ravel()
-    activations = np.asarray(model.activations)
-    in_time = activations.reshape(-1, n, len(bars) - 1).swapaxes(1, 2)
+    rows = np.asarray(rows).reshape(-1, n, len(bars) - 1).swapaxes(1, 2)
     times = np.arange(n_frames) * FRAME
-    rows = in_time.reshape(len(activations), -1)
-    return NMF(
-        np.asarray(model.templates),
-        np.stack([np.interp(times, centres, row) for row in rows]),
-        labels=model.labels,
-    )
+    return np.stack([np.interp(times, centres, row.ravel()) for row in rows])

@@ -1,5 +1,6 @@
-"""Pictures of factorizations and of separated stems."""
+"""Drawings of what runs saved, as pictures for reports."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import librosa
@@ -8,58 +9,17 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 
-def save_factors(
-    factorization, labels, frequencies: np.ndarray, frame: float, file: Path
-) -> None:
-    """Save what `draw_factors` draws.
-
-    Parameters
-    ----------
-    factorization : NMF, NCP or NTD
-        Its templates (F, R) and activations (R, T) are kept as float16, scaled to a
-        maximum of 1; of a deep model also, as ``layer_2`` and so on, what the templates
-        of each layer are made of.
-    labels : array-like, shape (R,)
-        What each template stands for: a MIDI note number, 0 for none; or a stem.
-    frequencies : ndarray, shape (F,)
-        Hz.
-    frame : float
-        Time between two activations, s.
-    file : Path
-        A NumPy ``.npz`` file.
-    """
-    below = getattr(factorization, "below", [])
-    below = below.get(0, []) if isinstance(below, dict) else below  # of frequency
-    np.savez_compressed(
-        file,
-        templates=_unit(factorization.templates),
-        activations=_unit(factorization.activations),
-        labels=labels,
-        frequencies=frequencies,
-        frame=frame,
-        **{
-            f"layer_{depth}": _unit(nmf.activations)
-            for depth, nmf in enumerate(below, 2)
-        },
-    )
-
-
-def _unit(array):
-    array = np.asarray(array, dtype=float)
-    return (array / (array.max(initial=0) or 1.0)).astype(np.float16)
-
-
 def draw_factors(file: Path) -> np.ndarray:
     """Draw templates beside activations, in the order of their pitches or stems.
 
     Parameters
     ----------
     file : Path
-        Written by `save_factors`.
+        Written by `musaic_core.results.saved.save_factors`.
 
     Returns
     -------
-    ndarray, shape (height, width, 3)
+    ndarray of float, shape (height, width, 3)
         Red, green and blue, 0 to 1.
     """
     with np.load(file) as saved:
@@ -104,10 +64,58 @@ def draw_factors(file: Path) -> np.ndarray:
 
 
 def render(figure: matplotlib.figure.Figure) -> np.ndarray:
-    """Red, green and blue of a figure's pixels, 0 to 1, (height, width, 3)."""
+    """Draw a figure into an array.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+
+    Returns
+    -------
+    ndarray of float, shape (height, width, 3)
+        Red, green and blue of its pixels, 0 to 1.
+    """
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3] / 255
+
+
+def picture(draw: Callable[[Path], np.ndarray], file: Path) -> np.ndarray:
+    """Draw a file, or say in its place why that does not work.
+
+    Parameters
+    ----------
+    draw : callable
+        Takes the file; gives red, green and blue.
+    file : Path
+        What a run saved.
+
+    Returns
+    -------
+    ndarray of float, shape (height, width, 3)
+        Red, green and blue, 0 to 1.
+    """
+    try:
+        return draw(file)
+    except Exception as error:  # one broken file costs its own figure alone
+        return message(f"{file.name} can't be drawn: {error}")
+
+
+def message(text: str) -> np.ndarray:
+    """Draw a sentence in place of a figure that there is nothing to draw of.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    ndarray of float, shape (height, width, 3)
+        Red, green and blue, 0 to 1.
+    """
+    figure = matplotlib.figure.Figure(figsize=(5, 5), dpi=90)
+    figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=11, wrap=True)
+    return render(figure)
 
 
 def _decibels(magnitude):
@@ -133,59 +141,17 @@ def _stem_ticks(labels):
     }
 
 
-def save_spectrograms(
-    mixture: np.ndarray,
-    references: dict[str, np.ndarray] | None,
-    estimates: dict[str, np.ndarray],
-    sr: int,
-    file: Path,
-) -> None:
-    """Save what `draw_spectrograms` draws.
-
-    Parameters
-    ----------
-    mixture : ndarray, shape (channels, samples)
-    references, estimates : dict of str to ndarray, shape (channels, samples)
-        By the names of the stems; references may be None.
-    sr : int
-        Sampling rate, Hz.
-    file : Path
-        A NumPy ``.npz`` file: 80 mel bands, 500 columns, dB below the mixture's
-        maximum in 8 bits.
-    """
-    hop = -(-mixture.shape[1] // 500)
-    highest = min(10_000, sr / 2)
-
-    def mel(y):
-        return librosa.feature.melspectrogram(
-            y=y.mean(0), sr=sr, n_fft=4096, hop_length=hop, n_mels=80, fmax=highest
-        )
-
-    loudest = mel(mixture).max()
-
-    def decibels(y):
-        below = -librosa.power_to_db(mel(y), ref=loudest, top_db=None)
-        return below.clip(0, 255).astype(np.uint8)
-
-    pictures = {"mixture": decibels(mixture)}
-    pictures |= {f"estimate {name}": decibels(y) for name, y in estimates.items()}
-    if references is not None:
-        pictures |= {f"reference {n}": decibels(y) for n, y in references.items()}
-    duration = mixture.shape[1] / sr
-    np.savez_compressed(file, duration=duration, highest=highest, **pictures)
-
-
 def draw_spectrograms(file: Path) -> np.ndarray:
     """Draw the mixture, and each stem's reference beside its estimate.
 
     Parameters
     ----------
     file : Path
-        Written by `save_spectrograms`.
+        Written by `musaic_core.results.saved.save_spectrograms`.
 
     Returns
     -------
-    ndarray, shape (height, width, 3)
+    ndarray of float, shape (height, width, 3)
         Red, green and blue, 0 to 1.
     """
     with np.load(file) as saved:

@@ -1,0 +1,121 @@
+"""Which of the files that a results file names may be read.
+
+A results file may come from elsewhere, and what it names is published: so nothing is
+read that does not lie where a run of these benchmarks puts or finds it.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from musaic_core.publish.results import Benchmark
+from musaic_core.results.rows import inside
+
+
+class Allowed:
+    """Which files that a results file names may be read.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        Those that the user allows besides a benchmark's outputs and the repository.
+
+    Attributes
+    ----------
+    refused : dict of str to set of str
+        Folders whose files were not read, by what they were wanted for.
+    """
+
+    def __init__(self, folders: Iterable[Path] = ()) -> None:
+        self.folders = [Path(folder).resolve() for folder in folders]
+        self.refused: dict[str, set[str]] = {}
+
+    def answer(self, benchmark: Benchmark, files: str) -> Path:
+        """Find the folder of a saved answer.
+
+        Parameters
+        ----------
+        benchmark : Benchmark
+        files : str
+            From the results file, relative to the benchmark's outputs.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        PermissionError
+            It, or something in it, lies or leads elsewhere.
+        """
+        folder, what = benchmark.outputs / files, f"an answer of {benchmark.title}"
+        self._check(folder, [benchmark.outputs], what)
+        for path in folder.rglob("*"):
+            self._check(path, [benchmark.outputs], what)
+        return folder.resolve()
+
+    def audio(self, benchmark: Benchmark, files: str) -> list[Path]:
+        """Find the files of a recording.
+
+        Parameters
+        ----------
+        benchmark : Benchmark
+        files : str
+            From the results file: joined by ";", relative to the repository or
+            absolute.
+
+        Returns
+        -------
+        list of Path
+
+        Raises
+        ------
+        PermissionError
+            One lies neither in the repository, nor in the benchmark's outputs, nor in
+            an allowed folder.
+        """
+        found = [benchmark.repository / name for name in files.split(";") if name]
+        allowed = [benchmark.repository, benchmark.outputs, *self.folders]
+        for file in found:
+            self._check(file, allowed, f"a recording of {benchmark.title}")
+        return found
+
+    def source(self, benchmark: Benchmark, file: str) -> Path:
+        """Find the file that a solver is defined in.
+
+        Parameters
+        ----------
+        benchmark : Benchmark
+        file : str
+            From the results file, relative to the benchmark's folder.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        PermissionError
+            It lies outside of the repository, or is no Python file.
+        """
+        found = benchmark.folder / file
+        self._check(found, [benchmark.repository], f"a solver of {benchmark.title}")
+        if found.resolve().suffix != ".py":
+            raise PermissionError(f"{file}: is no Python file, so it is not read")
+        return found
+
+    def _check(self, path, folders, what):
+        if inside(path, folders):
+            return
+        folder = str(Path(path).resolve().parent)
+        self.refused.setdefault(what, set()).add(folder)
+        raise PermissionError(f"{path}: leads out of the repository; not read")
+
+    @property
+    def problems(self) -> list[str]:
+        """A line for each kind of thing that was not read, with what to do."""
+        return [
+            f"{what} lies outside of the repository, so it was not read: "
+            f"{', '.join(sorted(folders)[:3])}. Where it should be, allow the folder "
+            "with --audio FOLDER or copy it into the repository"
+            for what, folders in sorted(self.refused.items())
+        ]
