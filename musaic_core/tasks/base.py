@@ -40,7 +40,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from musaic_core.data.errors import InputError, report_once
+from musaic_core.data.errors import InputError, reason_of, report_once
 from musaic_core.data.recording import Recording, Track
 from musaic_core.tasks.given import Dictionary, Given, Hint
 
@@ -286,10 +286,3 @@ def matching_axes(wanted: Iterable[Axes], offered: Iterable[Axes]) -> Axes | Non
             ):
                 return axes
     return None
-
-
-def reason_of(error: Exception, name: str) -> str:
-    """Say in one line what went wrong with a recording of that name."""
-    if isinstance(error, InputError):
-        return str(error)
-    return f"{name}: {type(error).__name__}: {' '.join(str(error).split())}"

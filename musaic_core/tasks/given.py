@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from musaic_core.data.errors import InputError, report_once
+from musaic_core.data.errors import reason_of, report_once
 from musaic_core.data.recording import Recording, Track
 
 
@@ -122,8 +122,8 @@ class Given:
         for track in tracks:
             try:
                 yield track, self.of(track).V
-            except InputError as error:
-                report_once(str(error))
+            except Exception as error:
+                report_once(reason_of(error, track.id))
 
     @cached_property
     def V(self) -> np.ndarray:  # noqa: N802
