@@ -48,6 +48,28 @@ class Dictionary:
         """
         return self.learn_patches(length)
 
+    def cut(self, n_rows: int | None) -> Dictionary:
+        """Keep the lowest rows, as of recordings at a low sampling rate.
+
+        Parameters
+        ----------
+        n_rows : int or None
+            None keeps all.
+
+        Returns
+        -------
+        Dictionary
+            Its spectra are of sum 1 or less.
+        """
+        if n_rows is None or len(self.templates) <= n_rows:
+            return self
+
+        def learn_patches(length):
+            patches, labels = self.patches(length)
+            return patches[:n_rows], labels
+
+        return Dictionary(self.templates[:n_rows], self.labels, learn_patches)
+
 
 @dataclass(frozen=True)
 class Hint:
@@ -152,9 +174,10 @@ class Given:
         """Times at which bars begin, s, and at which the last one ends, (B + 1,)."""
         return self._task.bars(self.recording)
 
-    @property
+    @cached_property
     def dictionary(self) -> Dictionary | None:
-        return self._task.dictionary if self._supervised else None
+        dictionary = self._task.dictionary if self._supervised else None
+        return dictionary and dictionary.cut(self._n_rows)
 
     @property
     def isolated(self) -> list[Track]:
@@ -163,7 +186,13 @@ class Given:
 
     @property
     def frequencies(self) -> np.ndarray:
-        return self._task.frequencies
+        frequencies = self._task.frequencies
+        return None if frequencies is None else frequencies[: self._n_rows]
+
+    @property
+    def _n_rows(self):
+        """Rows of V, which at a low sampling rate are not all that the task has."""
+        return None if None in (self.axes, self.recording) else len(self.V)
 
     @property
     def frame(self) -> float:

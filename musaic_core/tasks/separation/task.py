@@ -245,7 +245,7 @@ def stems_of(track: Track, names: Iterable[str]) -> dict[str, np.ndarray]:
     """
     if set(track.stem_files) != set(names):
         raise InputError(
-            f"{track.name}: its stems are {', '.join(track.stem_files)}; "
+            f"{track.id}: its stems are {', '.join(track.stem_files)}; "
             f"what is learned from has {', '.join(names)}: rename the files"
         )
     return track.stems()
