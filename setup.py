@@ -1,16 +1,16 @@
 """The C kernels; everything else about the package is in pyproject.toml."""
 
 import sys
+from pathlib import Path
 
 from setuptools import Extension, setup
 
+FOLDER = "musaic_core/lowrank/kernels"
+
 kernels = Extension(
     "musaic_core.lowrank.kernels._native",
-    ["musaic_core/lowrank/kernels/native.c"],
-    depends=[
-        f"musaic_core/lowrank/kernels/{name}.h"
-        for name in ("half", "instances", "pool")
-    ],
+    [f"{FOLDER}/native.c"],
+    depends=sorted(map(str, Path(FOLDER).glob("*.h"))),
     extra_compile_args=["-O3", "-std=gnu11", "-pthread"],
     extra_link_args=["-pthread"],
     py_limited_api=True,

@@ -6,7 +6,9 @@ import benchopt
 from benchopt.benchmark import get_running_benchmark
 from benchopt.config import get_data_path
 
-from musaic_core.data.track import Track, audio_files, read_corpus, read_track
+from musaic_core.data.audio import audio_files
+from musaic_core.data.corpus import read_corpus, read_track
+from musaic_core.data.recording import Track
 
 MINI = Path(__file__).resolve().parent / "mini"
 
@@ -17,8 +19,9 @@ class Dataset(benchopt.BaseDataset):
     ``song.mid``, ``song.lab`` and ``song.csv`` beside ``song.wav`` are its notes,
     sections and beats; in a folder of stems they are ``notes.mid``, ``sections.lab``
     and ``beats.csv``. A recording without reference is analysed and has no score.
-    Models learn from a part of the embedded corpus: the piano pieces where notes are
-    asked for, the songs elsewhere, or what ``learn_from`` names. The folder is
+    Models learn from a part of the embedded corpus, in both of its timbres: the piano
+    pieces where notes are asked for, the songs elsewhere, or what ``learn_from`` names.
+    The folder is
     ``-d "folder[path=…]"``, or benchopt's data path ``folder``.
     """
 
@@ -34,13 +37,20 @@ class Dataset(benchopt.BaseDataset):
                 "missing": f"no recordings in {path}; put some there, or name a folder "
                 'that has some: -d "folder[path=/my/recordings]"'
             }
-        asks_for_notes = get_running_benchmark().benchmark_dir.name == "amt"
-        part = MINI / (self.learn_from or ("piano" if asks_for_notes else "songs"))
+        task = get_running_benchmark().get_benchmark_objective()
+        part = MINI / str(self.learn_from or task.learns_from)
+        if not part.is_dir():
+            parts = sorted(folder.name for folder in MINI.iterdir() if folder.is_dir())
+            return {"missing": f"learn_from={part.name}: choose {', '.join(parts)}"}
         return {
-            "train": read_corpus(part / "train-seen"),
+            "train": read_all(part.glob("train-*")),
             "test": tracks,
-            "isolated": read_corpus(part / "notes-seen"),
+            "isolated": read_all(part.glob("notes-*")),
         }
+
+
+def read_all(folders):
+    return [track for folder in sorted(folders) for track in read_corpus(folder)]
 
 
 def read_folder(path):
@@ -48,9 +58,9 @@ def read_folder(path):
         Track(
             file.name,
             {"mixture": file},
-            midi_file=beside(file, ".mid", ".midi", ".MID"),
-            beats_file=beside(file, ".csv"),
-            sections_file=beside(file, ".lab"),
+            notes_from=beside(file, ".mid", ".midi", ".MID"),
+            beats_from=beside(file, ".csv"),
+            sections_from=beside(file, ".lab"),
         )
         for file in audio_files(path)
     ]

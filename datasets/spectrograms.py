@@ -5,9 +5,9 @@ from pathlib import Path
 import benchopt
 import numpy as np
 
-from musaic_core.data.track import read_corpus
+from musaic_core.data.corpus import read_corpus
 from musaic_core.tasks.bars import fold_bars
-from musaic_core.tasks.transcription.task import FRAME, Transcription
+from musaic_core.tasks.transcription.spectrogram import FRAME, spectrogram
 
 MINI = Path(__file__).resolve().parent / "mini"
 SECONDS = 20  # of a matrix
@@ -31,7 +31,7 @@ class Dataset(benchopt.BaseDataset):
         if not path.is_dir():
             return {"missing": f"{path} is not there; datasets/mini/make.py makes it"}
         track = next(t for t in read_corpus(path.parent) if t.id == path.name)
-        V = Transcription([], []).represent(track)
+        V = spectrogram(*track.audio())
         V = np.maximum(V, 1e-5 * V.max())
         if self.data == "song-bars":
             V = fold_bars(V, FRAME, track.downbeats)
@@ -40,4 +40,4 @@ class Dataset(benchopt.BaseDataset):
             V = np.ascontiguousarray(V[:, : int(SECONDS / FRAME)])
             ranks = {"nmf": 40}
         name = path.name + (" in bars" if self.data == "song-bars" else "")
-        return {"name": name, "V": V, "ranks": ranks, "recordings": [track]}
+        return {"name": name, "V": V, "ranks": ranks}

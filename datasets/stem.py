@@ -12,8 +12,9 @@ import numpy as np
 import soundfile
 from benchopt.benchmark import get_running_benchmark
 
-from musaic_core.benchmark.plugins import fingerprint
-from musaic_core.data.track import InputError, read_track
+from musaic_core.data.corpus import read_track
+from musaic_core.data.errors import InputError
+from musaic_core.data.recording import Track
 
 
 class Dataset(benchopt.BaseDataset):
@@ -62,7 +63,7 @@ def read_stem_file(file):
         raise InputError(f"{file} is not there: name a STEM file")
     name = file.name.partition(".stem")[0]
     cache = Path(get_running_benchmark().get_cache_location()) / "stem"
-    folder = cache / fingerprint([file])[:16] / name
+    folder = cache / Track(name, {"mixture": file}).identity[:16] / name
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as decoded:

@@ -1,18 +1,11 @@
 """Automatic music transcription."""
 
-import numpy as np
-
-from musaic_core.benchmark.plugins import Objective as BaseObjective
-from musaic_core.benchmark.plugins import task_of
-from musaic_core.data.notes import write_midi
-from musaic_core.results.pictures import save_factors
-from musaic_core.tasks.transcription.task import (
-    FRAME,
-    Transcription,
-    band_frequencies,
-    no_notes,
-    transcription_scores,
-)
+from musaic_core.benchmark.objective import Objective as BaseObjective
+from musaic_core.tasks.base import Estimate
+from musaic_core.tasks.transcription.decoder import no_notes
+from musaic_core.tasks.transcription.saved import save_notes, saved_media
+from musaic_core.tasks.transcription.scores import transcription_scores
+from musaic_core.tasks.transcription.task import Transcription
 
 
 class Objective(BaseObjective):
@@ -21,17 +14,21 @@ class Objective(BaseObjective):
     Scores are mir_eval's (Raffel et al. 2014). An onset is right within 50 ms and a
     quarter tone; notes also need their offset, within 50 ms or a fifth of the note's
     length; frames compare the sounding pitches every 50 ms. The score to rank by is
-    the F-measure of the onsets. Times are of learning, tuning and transcribing; the
-    spectrograms that all factorizations share are computed beforehand.
+    the F-measure of the onsets. Times are of learning and tuning (fit) and of
+    transcribing (predict); the spectrograms that models share are computed beforehand.
     """
 
     name = "Automatic music transcription"
+    title = "Transcription"
     url = "../../amt"  # the reports link it: the folder they lie in
+    task_class = Transcription
+    score_columns = ("onset_f1", "note_f1", "frame_accuracy", "chroma_accuracy")
+    learns_from = "piano"
+    media = staticmethod(saved_media)
     test_config = {"dataset": {"name": "mini"}}
 
-    def set_data(self, train, test, isolated):
-        seed = self.get_seed()
-        self.task = task_of(Transcription, train, test, isolated, seed=seed)
+    def make_task(self, train, test, isolated=(), hints=None, **data):
+        return Transcription(train, test, isolated, seed=self.seed, hints=hints)
 
     def score(self, track, notes):
         if track.notes is None:
@@ -40,20 +37,11 @@ class Objective(BaseObjective):
         return {"value": scores["onset_f1"], **scores}
 
     def save(self, track, estimate, folder):
-        write_midi(estimate.answer, folder / "estimate.mid")
         # of one recording: the reports draw one, and all of them would fill the disk
-        if estimate.factorization is not None and track is self.task.test[0]:
-            save_factors(
-                estimate.factorization,
-                estimate.labels,
-                band_frequencies(),
-                FRAME,
-                folder / "factors.npz",
-            )
-        tables = {"estimate": estimate.answer.table()}
-        if track.notes is not None:
-            tables["reference"] = track.notes.table()
-        np.savez(folder / "notes.npz", **tables)
+        is_first = track is next(iter(self.references.values()))
+        factors = estimate.evidence if is_first else None
+        reference = self.annotated(track, "notes")
+        save_notes(estimate.answer, reference, factors, folder)
 
     def get_one_result(self):
-        return {"estimates": self.task.predict(lambda track: no_notes())}
+        return {"estimates": {t: Estimate(no_notes()) for t in self.references}}

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from musaic_core.benchmark.plugins import Objective as BaseObjective
+from musaic_core.benchmark.objective import Objective as BaseObjective
 from musaic_core.lowrank.divergence import beta_divergence
-from musaic_core.tasks.factorization.task import Approximation, factor_match
+from musaic_core.tasks.factorization.scores import factor_match
+from musaic_core.tasks.factorization.task import Approximation, Data
 
 
 class Objective(BaseObjective):
@@ -19,7 +20,11 @@ class Objective(BaseObjective):
     """
 
     name = "Nonnegative factorization"
+    title = "Factorization"
     url = "../../factorization"  # the reports link it: the folder they lie in
+    task_class = Approximation
+    score_columns = ("divergence", "relative_error", "factor_match")
+    lower_is_better = True
     parameters = {"beta": [1, 2], "model": ["nmf", "ncp", "ntd"]}
 
     def skip(self, missing=None, ranks=None, **data):
@@ -30,41 +35,23 @@ class Objective(BaseObjective):
         return False, None
 
     def set_data(self, name, V, ranks, truth=None, recordings=()):
-        self.task = Approximation(
-            name,
-            V,
-            self.model,
-            ranks[self.model],
-            self.beta,
-            seed=self.get_seed(),
-            truth=truth,
-            recordings=list(recordings),
-        )
+        data = Data(name, V)
+        self.references = {name: data}
+        self.folders = {name: "data"}
+        how = {"beta": self.beta, "seed": self.seed, "truth": truth}
+        self.task = Approximation(data, self.model, ranks[self.model], **how)
 
-    def evaluate_result(self, estimates, peak_memory_mb=np.nan):
-        task, estimate = self.task, estimates[self.task.name]
-        row = {
-            "track": task.name,
-            "value": np.nan,
-            "divergence": np.nan,
-            "relative_error": np.nan,
-            "factor_match": np.nan,
-            "n_parameters": estimate.n_parameters,
-            "peak_memory_mb": peak_memory_mb,
-            "error": estimate.error,
+    def score(self, data, model):
+        V, truth = data.V, self.task.truth
+        approximation = np.asarray(model.reconstruct(), np.float64).reshape(V.shape)
+        divergence = beta_divergence(V, approximation, self.task.beta)
+        matches = type(model) is type(truth)
+        return {
+            "value": divergence,
+            "divergence": divergence,
+            "relative_error": np.linalg.norm(V - approximation) / np.linalg.norm(V),
+            "factor_match": factor_match(truth, model) if matches else np.nan,
         }
-        if estimate.error:
-            return row
-        model = estimate.answer
-        approximation = np.asarray(model.reconstruct(), np.float64).reshape(
-            task.V.shape
-        )
-        error = np.linalg.norm(task.V - approximation) / np.linalg.norm(task.V)
-        divergence = beta_divergence(task.V, approximation, task.beta)
-        row |= {"value": divergence, "divergence": divergence, "relative_error": error}
-        if type(model) is type(task.truth):
-            row["factor_match"] = factor_match(task.truth, model)
-        return row
 
     def get_one_result(self):
         return {"estimates": self.task.minimise(None, 0)}

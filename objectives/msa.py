@@ -1,14 +1,12 @@
 """Music structure analysis."""
 
-from musaic_core.benchmark.plugins import Objective as BaseObjective
-from musaic_core.benchmark.plugins import task_of
-from musaic_core.tasks.structure.task import (
-    Structure,
-    make_sections,
-    save_patterns,
-    save_structure,
-    structure_scores,
-)
+from musaic_core.benchmark.objective import Objective as BaseObjective
+from musaic_core.data.errors import InputError
+from musaic_core.tasks.base import Estimate
+from musaic_core.tasks.structure.decoder import make_sections
+from musaic_core.tasks.structure.saved import save_patterns, save_sections, saved_media
+from musaic_core.tasks.structure.scores import structure_scores
+from musaic_core.tasks.structure.task import Structure
 
 
 class Objective(BaseObjective):
@@ -21,22 +19,42 @@ class Objective(BaseObjective):
     bar becomes sections by ``segmentation``, which is tuned on the training recordings:
     cbm, cbm_any_penalty, foote or spectral. Features are nn_log_mel, log_mel, stft,
     cqt, chroma and mfcc; log_mel and mfcc are negative in places, so not for
-    factorizations.
+    factorizations. ``bars`` are heard in the audio, or annotated: then models are told
+    where the bars of what they are tested on begin.
     """
 
     name = "Music structure analysis"
+    title = "Structure"
     url = "../../msa"  # the reports link it: the folder they lie in
-    parameters = {"feature": ["nn_log_mel"], "segmentation": ["cbm"]}
+    task_class = Structure
+    score_columns = ("boundary_f1_3", "boundary_f1_05", "pairwise_f1", "nce_f1")
+    media = staticmethod(saved_media)
+    parameters = {
+        "feature": ["nn_log_mel"],
+        "segmentation": ["cbm"],
+        "bars": ["heard"],
+    }
     test_config = {"dataset": {"name": "mini", "part": "songs", "timbre": "seen"}}
 
     def skip(self, train=(), missing=None, **data):
-        if missing is None and not any(track.sections_file for track in train):
+        if missing is None and not any(track.sections_from for track in train):
             return True, "its training recordings have no sections to tune on"
         return super().skip(missing)
 
-    def set_data(self, train, test, **data):
-        how = {"feature": self.feature, "segmentation": self.segmentation}
-        self.task = task_of(Structure, train, test, **how)
+    def make_task(self, train, test, **data):
+        if self.bars not in ("heard", "annotated"):
+            raise ValueError(f"bars is {self.bars!r}; choose heard or annotated")
+        downbeats = None
+        if self.bars == "annotated":
+            downbeats = {track.id: told(track) for track in test}
+        return Structure(
+            train,
+            test,
+            feature=self.feature,
+            segmentation=self.segmentation,
+            downbeats=downbeats,
+            seed=self.seed,
+        )
 
     def score(self, track, sections):
         if track.sections is None:
@@ -45,20 +63,27 @@ class Objective(BaseObjective):
         return {"value": scores["boundary_f1_3"], **scores}
 
     def save(self, track, estimate, folder):
-        estimate.answer.to_csv(
-            folder / "estimate.lab",
-            sep="\t",
-            header=False,
-            index=False,
-            float_format="%.4f",
-        )
+        reference = self.annotated(track, "sections")
+        save_sections(estimate.answer, estimate.evidence, reference, folder)
         # of one recording, as the reports draw one
-        if hasattr(estimate.factorization, "core") and track is self.task.test[0]:
-            save_patterns(estimate, folder / "patterns.npz")
-        save_structure(estimate, track.sections, folder / "structure.npz")
+        is_first = track is next(iter(self.references.values()))
+        if hasattr(estimate.model, "core") and is_first:
+            bars = estimate.evidence.bars
+            save_patterns(
+                estimate.model, bars, estimate.answer, folder / "patterns.npz"
+            )
 
     def get_one_result(self):
         def whole(track):
-            return make_sections([0, track.duration], [0, 1], "A", track.duration)
+            end = track.duration
+            return Estimate(make_sections([0, end], [0, 1], "A", end))
 
-        return {"estimates": self.task.predict(whole)}
+        return {"estimates": self.task.each(self.references.values(), whole)}
+
+
+def told(track):
+    """Downbeats that a model is told, or why they can't be."""
+    try:
+        return track.downbeats
+    except InputError as error:
+        return error

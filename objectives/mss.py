@@ -1,19 +1,19 @@
 """Music source separation."""
 
 import numpy as np
-import soundfile
 
-from musaic_core.benchmark.plugins import Objective as BaseObjective
-from musaic_core.benchmark.plugins import task_of
-from musaic_core.data.track import InputError
-from musaic_core.results.pictures import save_factors, save_spectrograms
-from musaic_core.tasks.base import report_once
-from musaic_core.tasks.separation.task import (
-    Separation,
-    bin_frequencies,
-    check_stems,
-    save_stems,
+from musaic_core.benchmark.objective import Objective as BaseObjective
+from musaic_core.data.errors import InputError, report_once
+from musaic_core.results.saved import save_factors, save_spectrograms
+from musaic_core.tasks.base import Estimate
+from musaic_core.tasks.separation.saved import save_stems, saved_media
+from musaic_core.tasks.separation.scores import (
+    correlations_of,
+    mean_sdr,
+    separation_scores,
 )
+from musaic_core.tasks.separation.task import SCORED, Separation, stems_of
+from musaic_core.tasks.separation.wiener import bin_frequencies, ideal_stems
 
 EXCERPT = 6  # s, amid each recording but the first, that is kept of its stems
 
@@ -26,12 +26,16 @@ class Objective(BaseObjective):
     SDR (Le Roux et al. 2019). Both are of the middle 20 s of each recording.
     ``sdr_mixture`` is what equal parts of the mixture score, ``sdr_oracle`` what the
     ideal ratio mask does. The score to rank by is the SDR. ``phase`` is that of a
-    factorization's stems: the mixture's, or ``misi``, recovered from there.
+    model's stems: the mixture's, or ``misi``, recovered from there.
     """
 
     name = "Music source separation"
+    title = "Separation"
     url = "../../mss"  # the reports link it: the folder they lie in
+    task_class = Separation
+    score_columns = ("sdr", "isr", "sir", "sar", "si_sdr")
     tracks_at_once = 2
+    media = staticmethod(saved_media)
     parameters = {"phase": ["mixture"]}
     test_config = {"dataset": {"name": "mini", "part": "songs", "timbre": "seen"}}
 
@@ -41,50 +45,65 @@ class Objective(BaseObjective):
             return True, None
         return super().skip(missing)
 
-    def set_data(self, train, test, **data):
-        self.task = task_of(Separation, train, test, phase=self.phase)
+    def scored_part(self, track):
+        return track if "mixture" in track.stem_files else track.amid(SCORED)
+
+    def make_task(self, train, test, hints=None, **data):
+        stems = list((train or test)[0].stem_files)
+        options = {"seed": self.seed, "hints": hints}
+        return Separation(train, test, stems, phase=self.phase, **options)
 
     def score(self, track, stems):
-        references = track.stems()
-        if references is None:
+        if track.stems() is None:
             return {}
-        check_stems(track, stems)
+        references = stems_of(track, stems)
         for name, reference in references.items():
             if not reference.any():
                 raise InputError(f"{track.stem_files[name]}: silent, so has no score")
-        scores = self.task.score(track, references, stems, sampling_rate(track))
+        gram, bounds = self.shared(track, np.stack(list(references.values())))
+        scores = separation_scores(references, stems, track.rate, gram)
         if np.isnan(scores["sdr"]):
             raise InputError(
-                f"{track.files[0].parent}: no second in which all its stems sound, "
+                f"{track.name}: no second in which all its stems sound, "
                 "so it has no score"
             )
-        return {"value": scores["sdr"], **scores, **self.task.bounds(track)}
+        return {"value": scores["sdr"], **scores, **bounds}
 
     def save(self, track, estimate, folder):
-        stems, sr = estimate.answer, sampling_rate(track)
-        first = track is self.task.test[0]  # of all of them, it would fill the disk
-        in_full = first or "mixture" in track.stem_files
+        (y, sr), stems = track.audio(), estimate.answer
+        # of one recording in full: all of them would fill the disk
+        is_first = track is next(iter(self.references.values()))
+        in_full = is_first or "mixture" in track.stem_files
         save_stems(stems, sr, folder, None if in_full else EXCERPT)
-        if first:
-            y, references = track.audio()[0], track.stems()
-            save_spectrograms(y, references, stems, sr, folder / "spectrograms.npz")
-        if first and estimate.factorization is not None:
-            F, R = estimate.factorization.templates.shape
-            save_factors(
-                estimate.factorization,
-                estimate.labels,
-                bin_frequencies()[:F],
-                track.duration * R / estimate.factorization.activations.size,
-                folder / "factors.npz",
-            )
+        if is_first:
+            file = folder / "spectrograms.npz"
+            save_spectrograms(y, track.stems(), stems, sr, file)
+        model = estimate.evidence
+        if is_first and model is not None:
+            rows = bin_frequencies()[: len(model.templates)]
+            frame = track.duration / np.shape(model.activations)[1]
+            save_factors(model, model.labels, rows, frame, folder / "factors.npz")
 
     def get_one_result(self):
         def equal_parts(track):
-            part = track.audio()[0] / len(self.task.stems)
-            return dict.fromkeys(self.task.stems, part)
+            part = track.audio()[0] / len(self.task.labels)
+            return Estimate(dict.fromkeys(self.task.labels, part))
 
-        return {"estimates": self.task.predict(equal_parts)}
+        return {"estimates": self.task.each(self.references.values(), equal_parts)}
 
+    # what all answers to a recording share, by the track's identity
+    _shared: dict = {}
 
-def sampling_rate(track):
-    return soundfile.info(track.files[0]).samplerate
+    def shared(self, track, references):
+        """Correlations of the references, and what floor and ceiling score."""
+        if track.identity not in self._shared:
+            if len(self._shared) > 64:
+                self._shared.clear()
+            y, sr = track.audio()
+            parts = np.stack([y / len(references)] * len(references))
+            bounds = {
+                "sdr_mixture": mean_sdr(references, parts, sr),
+                "sdr_oracle": mean_sdr(references, ideal_stems(y, sr, references), sr),
+            }
+            self._shared[track.identity] = correlations_of(references), bounds
+        return self._shared[track.identity]

@@ -1,6 +1,6 @@
 """Self-similarity of the bars themselves."""
 
-from musaic_core.benchmark.plugins import Solver as BaseSolver
+from musaic_core.benchmark.solver import Solver as BaseSolver
 
 
 class Solver(BaseSolver):
@@ -12,6 +12,9 @@ class Solver(BaseSolver):
 
     name = "barwise_ssm"
     answers = "sections"
+    describes = True
+    kind = "peer"
+    axes = (("frequency × time in bar", "bar"),)
 
-    def solve(self, task):
-        return task.analyse(lambda V: V.T)
+    def predict(self, recording, given):
+        return given.V.T

@@ -1,10 +1,10 @@
 """Deep nonnegative CP decomposition."""
 
-from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.benchmark.solver import LowRankSolver
 from musaic_core.lowrank.deep.tensor import deep_ncp
 
 
-class Solver(FactorizationSolver):
+class Solver(LowRankSolver):
     """V ≈ Σ_r a_r ∘ b_r ∘ c_r with spectra A ≈ A₂ M that share what they are made of.
 
     To choose over an NCP where several terms are the same sound in other rhythms or
@@ -21,7 +21,7 @@ class Solver(FactorizationSolver):
     """
 
     name = "deep_ncp"
-    modes = 3
+    axes = ((None, None, None),)
     parameters = {
         "dictionary": ["blind"],  # also fixed and adapted
         "beta": [1],
@@ -29,13 +29,14 @@ class Solver(FactorizationSolver):
         "n_iter": [30],
     }
 
-    def factorize(self, V, templates):
+    def factorize(self, V, given):
         rank, coarse, start, fixed = self.rank, self.coarse, "random", ()
+        W = given.dictionary and given.dictionary.templates
         if self.dictionary == "fixed":
-            coarse = templates.shape[1]
-            start, fixed = {"0 templates 2": templates}, ("0 templates 2",)
+            coarse = W.shape[1]
+            start, fixed = {"0 templates 2": W}, ("0 templates 2",)
         elif self.dictionary == "adapted":
-            rank, start = templates.shape[1], {0: templates}
+            rank, start = W.shape[1], {0: W}
         model = deep_ncp(
             V,
             rank,
@@ -47,7 +48,9 @@ class Solver(FactorizationSolver):
             fixed=fixed,
             update="mu-extrapolated",
             max_iter=self.n_iter,
-            seed=self.seed,
+            seed=given.seed,
         )
-        # notes are read where the dictionary is
-        return model.layers[-1] if self.dictionary == "fixed" else model
+        if self.dictionary == "fixed":
+            model = model.layers[-1]  # whose templates are the dictionary's
+        model.labels = given.dictionary and given.dictionary.labels
+        return model

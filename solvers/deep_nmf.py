@@ -1,10 +1,10 @@
 """Deep nonnegative matrix factorization."""
 
-from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.benchmark.solver import LowRankSolver
 from musaic_core.lowrank.deep.nmf import deep_nmf
 
 
-class Solver(FactorizationSolver):
+class Solver(LowRankSolver):
     """V ≈ W H with W ≈ W₂ A₂: templates that are made of fewer, coarser ones.
 
     To choose where templates share what they are made of, such as the notes of an
@@ -30,14 +30,15 @@ class Solver(FactorizationSolver):
         "n_iter": [50],
     }
 
-    def factorize(self, V, templates):
+    def factorize(self, V, given):
         ranks, loss = [self.rank, self.coarse], self.loss
         start, fixed = "random", ()
+        W = given.dictionary and given.dictionary.templates
         if self.dictionary == "fixed":
-            ranks[1], loss = templates.shape[1], "data"
-            start, fixed = {"templates 2": templates}, ("templates 2",)
+            ranks[1], loss = W.shape[1], "data"
+            start, fixed = {"templates 2": W}, ("templates 2",)
         elif self.dictionary == "adapted":
-            ranks[0], start = templates.shape[1], {"templates": templates}
+            ranks[0], start = W.shape[1], {"templates": W}
         model = deep_nmf(
             V,
             ranks,
@@ -48,7 +49,9 @@ class Solver(FactorizationSolver):
             fixed=fixed,
             update="mu-extrapolated",
             max_iter=self.n_iter,
-            seed=self.seed,
+            seed=given.seed,
         )
-        # notes are read where the dictionary is
-        return model.layers[-1] if self.dictionary == "fixed" else model
+        if self.dictionary == "fixed":
+            model = model.layers[-1]  # whose templates are the dictionary's
+        model.labels = given.dictionary and given.dictionary.labels
+        return model

@@ -1,10 +1,10 @@
 """Deep nonnegative Tucker decomposition."""
 
-from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.benchmark.solver import LowRankSolver
 from musaic_core.lowrank.deep.tensor import deep_ntd
 
 
-class Solver(FactorizationSolver):
+class Solver(LowRankSolver):
     """V ≈ core ×₁ W ×₂ H ×₃ Q with a core whose patterns are made of fewer patterns.
 
     The core's slices, one a kind of bar, are themselves approximated by mixtures of
@@ -19,8 +19,8 @@ class Solver(FactorizationSolver):
     """
 
     name = "deep_ntd"
-    modes = 3
-    third_mode = "bar"  # a Tucker model of channels has too few components in time
+    # a Tucker model of channels has too few components in time
+    axes = ((None, None, "bar"),)
     parameters = {
         "dictionary, rhythms, bars": [("blind", 32, 16)],  # also fixed and adapted
         "spectra": [40],
@@ -29,13 +29,14 @@ class Solver(FactorizationSolver):
         "n_iter": [25],
     }
 
-    def factorize(self, V, templates):
+    def factorize(self, V, given):
         ranks = self.spectra, self.rhythms, self.bars
         ranks = [min(r, size) for r, size in zip(ranks, V.shape, strict=True)]
         start = "nndsvd"
-        if templates is not None:
-            ranks[0], start = templates.shape[1], {0: templates}
-        return deep_ntd(
+        W = given.dictionary and given.dictionary.templates
+        if W is not None:
+            ranks[0], start = W.shape[1], {0: W}
+        model = deep_ntd(
             V,
             ranks,
             {"core": (min(self.patterns, ranks[2]),)},
@@ -46,5 +47,7 @@ class Solver(FactorizationSolver):
             fixed=(0,) if self.dictionary == "fixed" else (),
             update="mu-extrapolated",
             max_iter=self.n_iter,
-            seed=self.seed,
+            seed=given.seed,
         )
+        model.labels = given.dictionary and given.dictionary.labels
+        return model

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from musaic_core.benchmark.plugins import Solver as BaseSolver
-from musaic_core.tasks.structure.task import make_sections
+from musaic_core.benchmark.solver import Solver as BaseSolver
+from musaic_core.tasks.structure.decoder import make_sections
 
 
 class Solver(BaseSolver):
@@ -11,13 +11,10 @@ class Solver(BaseSolver):
 
     name = "equal_sections"
     answers = "sections"
+    kind = "floor"
 
-    def solve(self, task):
-        def every_eight_bars(track):
-            bars = task.bars(track)
-            n_bars = len(bars) - 1
-            boundaries = np.unique([*range(0, n_bars, 8), n_bars])
-            labels = range(1, len(boundaries))  # each its own
-            return make_sections(bars, boundaries, labels, track.duration)
-
-        return task.predict(every_eight_bars)
+    def predict(self, recording, given):
+        n_bars = len(given.bars) - 1
+        boundaries = np.unique([*range(0, n_bars, 8), n_bars])
+        labels = range(1, len(boundaries))  # each its own
+        return make_sections(given.bars, boundaries, labels, recording.duration)

@@ -2,7 +2,7 @@
 
 import librosa
 
-from musaic_core.benchmark.plugins import Solver as BaseSolver
+from musaic_core.benchmark.solver import Solver as BaseSolver
 
 
 class Solver(BaseSolver):
@@ -14,17 +14,15 @@ class Solver(BaseSolver):
 
     name = "hpss"
     answers = "stems"
+    kind = "peer"
 
     def misfit(self, task):
-        if "drums" not in task.stems:
+        if "drums" not in task.labels:
             return "there are no drums"
 
-    def solve(self, task):
-        def separate(track):
-            y, _ = track.audio()
-            percussive = librosa.effects.percussive(y)
-            others = [name for name in task.stems if name != "drums"]
-            part = (y - percussive) / len(others)
-            return {"drums": percussive, **dict.fromkeys(others, part)}
-
-        return task.predict(separate)
+    def predict(self, recording, given):
+        y, _ = recording.audio()
+        percussive = librosa.effects.percussive(y)
+        others = [name for name in given.labels if name != "drums"]
+        part = (y - percussive) / len(others)
+        return {"drums": percussive, **dict.fromkeys(others, part)}

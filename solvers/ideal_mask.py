@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from musaic_core.benchmark.plugins import Solver as BaseSolver
-from musaic_core.tasks.separation.task import ideal_stems, stems_of
+from musaic_core.benchmark.solver import Solver as BaseSolver
+from musaic_core.tasks.separation.task import stems_of
+from musaic_core.tasks.separation.wiener import ideal_stems
 
 
 class Solver(BaseSolver):
@@ -15,12 +16,10 @@ class Solver(BaseSolver):
 
     name = "ideal_mask"
     answers = "stems"
+    kind = "oracle"
 
-    def solve(self, task):
-        def separate(track):
-            y, sr = track.audio()
-            stems = stems_of(track, task.stems)
-            ideal = ideal_stems(y, sr, np.stack(list(stems.values())))
-            return dict(zip(stems, ideal, strict=True))
-
-        return task.predict(separate)
+    def predict(self, track, given):
+        y, sr = track.audio()
+        stems = stems_of(track, given.labels)
+        ideal = ideal_stems(y, sr, np.stack(list(stems.values())))
+        return dict(zip(stems, ideal, strict=True))

@@ -1,6 +1,6 @@
 """The floor of every separation score."""
 
-from musaic_core.benchmark.plugins import Solver as BaseSolver
+from musaic_core.benchmark.solver import Solver as BaseSolver
 
 
 class Solver(BaseSolver):
@@ -8,10 +8,8 @@ class Solver(BaseSolver):
 
     name = "mixture"
     answers = "stems"
+    kind = "floor"
 
-    def solve(self, task):
-        def equal_parts(track):
-            part = track.audio()[0] / len(task.stems)
-            return dict.fromkeys(task.stems, part)
-
-        return task.predict(equal_parts)
+    def predict(self, recording, given):
+        part = recording.audio()[0] / len(given.labels)
+        return dict.fromkeys(given.labels, part)

@@ -16,6 +16,7 @@ class Solver(Algorithm):
     """
 
     name = "musaic"
+    kind = "low-rank"
     models = ("nmf", "ncp", "ntd")
     parameters = {
         "update, backend": [

@@ -1,10 +1,10 @@
 """Nonnegative CP decomposition."""
 
-from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.benchmark.solver import LowRankSolver
 from musaic_core.lowrank.ncp import ncp
 
 
-class Solver(FactorizationSolver):
+class Solver(LowRankSolver):
     """V ≈ Σ_r a_r ∘ b_r ∘ c_r, minimising the β-divergence, for V of three modes.
 
     Each template a_r has one course over the second mode and one over the third: for
@@ -18,7 +18,7 @@ class Solver(FactorizationSolver):
     """
 
     name = "ncp"
-    modes = 3
+    axes = ((None, None, None),)
     parameters = {
         "dictionary": ["fixed", "blind"],
         "beta": [1],
@@ -26,11 +26,12 @@ class Solver(FactorizationSolver):
         "n_iter": [30],
     }
 
-    def factorize(self, V, templates):
+    def factorize(self, V, given):
         rank, start = self.rank, "random"
-        if templates is not None:
-            rank, start = templates.shape[1], (templates, None, None)
-        return ncp(
+        W = given.dictionary and given.dictionary.templates
+        if W is not None:
+            rank, start = W.shape[1], (W, None, None)
+        model = ncp(
             V,
             rank,
             beta=self.beta,
@@ -38,5 +39,7 @@ class Solver(FactorizationSolver):
             update="mu-extrapolated",
             fixed=(0,) if self.dictionary == "fixed" else (),
             max_iter=self.n_iter,
-            seed=self.seed,
+            seed=given.seed,
         )
+        model.labels = given.dictionary and given.dictionary.labels
+        return model

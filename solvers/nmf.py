@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.benchmark.solver import LowRankSolver
 from musaic_core.lowrank.nmf import nmf
 
 
-class Solver(FactorizationSolver):
+class Solver(LowRankSolver):
     """V ≈ W H, minimising the β-divergence of V from W H by multiplicative updates.
 
     β = 1 (Kullback-Leibler) suits magnitude spectra and is the one to start from;
@@ -29,17 +29,24 @@ class Solver(FactorizationSolver):
         "n_iter": [100],
     }
 
-    def factorize(self, V, templates):
-        rank, start = self.rank, "random"
-        if templates is not None:
-            rank = templates.shape[1]
-            start = (templates, np.full((rank, V.shape[1]), V.mean(), V.dtype))
-        return nmf(
+    def factorize(self, V, given):
+        rank, start, mask = self.rank, "random", None
+        labels = given.dictionary and given.dictionary.labels
+        if labels is not None:
+            W = given.dictionary.templates
+            rank = W.shape[1]
+            start = (W, np.full((rank, V.shape[1]), V.mean(), V.dtype))
+            if given.hints:
+                mask = {"activations": given.allowed(labels, V.shape[1])}
+        model = nmf(
             V,
             rank,
             beta=self.beta,
             init=start,
             fixed=("templates",) if self.dictionary == "fixed" else (),
+            mask=mask,
             max_iter=self.n_iter,
-            seed=self.seed,
+            seed=given.seed,
         )
+        model.labels = labels
+        return model

@@ -4,11 +4,11 @@ import warnings
 
 import numpy as np
 
-from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.benchmark.solver import LowRankSolver
 from musaic_core.lowrank.models import NMF
 
 
-class Solver(FactorizationSolver):
+class Solver(LowRankSolver):
     """V ≈ W H by nn_fac's multiplicative updates.
 
     The problem that the solver `nmf` solves, through the package of the field's
@@ -16,6 +16,7 @@ class Solver(FactorizationSolver):
     """
 
     name = "nn_fac"
+    kind = "peer"
     # it pins a TensorLy of 2021, but runs with a present one
     install_cmd = "shell"
     install_script = "nn_fac.sh"
@@ -31,12 +32,13 @@ class Solver(FactorizationSolver):
 
         self.nmf = nmf
 
-    def factorize(self, V, templates):
+    def factorize(self, V, given):
         start = {"rank": self.rank, "init": "random"}
-        if templates is not None:
-            R = templates.shape[1]
+        W = given.dictionary and given.dictionary.templates
+        if W is not None:
+            R = W.shape[1]
             activations = np.full((R, V.shape[1]), np.sqrt(V.mean() / R), V.dtype)
-            start = {"rank": R, "init": "custom", "U_0": templates, "V_0": activations}
+            start = {"rank": R, "init": "custom", "U_0": W, "V_0": activations}
         with warnings.catch_warnings(action="ignore"):  # of ranks over F
             W, H = self.nmf(
                 V,
@@ -47,6 +49,6 @@ class Solver(FactorizationSolver):
                 n_iter_max=self.n_iter,
                 tol=0,
                 deterministic=True,
-                seed=self.seed,
+                seed=given.seed,
             )
-        return NMF(W, H)
+        return NMF(W, H, labels=given.dictionary and given.dictionary.labels)

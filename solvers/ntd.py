@@ -1,10 +1,10 @@
 """Nonnegative Tucker decomposition."""
 
-from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.benchmark.solver import LowRankSolver
 from musaic_core.lowrank.ntd import ntd
 
 
-class Solver(FactorizationSolver):
+class Solver(LowRankSolver):
     """V ≈ core ×₁ W ×₂ H ×₃ Q, minimising the β-divergence, for V of three modes.
 
     In bars, the columns of W are spectra, those of H rhythms of one bar, and the core
@@ -18,22 +18,23 @@ class Solver(FactorizationSolver):
     """
 
     name = "ntd"
-    modes = 3
-    third_mode = "bar"  # a Tucker model of channels has too few components in time
+    # a Tucker model of channels has too few components in time
+    axes = ((None, None, "bar"),)
     parameters = {
         "dictionary, beta, rhythms, bars": [("fixed", 1, 48, 24), ("blind", 2, 32, 16)],
         "spectra": [40],
         "n_iter": [60],
     }
 
-    def factorize(self, V, templates):
+    def factorize(self, V, given):
         ranks = self.spectra, self.rhythms, self.bars
         ranks = [min(r, size) for r, size in zip(ranks, V.shape, strict=True)]
         start = "nndsvd"
-        if templates is not None:
-            ranks[0] = templates.shape[1]
-            start = (templates, None, None, None)
-        return ntd(
+        W = given.dictionary and given.dictionary.templates
+        if W is not None:
+            ranks[0] = W.shape[1]
+            start = (W, None, None, None)
+        model = ntd(
             V,
             ranks,
             beta=self.beta,
@@ -41,5 +42,7 @@ class Solver(FactorizationSolver):
             update="hals" if self.beta == 2 else "mu-extrapolated",
             fixed=(0,) if self.dictionary == "fixed" else (),
             max_iter=self.n_iter,
-            seed=self.seed,
+            seed=given.seed,
         )
+        model.labels = given.dictionary and given.dictionary.labels
+        return model

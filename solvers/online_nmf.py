@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.benchmark.solver import LowRankSolver
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.online import OnlineNMF
-from musaic_core.tasks.base import Estimate
 
 
-class Solver(FactorizationSolver):
+class Solver(LowRankSolver):
     """V ≈ W H, with one W for all training recordings, learned online and then held.
 
     What the other models learn of each test recording alone, or of isolated notes and
@@ -22,30 +21,22 @@ class Solver(FactorizationSolver):
     name = "online_nmf"
     parameters = {"beta": [1], "rank": [88], "n_epochs": [2], "n_iter": [50]}
 
-    def mismatch(self, task):
-        if not getattr(task, "train", None):
-            return "learns from training recordings, and there are none"
-        return super().mismatch(task)
+    def misfit(self, task):
+        if not task.train:
+            return "it learns from training recordings, and there are none"
 
-    def solve(self, task):
-        model = OnlineNMF(self.rank, beta=self.beta, seed=self.seed)
-        self.W = model.fit(lambda: self.spectra(task), self.n_epochs).templates
-        return super().solve(task)
+    def fit(self, train, given):
+        model = OnlineNMF(self.rank, beta=self.beta, seed=given.seed)
+        model.fit(lambda: (V for _, V in given.read(train)), self.n_epochs)
+        return {"templates": np.asarray(model.templates)}
 
-    def spectra(self, task):
-        """V of each training recording that can be read, one at a time."""
-        for track in task.train:
-            read = task.each([track], lambda track: Estimate(task.represent(track)))
-            if not read[track.id].error:
-                yield read[track.id].answer
-
-    def factorize(self, V, templates):
+    def factorize(self, V, state, given):
         activations = np.full((self.rank, V.shape[1]), V.mean(), V.dtype)
         return nmf(
             V,
             self.rank,
             beta=self.beta,
-            init=(self.W, activations),
+            init=(state["templates"], activations),
             fixed=("templates",),
             max_iter=self.n_iter,
         )

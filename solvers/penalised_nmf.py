@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.benchmark.solver import LowRankSolver
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.penalties import (
     MinimumVolume,
@@ -19,7 +19,7 @@ PENALTIES = {
 }
 
 
-class Solver(FactorizationSolver):
+class Solver(LowRankSolver):
     """V ≈ W H, minimising D(V | W H) + μ R(W or H).
 
     ``sparsity`` where few templates sound at once, with β = 0 or 2 (for β = 1 it
@@ -41,14 +41,15 @@ class Solver(FactorizationSolver):
         "n_iter": [60],
     }
 
-    def factorize(self, V, templates):
+    def factorize(self, V, given):
         rank, start = self.rank, "random"
-        if templates is not None:
-            rank = templates.shape[1]
-            start = (templates, np.full((rank, V.shape[1]), V.mean(), V.dtype))
+        W = given.dictionary and given.dictionary.templates
+        if W is not None:
+            rank = W.shape[1]
+            start = (W, np.full((rank, V.shape[1]), V.mean(), V.dtype))
         block, penalty = PENALTIES[self.penalty]
         scale = V.mean() ** (self.beta - (penalty is Sparsity))
-        return nmf(
+        model = nmf(
             V,
             rank,
             beta=self.beta,
@@ -57,5 +58,7 @@ class Solver(FactorizationSolver):
             fixed=("templates",) if self.dictionary == "fixed" else (),
             penalties={block: penalty(float(self.weight * scale))},
             max_iter=self.n_iter,
-            seed=self.seed,
+            seed=given.seed,
         )
+        model.labels = given.dictionary and given.dictionary.labels
+        return model

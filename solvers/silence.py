@@ -1,7 +1,7 @@
 """The floor of every transcription score."""
 
-from musaic_core.benchmark.plugins import Solver as BaseSolver
-from musaic_core.tasks.transcription.task import no_notes
+from musaic_core.benchmark.solver import Solver as BaseSolver
+from musaic_core.tasks.transcription.decoder import no_notes
 
 
 class Solver(BaseSolver):
@@ -9,6 +9,7 @@ class Solver(BaseSolver):
 
     name = "silence"
     answers = "notes"
+    kind = "floor"
 
-    def solve(self, task):
-        return task.predict(lambda track: no_notes())
+    def predict(self, recording, given):
+        return no_notes()

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from musaic_core.benchmark.plugins import FactorizationSolver
+from musaic_core.benchmark.solver import LowRankSolver
 from musaic_core.lowrank.models import NMF
 
 
-class Solver(FactorizationSolver):
+class Solver(LowRankSolver):
     """V ≈ W H by scikit-learn's multiplicative updates.
 
     The problem that the solver `nmf` solves, through the package that most people
@@ -14,6 +14,7 @@ class Solver(FactorizationSolver):
     """
 
     name = "sklearn"
+    kind = "peer"
     requirements = ["pip::scikit-learn"]
     parameters = {
         "dictionary, beta": [("fixed", 1)],  # also adapted and blind
@@ -26,12 +27,13 @@ class Solver(FactorizationSolver):
 
         self.nmf = non_negative_factorization
 
-    def factorize(self, V, templates):
+    def factorize(self, V, given):
         start = {"init": "random", "n_components": self.rank}
-        if templates is not None:
-            R = templates.shape[1]
+        W = given.dictionary and given.dictionary.templates
+        if W is not None:
+            R = W.shape[1]
             activations = np.full((V.shape[1], R), np.sqrt(V.mean() / R), V.dtype)
-            start = {"n_components": R, "H": np.ascontiguousarray(templates.T)}
+            start = {"n_components": R, "H": np.ascontiguousarray(W.T)}
             if self.dictionary == "adapted":
                 start |= {"init": "custom", "W": activations}
         # samples are rows in scikit-learn: Vᵀ ≈ Hᵀ Wᵀ
@@ -43,6 +45,7 @@ class Solver(FactorizationSolver):
             beta_loss=self.beta,
             max_iter=self.n_iter,
             tol=0,
-            random_state=self.seed,
+            random_state=given.seed,
         )
-        return NMF(W.T, H.T)
+        labels = given.dictionary and given.dictionary.labels
+        return NMF(W.T, H.T, labels=labels)

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 import soundfile
 
+from musaic_core.data.corpus import read_corpus
 from musaic_core.data.notes import write_midi
-from musaic_core.data.track import read_corpus
 
 ROOT = Path(__file__).resolve().parent.parent
 MINI = ROOT / "datasets" / "mini"
-PIANO = "mini[part=piano,timbre=seen]"
-SONGS = "mini[part=songs,timbre=seen]"
+PIANO = "mini[part=piano,timbre=seen,tracks=2]"
+SONGS = "mini[part=songs,timbre=seen,tracks=2]"
 FAST_NMF = "nmf[dictionary=fixed,beta=1,n_iter=20]"
 BLIND_NMF = "nmf[dictionary=blind,beta=1,n_iter=20]"
 
@@ -108,15 +108,16 @@ class Suite:
         assert old in text
         file.write_text(text.replace(old, new) if old else text + new)
 
-    def add_solver(self, name, solve, answers="notes", requirements=()):
-        """Add a solver's file; `solve` is the body of its method `solve(task)`."""
+    def add_solver(self, name, predict, answers="notes", requirements=(), extra=""):
+        """Add a solver's file; `predict` is the body of its method of that name."""
         (self.root / "solvers" / f"{name}.py").write_text(
-            "from musaic_core.benchmark.plugins import Solver as BaseSolver\n\n\n"
+            "from musaic_core.benchmark.solver import Solver as BaseSolver\n\n\n"
             "class Solver(BaseSolver):\n"
             f'    """Added by a test."""\n\n    name = "{name}"\n'
             f'    answers = "{answers}"\n'
-            f"    requirements = {list(requirements)}\n\n"
-            f"    def solve(self, task):\n        {solve}\n"
+            f"    requirements = {list(requirements)}\n    {extra}\n\n"
+            f"    def predict(self, recording, given):\n        {predict}\n",
+            encoding="utf-8",
         )
 
 
@@ -129,10 +130,10 @@ def shorten(track, folder, seconds):
     notes = track.notes.between(0, seconds - 0.1)
     notes.intervals[:, 1] = notes.intervals[:, 1].clip(max=seconds)
     write_midi(notes, folder / "notes.mid")
-    if track.beats_file is not None:
-        beats = pd.read_csv(track.beats_file)
+    if track.beats_from is not None:
+        beats = pd.read_csv(track.beats_from)
         beats[beats["time"] < seconds].to_csv(folder / "beats.csv", index=False)
-    if track.sections_file is not None:
+    if track.sections_from is not None:
         sections = track.sections[track.sections["start"] < seconds]
         sections = sections.assign(end=sections["end"].clip(upper=seconds))
         file = folder / "sections.lab"
@@ -143,12 +144,10 @@ def shorten(track, folder, seconds):
 def original(tmp_path_factory):
     """A copy of the suite with seconds of music for a corpus. Not to be changed."""
     root = tmp_path_factory.mktemp("suite") / "musaic"
-    leave_out = shutil.ignore_patterns(
-        "mini", "outputs", "__cache__", "__pycache__", "data"
-    )
+    leave_out = shutil.ignore_patterns("mini", "outputs", "__cache__", "__pycache__")
     for folder in (
         *("benchmarks", "objectives", "solvers", "datasets", "plots"),
-        *("musaic_core", "install_scripts"),
+        *("musaic_core", "install_scripts", "tools"),
     ):
         shutil.copytree(ROOT / folder, root / folder, symlinks=True, ignore=leave_out)
     mini = root / "datasets" / "mini"

@@ -85,3 +85,22 @@ def tucker_mu_step(V, core, factors, block, beta):
     held = held.reshape(core.shape[block], -1)
     unfolded = np.moveaxis(V, block, 0).reshape(len(factors[block]), -1)
     return mu_step(unfolded.T, held.T, factors[block].T, beta).T
+
+
+def convolution(patches, H):
+    """Σ_l W_l H delayed by l frames."""
+    F, _, L = patches.shape
+    Y = np.zeros((F, H.shape[1]))
+    for delay in range(L):
+        Y[:, delay:] += patches[:, :, delay] @ H[:, : H.shape[1] - delay]
+    return Y
+
+
+def linear_mu_step(V, model_of, block, beta):
+    """A block after its multiplicative update, where the model is linear in it.
+
+    The matrix that makes the model of the block is built entry by entry.
+    """
+    units = np.eye(block.size).reshape(block.size, *block.shape)
+    A = np.stack([model_of(unit).ravel() for unit in units], 1)
+    return mu_step(V.reshape(-1, 1), A, block.reshape(-1, 1), beta).reshape(block.shape)

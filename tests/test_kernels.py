@@ -14,7 +14,7 @@ import reference_factorization as reference
 import threadpoolctl
 import torch
 
-from musaic_core import kernels
+from musaic_core.lowrank import kernels
 from musaic_core.lowrank.divergence import BetaDivergence
 from musaic_core.lowrank.kernels.arrays import ArrayKernels
 from musaic_core.lowrank.ncp import NCPProblem

@@ -116,8 +116,11 @@ def test_gain_does_not_count(short, task, tmp_path):
 
 MODELS = {
     "nmf": (2, lambda V, _: nmf(V, 6, seed=0)),
-    "ncp": (3, lambda V, _: ncp(V, 6, update="hals", seed=0)),
-    "ntd": (3, lambda V, _: ntd(V, (8, 8, 5), init="nndsvd", update="hals", seed=0)),
+    "ncp": (3, lambda V, _: ncp(V, 6, beta=2, update="hals", seed=0)),
+    "ntd": (
+        3,
+        lambda V, _: ntd(V, (8, 8, 5), beta=2, init="nndsvd", update="hals", seed=0),
+    ),
 }
 
 

@@ -1,12 +1,14 @@
 """Base class of the solvers that minimise a divergence step by step."""
 
 import math
+import traceback
 
 from benchopt.stopping_criterion import StoppingCriterion
 
-from musaic_core.benchmark.plugins import PeakMemory, Solver
-from musaic_core.tasks.base import report_once
-from musaic_core.tasks.factorization.task import in_one_line
+from musaic_core.benchmark.memory import PeakMemory
+from musaic_core.benchmark.solver import Solver
+from musaic_core.data.errors import report_once
+from musaic_core.tasks.base import reason_of
 
 
 class Budget(StoppingCriterion):
@@ -17,6 +19,8 @@ class Budget(StoppingCriterion):
     n_iter : int
     seconds : float
         Of the run so far.
+    strategy, key_to_monitor, minimize
+        As benchopt's criteria take them.
     """
 
     def __init__(
@@ -42,33 +46,43 @@ class Algorithm(Solver):
     """An algorithm that improves given factors of a given model.
 
     A subclass defines ``minimise(start, n_iter)``: the factors after so many
-    iterations, in the order of `musaic_core.approximation.assemble`. ``self.task``,
-    an `Approximation`, has the data and all else. Each point of a curve is a run of
-    its own, so that every package is timed in the same way, callbacks or not.
+    iterations, in the order of `musaic_core.tasks.factorization.task.assemble`.
+    ``self.task``, an `Approximation`, has the data and all else. Each point of a curve
+    is a run of its own, so that every package is timed in the same way, callbacks or
+    not.
+
+    Attributes
+    ----------
+    models : tuple of str
+        Those that it can fit.
+    betas : tuple of float or None
+        Those that it can minimise; None is any.
     """
 
     sampling_strategy = "iteration"
     stopping_criterion = Budget()
     answers = "factors"
-    models = ("nmf",)  # those that it can fit
-    betas = None  # those that it can minimise; None is any
+    kind = "peer"
+    models: tuple[str, ...] = ("nmf",)
+    betas: tuple[float, ...] | None = None
 
     def misfit(self, task):
         if task.model not in self.models:
             return f"it has no {task.model}"
         if self.betas is not None and task.beta not in self.betas:
             return f"it does not minimise the divergence of β = {task.beta:g}"
+        return self._broken(task)
 
-    def skip(self, task):
-        skip, reason = super().skip(task)
-        if skip:
-            return skip, reason
+    def _broken(self, task):
+        """Say so if the package that it calls can't be used; None if it can."""
         try:
             self.task = task
             self.prepare()
         except Exception as error:
-            return True, f"the package is broken: {in_one_line(error)}"
-        return False, None
+            *_, innermost = traceback.extract_tb(error.__traceback__)
+            if innermost.filename == str(self._module_filename):
+                raise  # the solver's own mistake
+            return f"the package is broken: {reason_of(error, self.name)}"
 
     def warm_up(self):
         """Load libraries and start their threads, off the clock."""
@@ -80,6 +94,7 @@ class Algorithm(Solver):
         self.memory.__enter__()
 
     def run(self, n_iter):
+        self.time_fit = 0.0
         try:
             self.estimates = self.task.minimise(self.minimise, n_iter)
         finally:

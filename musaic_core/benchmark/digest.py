@@ -83,10 +83,12 @@ def _named(module, name):
         yield from files
         return
     for node in ast.walk(_parsed(init, init.stat().st_mtime_ns)):
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            if any(name == (alias.asname or alias.name) for alias in node.names):
-                yield from _named(node.module, name)
-                return
+        passes_on = isinstance(node, ast.ImportFrom) and any(
+            name == (alias.asname or alias.name) for alias in node.names
+        )
+        if passes_on and node.module:
+            yield from _named(node.module, name)
+            return
     yield from files  # the package defines it itself
 
 

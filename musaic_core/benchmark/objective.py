@@ -9,7 +9,8 @@ import joblib
 import numpy as np
 
 from musaic_core.benchmark.digest import digest_of, files_imported
-from musaic_core.tasks.base import Task, reason_of, report_once
+from musaic_core.data.errors import InputError, report_once
+from musaic_core.tasks.base import Task, reason_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -18,8 +19,8 @@ class Objective(benchopt.BaseObjective):
     """A task: what a solver is given, and how its estimates are scored.
 
     A subclass names its ``task_class``, makes a task of what a dataset gives in
-    ``make_task(train, test, **data)``, and defines ``score(track, answer)``, the columns
-    of one recording, and ``save(track, estimate, folder)``.
+    ``make_task(train, test, **data)``, and defines ``score(track, answer)``, the
+    columns of one recording, and ``save(track, estimate, folder)``.
 
     Attributes
     ----------
@@ -62,9 +63,20 @@ class Objective(benchopt.BaseObjective):
         """The part of a test track that is analysed and scored: all of it."""
         return track
 
+    @staticmethod
+    def annotated(track, name):
+        """An annotation; None where it can't be read, which the score then tells."""
+        try:
+            return getattr(track, name)
+        except InputError:
+            return None
+
     def make_task(self, train, test, **data):
         """Make the task of what a dataset gives."""
         return self.task_class(train, test, seed=self.seed)
+
+    def save(self, track, estimate, folder):
+        """Keep what is made of a track in a folder: nothing."""
 
     @property
     def seed(self):
@@ -120,12 +132,12 @@ class Objective(benchopt.BaseObjective):
             "duration": np.nan,
             "error": estimate.error,
             "files": "",
-            "audio": ";".join(map(_shortened, track.audio_files)),
+            "audio": ";".join(map(_shortened, getattr(track, "audio_files", ()))),
         }
         if estimate.error:
             return row
         try:
-            row["duration"] = track.duration
+            row["duration"] = getattr(track, "duration", np.nan)
             folder = self._folder(track)
             if folder is not None:
                 row["files"] = self._relative(folder)
@@ -198,7 +210,7 @@ def _shortened(file):
 
 
 def _unique_names(names):
-    """Names of folders, each of its own, also where the names differ in blanks alone."""
+    """Names of folders, each of its own also where names differ in blanks alone."""
     folders = {}
     for name in names:
         folder = re.sub(r"[^\w.-]+", "_", name).strip(".") or "unnamed"

@@ -17,13 +17,9 @@ from musaic_core.benchmark.digest import (
 )
 from musaic_core.benchmark.memory import PeakMemory
 from musaic_core.benchmark.store import fitted
-from musaic_core.tasks.base import (
-    Axes,
-    Estimate,
-    Given,
-    matching_axes,
-    report_once,
-)
+from musaic_core.data.errors import InputError, report_once
+from musaic_core.tasks.base import Axes, Estimate, matching_axes
+from musaic_core.tasks.given import Given
 
 SHIPPED = PACKAGE / "learned" / "weights"  # states that come with the repository
 
@@ -76,9 +72,9 @@ class Solver(benchopt.BaseSolver):
     @classmethod
     def misfit_of(cls, parameters: dict, task: type) -> str | None:
         """Why these parameters make none for a kind of task; None if they do."""
-        if parameters.get("dictionary", "blind") != "blind":
-            if not task.learns_dictionary:
-                return "there is nothing to learn a dictionary from"
+        supervised = parameters.get("dictionary", "blind") != "blind"
+        if supervised and not task.learns_dictionary:
+            return "there is nothing to learn a dictionary from"
 
     def misfit(self, task) -> str | None:
         """Why the model makes none for a task's recordings; None if it does."""
@@ -86,6 +82,8 @@ class Solver(benchopt.BaseSolver):
     def skip(self, task):
         reason = self.mismatch(type(task))
         reason = reason or self.misfit_of(self._parameters, type(task))
+        if reason is None and self.axes and not matching_axes(self.axes, task.axes):
+            reason = f"it is for V of {_told(self.axes)}; here is none"
         reason = reason or self.misfit(task) or task.misfit(self)
         return reason is not None, reason
 
@@ -156,7 +154,7 @@ class Solver(benchopt.BaseSolver):
         self.task = task
         self.seed = self.get_seed(use_repetition=True)
         self.given_axes = matching_axes(self.axes, task.axes)
-        task.prepare(self.given_axes)
+        task.prepare(self.given_axes, self.describes)
         self.prepare()
 
     def prepare(self):
@@ -168,16 +166,11 @@ class Solver(benchopt.BaseSolver):
         self.peak_memory_mb = memory.peak_mb
 
     def _estimate_all(self):
-        self._state, self.time_fit = (), 0.0
-        if hasattr(self, "fit"):
-            state, self.time_fit = self._fit()
-            self._state = (state,)
-            self.n_parameters = sum(array.size for array in state.values())
-        begin = time.perf_counter()
-        decode = None
-        if self.describes:
-            decode = self.task.tune(lambda track: self._describe(track)[0])
-        self.time_fit += time.perf_counter() - begin
+        try:
+            decode = self._learn()
+        except InputError as error:  # there is nothing to learn from
+            report_once(f"{self.name}: {error}")
+            return {r.id: Estimate(error=str(error)) for r in self.task.test}
 
         def estimate(recording):
             given = self._given(recording)
@@ -199,8 +192,23 @@ class Solver(benchopt.BaseSolver):
             test = [self._references[recording.id] for recording in test]
         return self.task.each(test, estimate)
 
+    def _learn(self):
+        """Fit the model and the task's decoder; the decoder, or None."""
+        self._state, self.time_fit = (), 0.0
+        if hasattr(self, "fit"):
+            state, self.time_fit = self._fit()
+            self._state = (state,)
+            self.n_parameters = sum(array.size for array in state.values())
+        begin = time.perf_counter()
+        decode = None
+        if self.describes:
+            decode = self.task.tune(lambda track: self._describe(track)[0])
+        self.time_fit += time.perf_counter() - begin
+        return decode
+
     def _given(self, recording):
-        given = Given(self.task, self.given_axes, recording, self.seed)
+        supervised = getattr(self, "dictionary", "fixed") != "blind"
+        given = Given(self.task, self.given_axes, recording, self.seed, supervised)
         if self.given_axes is not None and recording is not None:
             _ = given.V  # which all models share: off their clocks
         return given
@@ -277,15 +285,19 @@ class LowRankSolver(Solver):
         if not task.axes:
             return f"gives factors, and no decoder makes {task.answers} of them"
         if matching_axes(cls.axes, task.axes) is None:
-            wanted = " or ".join(
-                " × ".join(name or "any" for name in axes) for axes in cls.axes
-            )
-            return f"is for V of {wanted}; the task has none"
+            return f"is for V of {_told(cls.axes)}; the task has none"
 
     def _describe(self, recording, given=None):
         given = given or self._given(recording)
+        if self.supervised and given.dictionary is None:
+            raise InputError("nothing could be read that a dictionary is learned from")
         model = self.factorize(given.V, *self._state, given)
         return self.task.describe(model, given), model
+
+
+def _told(axes):
+    """Axes in words."""
+    return " or ".join(" × ".join(name or "any" for name in names) for names in axes)
 
 
 def sweep(cls):

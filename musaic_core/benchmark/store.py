@@ -11,7 +11,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from musaic_core.tasks.base import report_once
+from musaic_core.data.errors import report_once
 
 State = dict[str, np.ndarray]
 
@@ -64,7 +64,8 @@ def _read(file, depends_on):
             metadata = stored.metadata() or {}
             if metadata.get("depends_on") != depends_on:
                 raise ValueError("it is of another model")
-            state = {name: stored.get_tensor(name) for name in stored.keys()}
+            names = stored.keys()
+            state = {name: stored.get_tensor(name) for name in names}
             return state, float(metadata["seconds"])
     except Exception as error:
         report_once(f"{file}: not a usable state ({error}); it is trained again")

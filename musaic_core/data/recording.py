@@ -52,7 +52,7 @@ class Recording:
 _tracks: WeakKeyDictionary = WeakKeyDictionary()
 
 
-@dataclass
+@dataclass(eq=False)
 class Track:
     """A recording with whatever its corpus knows of it.
 
@@ -172,6 +172,14 @@ class Track:
             return y.shape[1] / sr
         duration = describe_audio(source).duration
         return duration if self.middle is None else min(duration, self.middle)
+
+    @cached_property
+    def rate(self) -> int:
+        """Sampling rate of what `audio` reads, Hz."""
+        source = next(iter(self.stem_files.values()), None)
+        if source is None or callable(source):
+            return self.audio()[1]
+        return describe_audio(source).samplerate
 
     @cached_property
     def notes(self) -> Notes | None:

@@ -1,7 +1,8 @@
-"""Products of tensors and factors, on NumPy arrays and PyTorch tensors alike.
+"""Arrays of NumPy and PyTorch alike: conversions, and products of tensors and factors.
 
-Modes are counted from 0 and unfoldings are in C order: the unfolding of mode n is
-``moveaxis(X, n, 0).reshape(I_n, -1)``.
+Which library an array is of is asked here and nowhere else; PyTorch is imported only
+where a tensor is given. Modes are counted from 0 and unfoldings are in C order: the
+unfolding of mode n is ``moveaxis(X, n, 0).reshape(I_n, -1)``.
 """
 
 from __future__ import annotations
@@ -13,14 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from musaic_core.lowrank.checks import copy_like
-
 __all__ = [
+    "contiguous",
+    "copy_like",
+    "dtype_name",
+    "floating",
+    "in_library_of",
+    "is_tensor",
     "khatri_rao",
     "library_of",
     "mode_product",
     "multi_mode_product",
     "permute",
+    "scaled_along",
+    "to_numpy",
     "unfold",
 ]
 
@@ -28,13 +35,67 @@ Array = Any
 Product = Callable[[Array, Array], Array]
 
 
+# ---- which library, which dtype
+
+
+def is_tensor(array: Array) -> bool:
+    """Whether the array is PyTorch's."""
+    return hasattr(array, "detach")
+
+
 def library_of(array: Array) -> Any:
     """NumPy or PyTorch, whose functions take the array."""
-    if not hasattr(array, "detach"):
+    if not is_tensor(array):
         return np
     import torch
 
     return torch
+
+
+def dtype_name(array: Array) -> str:
+    """The name that both libraries have for the array's dtype, such as "float32"."""
+    return str(array.dtype).removeprefix("torch.")
+
+
+def floating(V: Array, name: str = "V") -> Array:
+    """The array as float32 or float64: kept if it is one, else float64."""
+    if is_tensor(V):
+        return V if dtype_name(V) in ("float32", "float64") else V.double()
+    V = np.asarray(V)
+    if V.dtype.kind not in "buif":
+        raise ValueError(f"{name} has dtype {V.dtype}; give real numbers")
+    if V.dtype not in (np.float32, np.float64) or not V.dtype.isnative:
+        V = V.astype(np.float32 if V.dtype == np.float16 else np.float64)
+    return V
+
+
+def copy_like(array: Array, like: Array) -> Array:
+    """A contiguous copy of an array, of the kind, dtype and device of another."""
+    if is_tensor(like):
+        torch = library_of(like)
+        tensor = torch.as_tensor(array).to(like.device, like.dtype)
+        return tensor.clone(memory_format=torch.contiguous_format)
+    return np.array(to_numpy(array), dtype=like.dtype, order="C")
+
+
+def to_numpy(array: Array) -> np.ndarray:
+    """The array in NumPy, in the host's memory; not a copy unless it must be."""
+    return array.detach().cpu().numpy() if is_tensor(array) else np.asarray(array)
+
+
+def in_library_of(like: Array, array: Array) -> Array:
+    """The array in the library of another; not a copy unless it must be."""
+    if is_tensor(array) == is_tensor(like):
+        return array
+    return library_of(like).from_numpy(array) if is_tensor(like) else to_numpy(array)
+
+
+def contiguous(array: Array) -> Array:
+    """The array in C order; not a copy unless it must be."""
+    return array.contiguous() if is_tensor(array) else np.ascontiguousarray(array)
+
+
+# ---- tensors and factors
 
 
 def unfold(X: Array, mode: int) -> Array:
@@ -98,4 +159,9 @@ def multi_mode_product(
 
 def permute(X: Array, order: Sequence[int]) -> Array:
     """View of a tensor with its axes in that order."""
-    return X.permute(*order) if hasattr(X, "permute") else X.transpose(*order)
+    return X.permute(*order) if is_tensor(X) else X.transpose(*order)
+
+
+def scaled_along(X: Array, mode: int, numbers: Array) -> Array:
+    """The tensor, its slices along a mode multiplied with those numbers."""
+    return X * numbers.reshape([-1 if n == mode else 1 for n in range(X.ndim)])

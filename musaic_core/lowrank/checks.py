@@ -9,34 +9,21 @@ from typing import Any
 
 import numpy as np
 
+from musaic_core.lowrank.arrays import copy_like, floating, is_tensor
+
 __all__ = [
     "check_beta",
     "check_choice",
     "check_count",
     "check_factor",
     "check_limits",
+    "check_mask",
     "check_names",
     "check_nonnegative",
-    "copy_like",
-    "floating",
     "scaling",
 ]
 
 Array = Any
-
-
-def floating(V: Array, name: str = "V") -> Array:
-    """The array as float32 or float64: kept if it is one, else float64."""
-    if hasattr(V, "detach"):
-        import torch
-
-        return V if V.dtype in (torch.float32, torch.float64) else V.double()
-    V = np.asarray(V)
-    if V.dtype.kind not in "buif":
-        raise ValueError(f"{name} has dtype {V.dtype}; give real numbers")
-    if V.dtype not in (np.float32, np.float64) or not V.dtype.isnative:
-        V = V.astype(np.float32 if V.dtype == np.float16 else np.float64)
-    return V
 
 
 def check_nonnegative(array: Array, name: str) -> float:
@@ -69,16 +56,15 @@ def check_factor(factor: Array, shape: tuple[int, ...], name: str, like: Array):
     return copy_like(factor, like)
 
 
-def copy_like(array: Array, like: Array) -> Array:
-    """A contiguous copy of an array, of the kind, dtype and device of another."""
-    if hasattr(like, "detach"):
-        import torch
-
-        tensor = torch.as_tensor(array).to(like.device, like.dtype)
-        return tensor.clone(memory_format=torch.contiguous_format)
-    if hasattr(array, "detach"):
-        array = array.detach().cpu().numpy()
-    return np.array(array, dtype=like.dtype, order="C")
+def check_mask(mask: Array, factor: Array, name: Any) -> Array:
+    """A factor's mask in the factor's dtype, 1 where it may move, after its shape."""
+    if tuple(np.shape(mask)) != tuple(factor.shape):
+        raise ValueError(
+            f"mask[{name!r}] has shape {tuple(np.shape(mask))}; "
+            f"the factor's is {tuple(factor.shape)}"
+        )
+    mask = mask if is_tensor(mask) else np.asarray(mask)
+    return copy_like(mask != 0, factor)
 
 
 def check_beta(beta: float) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import library_of
+from musaic_core.lowrank.arrays import library_of, to_numpy
 from musaic_core.lowrank.checks import check_beta
 
 __all__ = ["BetaDivergence", "beta_divergence"]
@@ -123,6 +123,4 @@ class BetaDivergence:
 
 
 def _float64(array: Array) -> np.ndarray:
-    if hasattr(array, "detach"):
-        array = array.detach().cpu().numpy()
-    return np.asarray(array, dtype=np.float64)
+    return np.asarray(to_numpy(array), dtype=np.float64)

@@ -1,99 +1,216 @@
 """What a nonnegative low-rank model gives back, whatever its shape.
 
-Every model offers the same four members: ``templates`` (F, R), ``activations``
-(R, T), ``reconstruct()`` and ``n_parameters``. Seen from its first mode, a tensor
-model is an NMF whose activations are structured, so what decodes an NMF decodes
-them all. Arrays are NumPy or PyTorch, as the data was.
+Every model has what `Model` says. Seen from its first mode, a tensor model is an NMF
+whose activations are structured, so what decodes an NMF decodes them all. Arrays are
+NumPy or PyTorch, as the data was.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+import numpy as np
 from tensorly.cp_tensor import CPTensor
 from tensorly.tucker_tensor import TuckerTensor
 
-from musaic_core.lowrank.arrays import khatri_rao, multi_mode_product
+from musaic_core.lowrank.arrays import (
+    copy_like,
+    khatri_rao,
+    multi_mode_product,
+)
 
-__all__ = ["NCP", "NMF", "NTD", "DeepNCP", "DeepNMF", "DeepNTD", "Layer"]
+__all__ = ["NCP", "NMF", "NTD", "Model", "size_of", "with_gains"]
 
 Array = Any
 
 
-@dataclass(eq=False)
-class NMF:
-    """Nonnegative matrix factorization, ``V ≈ templates @ activations``.
+class Model:
+    """A sum of C components, each a template (F) times its activations (T).
 
-    Parameters
+    T is the product of the sizes of all modes but the first.
+
+    Attributes
     ----------
-    templates : array (..., F, R)
-        One spectrum a column. Leading axes, if any, are a batch of factorizations.
-    activations : array (..., R, T)
-        How strong each template is in each frame.
+    templates : array (F, C)
+        The components' spectra, or what stands for them.
+    activations : array (C, T)
+        How strong each component is, and when.
+    labels : sequence of length C, or None
+        What each component stands for, such as a pitch or an instrument, where someone
+        has said so. It is no part of the mathematics.
+    shape : tuple of int
+        The data's.
+    n_parameters : int
+        Numbers that the model is made of.
     n_iter : int
         Iterations that were run.
     """
 
     templates: Array
     activations: Array
-    n_iter: int = 0
+    labels: Sequence | None
+    shape: tuple[int, ...]
+    n_parameters: int
+    n_iter: int
 
-    def reconstruct(self) -> Array:
-        """The model's approximation of the data, (..., F, T)."""
-        return self.templates @ self.activations
+    def reconstruct(self, gains: Array | None = None) -> Array:
+        """The model's approximation of the data, in the data's shape.
+
+        Parameters
+        ----------
+        gains : array (C,) or (C, T), optional
+            What to multiply each component's activations with, such as 0 to leave it
+            out. The result is linear in it. By default all are 1.
+
+        Returns
+        -------
+        array
+            Of the data's shape.
+
+        Raises
+        ------
+        ValueError
+            The gains have another shape.
+        """
+        activations = with_gains(self.activations, gains)
+        return (self.templates @ activations).reshape(self.shape)
+
+    def loudness(self) -> Array:
+        """How much each component contributes to each column of the data.
+
+        Returns
+        -------
+        array (C, T)
+            Its part of the reconstruction, summed over frequency.
+        """
+        return self.activations * self.templates.sum(-2)[..., None]
+
+    def along_last_mode(self, n_entries: int | None = None) -> Array:
+        """How much of each pattern each entry of the last mode, such as a bar, has.
+
+        A pattern is what a column of the last mode's factor multiplies: a template, a
+        template in time, or the slice of an NTD's core with its factors. Columns are in
+        units of their pattern's norm, so that a model's scale does not count. A model
+        without such a factor is asked what the entries' activations are: its T columns
+        are n × `n_entries` in C order, and there are K = C n patterns.
+
+        Parameters
+        ----------
+        n_entries : int, optional
+            The size B of the last mode, by default that of the data's last axis.
+
+        Returns
+        -------
+        array (B, K)
+
+        Raises
+        ------
+        ValueError
+            The columns cannot be shared out among so many entries.
+        """
+        activations = self.activations * self._norms()[:, None]
+        n_entries = self.shape[-1] if n_entries is None else n_entries
+        if n_entries < 1 or activations.shape[1] % n_entries:
+            raise ValueError(
+                f"n_entries is {n_entries}; give a divisor of the model's "
+                f"{activations.shape[1]} columns"
+            )
+        return activations.reshape(-1, n_entries).T
+
+    def _norms(self):
+        """The ℓ2 norm of each component's template, (C,)."""
+        return _norms(self.templates)
+
+
+@dataclass(eq=False)
+class NMF(Model):
+    """Nonnegative matrix factorization, ``V ≈ templates @ activations``.
+
+    Parameters
+    ----------
+    templates : array (..., F, C)
+        One spectrum a column. Leading axes, if any, are a batch of factorizations.
+    activations : array (..., C, T)
+        How strong each template is in each frame.
+    n_iter : int
+        Iterations that were run.
+    labels : sequence of length C, optional
+        What each component stands for.
+    """
+
+    templates: Array
+    activations: Array
+    n_iter: int = 0
+    labels: Sequence | None = field(default=None, kw_only=True)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The data's shape, (..., F, T)."""
+        return (*self.templates.shape[:-1], self.activations.shape[-1])
 
     @property
     def n_parameters(self) -> int:
         """Numbers that the model is made of."""
-        return _size(self.templates) + _size(self.activations)
+        return size_of(self.templates) + size_of(self.activations)
 
 
 @dataclass(eq=False)
-class NCP:
+class NCP(Model):
     """Nonnegative CP decomposition, ``V ≈ sum_r a_r ∘ b_r ∘ c_r``.
 
     Parameters
     ----------
     cp : tensorly.cp_tensor.CPTensor
-        Weights (R,) and one factor (I_n, R) a mode; the first mode is frequency.
+        Weights (C,) and one factor (I_n, C) a mode; the first mode is frequency.
     n_iter : int
         Iterations that were run.
+    labels : sequence of length C, optional
+        What each component, a rank-one term, stands for.
     """
 
     cp: CPTensor
     n_iter: int = 0
+    labels: Sequence | None = field(default=None, kw_only=True)
 
     @property
     def factors(self) -> list[Array]:
-        """One factor (I_n, R) a mode."""
+        """One factor (I_n, C) a mode."""
         return self.cp.factors
 
     @property
     def templates(self) -> Array:
-        """The frequency mode's factor, (F, R), weights included."""
+        """The frequency mode's factor, (F, C), weights included."""
         first = self.cp.factors[0]
         return first if self.cp.weights is None else first * self.cp.weights
 
     @property
     def activations(self) -> Array:
-        """The other modes' Khatri-Rao product, (R, product of their sizes)."""
+        """The other modes' Khatri-Rao product, (C, product of their sizes)."""
         return khatri_rao(self.cp.factors[1:]).T
 
-    def reconstruct(self) -> Array:
-        """The model's approximation of the data, in the data's shape."""
-        shape = tuple(len(factor) for factor in self.cp.factors)
-        return (self.templates @ self.activations).reshape(shape)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The data's shape."""
+        return tuple(len(factor) for factor in self.factors)
 
     @property
     def n_parameters(self) -> int:
         """Numbers that the factors are made of."""
-        return sum(map(_size, self.cp.factors))
+        return sum(map(size_of, self.factors))
+
+    def along_last_mode(self, n_entries: int | None = None) -> Array:
+        """The last mode's factor, (B, C); see `Model.along_last_mode`."""
+        if n_entries not in (None, self.shape[-1]):
+            return super().along_last_mode(n_entries)
+        _, *between, last = self.factors
+        return last * self._norms() * prod(map(_norms, between))
 
 
 @dataclass(eq=False)
-class NTD:
+class NTD(Model):
     """Nonnegative Tucker decomposition, ``V ≈ core ×₁ W ×₂ H ×₃ Q``.
 
     Parameters
@@ -103,10 +220,13 @@ class NTD:
         bar, bar.
     n_iter : int
         Iterations that were run.
+    labels : sequence of length R_1, optional
+        What each component, a column of the frequency mode's factor, stands for.
     """
 
     tucker: TuckerTensor
     n_iter: int = 0
+    labels: Sequence | None = field(default=None, kw_only=True)
 
     @property
     def core(self) -> Array:
@@ -130,143 +250,45 @@ class NTD:
         unfolded = multi_mode_product(self.tucker.core, factors, first_mode=1)
         return unfolded.reshape(len(unfolded), -1)
 
-    def reconstruct(self) -> Array:
-        """The model's approximation of the data, in the data's shape."""
-        shape = tuple(len(factor) for factor in self.tucker.factors)
-        return (self.templates @ self.activations).reshape(shape)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The data's shape."""
+        return tuple(len(factor) for factor in self.factors)
 
     @property
     def n_parameters(self) -> int:
         """Numbers that the core and the factors are made of."""
-        return _size(self.tucker.core) + sum(map(_size, self.tucker.factors))
+        return size_of(self.core) + sum(map(size_of, self.factors))
+
+    def along_last_mode(self, n_entries: int | None = None) -> Array:
+        """The last mode's factor, (B, R_N); see `Model.along_last_mode`."""
+        if n_entries not in (None, self.shape[-1]):
+            return super().along_last_mode(n_entries)
+        *others, last = self.factors
+        grams = [U.T @ U for U in others]
+        energies = self.core * multi_mode_product(self.core, grams)
+        return last * energies.reshape(-1, last.shape[1]).sum(0) ** 0.5
 
 
-@dataclass(eq=False)
-class Layer(NMF):
-    """One depth of a deep model, seen as an NMF of the data.
-
-    Parameters
-    ----------
-    templates, activations, n_iter
-        As in `NMF`; the activations are the product of those above.
-    n_parameters : int
-        Numbers that the whole model is made of.
-    """
-
-    n_parameters: int = 0
-
-
-@dataclass(eq=False)
-class DeepNMF(NMF):
-    """An NMF whose templates are explained by layers below.
-
-    Parameters
-    ----------
-    templates, activations, n_iter
-        Of the NMF of the data, the finest layer.
-    below : list of NMF
-        The first factorizes the templates, ``templates ≈ W_2 A_2``, the next one W_2,
-        and so on. Column k of A_2 says what template k is made of.
-    tied : bool
-        Whether the templates are the product of what is below, and not compared
-        with it.
-    """
-
-    below: list[NMF] = field(default_factory=list)
-    tied: bool = False
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The data at every depth: ``V ≈ W_l (A_l … A_2 H)``, the finest first."""
-        return _at_every_depth(self, self.below)
-
-    @property
-    def n_parameters(self) -> int:
-        return _size(self.activations) + _stack_size(
-            self.templates, self.below, self.tied
+def with_gains(activations: Array, gains: Array | None) -> Array:
+    """Activations (..., C, T), multiplied with gains (C,) or of their own shape."""
+    if gains is None:
+        return activations
+    shape, size = tuple(np.shape(gains)), activations.shape[-2:]
+    if shape not in ((size[0],), tuple(size), tuple(activations.shape)):
+        raise ValueError(
+            f"gains has shape {shape}; give ({size[0]},), one a component, or "
+            f"{tuple(size)}, one a component and column"
         )
+    gains = copy_like(gains, activations)
+    return activations * (gains[:, None] if gains.ndim == 1 else gains)
 
 
-@dataclass(eq=False)
-class DeepNCP(NCP):
-    """An NCP with layers below the factors of some modes.
-
-    Parameters
-    ----------
-    cp, n_iter
-        Of the NCP of the data.
-    below : dict of int to list of NMF
-        By mode: the first factorizes the mode's factor, ``U ≈ U_2 A_2``, the next one
-        U_2, and so on.
-    tied : bool
-        Whether those factors are the product of what is below.
-    """
-
-    below: dict[int, list[NMF]] = field(default_factory=dict)
-    tied: bool = False
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The data at every depth of the frequency mode, seen as an NMF."""
-        return _at_every_depth(self, self.below.get(0, []))
-
-    @property
-    def n_parameters(self) -> int:
-        return sum(
-            _stack_size(factor, self.below.get(mode, []), self.tied)
-            for mode, factor in enumerate(self.factors)
-        )
+def _norms(U):
+    """The ℓ2 norm of each column."""
+    return (U * U).sum(-2) ** 0.5
 
 
-@dataclass(eq=False)
-class DeepNTD(NTD):
-    """An NTD with layers below the factors of some modes or below its core.
-
-    Parameters
-    ----------
-    tucker, n_iter
-        Of the NTD of the data.
-    below : dict of int or "core" to list of NMF
-        By mode: the first factorizes the mode's factor, the next one its templates,
-        and so on. Below the core, its unfolding (R_1 … R_N-1, R_N) whose columns are
-        the patterns of the last mode.
-    tied : bool
-        Whether those factors are the product of what is below.
-    """
-
-    below: dict[int | str, list[NMF]] = field(default_factory=dict)
-    tied: bool = False
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The data at every depth of the frequency mode, seen as an NMF."""
-        return _at_every_depth(self, self.below.get(0, []))
-
-    @property
-    def n_parameters(self) -> int:
-        blocks = [*enumerate(self.factors), ("core", self.core)]
-        return sum(
-            _stack_size(block, self.below.get(name, []), self.tied)
-            for name, block in blocks
-        )
-
-
-def _at_every_depth(model, below):
-    size, activations = model.n_parameters, model.activations
-    layers = [Layer(model.templates, activations, model.n_iter, size)]
-    for layer in below:
-        activations = layer.activations @ activations
-        layers.append(Layer(layer.templates, activations, model.n_iter, size))
-    return layers
-
-
-def _stack_size(block, below, tied):
-    """Numbers in a factor and its layers; what is tied follows from the deepest."""
-    if not below:
-        return _size(block)
-    free = [below[-1].templates] if tied else [block, *(nmf.templates for nmf in below)]
-    return sum(map(_size, free)) + sum(_size(nmf.activations) for nmf in below)
-
-
-def _size(array: Array) -> int:
+def size_of(array: Array) -> int:
+    """How many numbers an array has."""
     return prod(array.shape)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from tensorly.cp_tensor import CPTensor
@@ -13,8 +13,9 @@ from musaic_core.lowrank.arrays import khatri_rao, permute
 from musaic_core.lowrank.checks import check_count
 from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.models import NCP
-from musaic_core.lowrank.penalties import Penalty
-from musaic_core.lowrank.problem import TensorProblem, factorize
+from musaic_core.lowrank.options import Options
+from musaic_core.lowrank.problem import TensorProblem
+from musaic_core.lowrank.run import minimise
 from musaic_core.lowrank.starts import mode_templates, random_factor, spread_of
 
 __all__ = ["ncp"]
@@ -26,18 +27,8 @@ def ncp(
     V: Array,
     rank: int,
     *,
-    beta: float = 2.0,
     init: str | Sequence[Array | None] = "random",
-    update: str | Callable = "mu",
-    fixed: Collection[int] = (),
-    mask: Mapping[int, Array] | None = None,
-    penalties: Mapping[int, Penalty | Sequence[Penalty]] | None = None,
-    max_iter: int = 100,
-    tol: float = 0.0,
-    max_time: float | None = None,
-    seed: int | None = None,
-    callback: Callable[[int, NCP], bool | None] | None = None,
-    backend: str | None = None,
+    **options: Unpack[Options],
 ) -> NCP:
     """Decompose a nonnegative tensor into a sum of rank-one tensors.
 
@@ -47,20 +38,13 @@ def ncp(
         Nonnegative, of two axes or more, frequency first; NumPy or PyTorch.
     rank : int
         Number of rank-one terms R.
-    beta : float, default=2.0
-        2 Euclidean, 1 Kullback-Leibler, 0 Itakura-Saito; any real number.
     init : {"random", "nndsvd", "data"} or sequence of arrays, default="random"
         Of a sequence, one factor (I_n, R) a mode, any may be None: it is then drawn
         at random.
-    update : {"mu", "mu-extrapolated", "hals", "hals-mu"} or callable, default="mu"
-    fixed : collection of int, default=()
-        Modes whose factor keeps its start.
-    mask : dict of int to bool array (I_n, R), optional
-        Entries of a mode's factor that are False are zero and stay zero.
-    penalties : dict of int to Penalty or list of them, optional
-        Added to the divergence, by mode; see `musaic_core.lowrank.penalties`.
-    max_iter, tol, max_time, seed, callback, backend
-        As in `musaic_core.nmf.nmf`.
+    **options : Options
+        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
+        and backend: see `musaic_core.lowrank.options.Options`. The factors are
+        named by mode, 0, 1 and so on.
 
     Returns
     -------
@@ -71,6 +55,8 @@ def ncp(
     ------
     ValueError
         Names the argument that is out of range and says what to give.
+    TypeError
+        Names keyword arguments that are none of those above.
 
     References
     ----------
@@ -94,25 +80,8 @@ def ncp(
     if len(shape) < 2:
         raise ValueError(f"V has {len(shape)} axes; give a tensor of two or more")
     rank = check_count(rank, "rank")
-    modes = range(len(shape))
-    return factorize(
-        NCPProblem,
-        V,
-        {mode: (shape[mode], rank) for mode in modes},
-        modes,
-        beta=beta,
-        init=init,
-        update=update,
-        fixed=fixed,
-        mask=mask,
-        penalties=penalties,
-        max_iter=max_iter,
-        tol=tol,
-        max_time=max_time,
-        seed=seed,
-        callback=callback,
-        backend=backend,
-    )
+    shapes = {mode: (size, rank) for mode, size in enumerate(shape)}
+    return minimise(NCPProblem, V, shapes, tuple(shapes), init, **options)
 
 
 class NCPProblem(TensorProblem):

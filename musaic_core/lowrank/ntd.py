@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from math import prod
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from tensorly.tucker_tensor import TuckerTensor
@@ -14,8 +14,9 @@ from musaic_core.lowrank.arrays import multi_mode_product, permute, unfold
 from musaic_core.lowrank.checks import check_count
 from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.models import NTD
-from musaic_core.lowrank.penalties import Penalty
-from musaic_core.lowrank.problem import TensorProblem, factorize
+from musaic_core.lowrank.options import Options
+from musaic_core.lowrank.problem import TensorProblem
+from musaic_core.lowrank.run import minimise
 from musaic_core.lowrank.starts import mode_templates, random_factor, spread_of
 
 __all__ = ["ntd"]
@@ -27,18 +28,8 @@ def ntd(
     V: Array,
     ranks: Sequence[int],
     *,
-    beta: float = 2.0,
     init: str | Sequence[Array | None] = "random",
-    update: str | Callable = "mu",
-    fixed: Collection[int | str] = (),
-    mask: Mapping[int | str, Array] | None = None,
-    penalties: Mapping[int | str, Penalty | Sequence[Penalty]] | None = None,
-    max_iter: int = 100,
-    tol: float = 0.0,
-    max_time: float | None = None,
-    seed: int | None = None,
-    callback: Callable[[int, NTD], bool | None] | None = None,
-    backend: str | None = None,
+    **options: Unpack[Options],
 ) -> NTD:
     """Decompose a nonnegative tensor, ``V ≈ core ×₁ W ×₂ H ×₃ Q``.
 
@@ -49,20 +40,13 @@ def ntd(
         NumPy or PyTorch.
     ranks : sequence of int
         The core's shape, one rank R_n a mode.
-    beta : float, default=2.0
-        2 Euclidean, 1 Kullback-Leibler, 0 Itakura-Saito; any real number.
     init : {"random", "nndsvd", "data"} or sequence of arrays, default="random"
         Of a sequence, the factors (I_n, R_n) by mode and then the core, any may be
         None: it is then drawn at random.
-    update : {"mu", "mu-extrapolated", "hals", "hals-mu"} or callable, default="mu"
-    fixed : collection of int and "core", default=()
-        Modes whose factor keeps its start, and "core" if the core does.
-    mask : dict of int or "core" to bool array, optional
-        Entries that are False are zero and stay zero.
-    penalties : dict of int or "core" to Penalty or list of them, optional
-        Added to the divergence, by mode; see `musaic_core.lowrank.penalties`.
-    max_iter, tol, max_time, seed, callback, backend
-        As in `musaic_core.nmf.nmf`.
+    **options : Options
+        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
+        and backend: see `musaic_core.lowrank.options.Options`. The factors are
+        named by mode, 0, 1 and so on, and "core".
 
     Returns
     -------
@@ -73,6 +57,8 @@ def ntd(
     ------
     ValueError
         Names the argument that is out of range and says what to give.
+    TypeError
+        Names keyword arguments that are none of those above.
 
     References
     ----------
@@ -94,24 +80,7 @@ def ntd(
         raise ValueError(f"ranks is {ranks!r}; give {len(shape)} numbers, one a mode")
     ranks = tuple(check_count(rank, "ranks") for rank in ranks)
     shapes = {n: (size, ranks[n]) for n, size in enumerate(shape)} | {"core": ranks}
-    return factorize(
-        NTDProblem,
-        V,
-        shapes,
-        tuple(shapes),
-        beta=beta,
-        init=init,
-        update=update,
-        fixed=fixed,
-        mask=mask,
-        penalties=penalties,
-        max_iter=max_iter,
-        tol=tol,
-        max_time=max_time,
-        seed=seed,
-        callback=callback,
-        backend=backend,
-    )
+    return minimise(NTDProblem, V, shapes, tuple(shapes), init, **options)
 
 
 class NTDProblem(TensorProblem):

@@ -8,8 +8,8 @@ worth and splits its gradient in two nonnegative parts,
 
 and then combines with every model and every β: the multiplicative update becomes
 ``B *= ((P + minus) / (Q + plus)) ** exponent``, where P and Q are the parts of the
-divergence's gradient. That points downhill, and `penalised_step` goes so far along
-it that the objective falls.
+divergence's gradient. That points downhill, and `penalised_step` in
+`musaic_core.lowrank.steps` goes so far along it that the objective falls.
 
 The scale of a factor is free in a product, so a penalty that depended on it would
 shrink one factor and grow another. None here does: most see every component at unit
@@ -18,14 +18,12 @@ length, and `Sparsity` counts it with the length of what it is multiplied with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
 from musaic_core.lowrank.arrays import library_of
 from musaic_core.lowrank.checks import check_names
-from musaic_core.lowrank.divergence import BetaDivergence
-from musaic_core.lowrank.kernels.arrays import multiply
 
 __all__ = [
     "MinimumVolume",
@@ -33,7 +31,6 @@ __all__ = [
     "Penalty",
     "Smoothness",
     "Sparsity",
-    "penalised_step",
 ]
 
 Array = Any
@@ -43,7 +40,8 @@ class Penalty:
     """A function of components at unit length, times a weight.
 
     A subclass defines `of_unit` and `gradient_of_unit`, for rows of ℓ`norm` length 1;
-    this class takes care of the lengths.
+    this class takes care of the lengths. One that depends on several factors, as
+    `Sparsity` does, defines `seen_from` instead.
 
     Parameters
     ----------
@@ -83,7 +81,10 @@ class Penalty:
         return factor * (plus + along_minus), factor * (minus + along_plus)
 
     def seen_from(self, name: Any, block: Any, problem: Any) -> Any:
-        """The penalty on `block` as a function of the block `name`, or None."""
+        """The penalty on `block` as a function of the block `name` alone, or None.
+
+        What is given back has `value`, `parts` and `is_linear`, as this class has.
+        """
         if block == "core":
             raise ValueError(
                 f"penalties['core'] is {type(self).__name__}, which is for components "
@@ -96,7 +97,7 @@ class Penalty:
         return B / length, length
 
 
-class Sparsity:
+class Sparsity(Penalty):
     """ℓ1 norm of a factor, the other factors' components counting at unit length.
 
     For an NMF and ``penalties={"activations": Sparsity(μ)}``:
@@ -120,8 +121,6 @@ class Sparsity:
     sparse nonnegative matrix factorization with the β-divergence", IEEE Transactions
     on Signal Processing 71, 2023 (the scale in the product).
     """
-
-    __init__ = Penalty.__init__
 
     def seen_from(self, name: Any, block: Any, problem: Any) -> Any:
         """Its ℓ1 norm of `block`, or for others the sum of their lengths, weighted."""
@@ -230,71 +229,6 @@ class MinimumVolume(Penalty):
         return B @ B.mT + self.delta * identity
 
 
-def penalised_step(
-    B: Array,
-    positive: Array,
-    negative: Array,
-    divergence: BetaDivergence,
-    penalties: Sequence,
-    goal: Any = None,
-) -> None:
-    """Move B, in place, so that the divergence and the penalties together fall.
-
-    The goal is the multiplicative step with the penalties' parts in its quotient. The
-    divergence lies below its majorization at B, which is a sum over the entries; so
-    where that plus the penalties, computed exactly, is no higher than before, neither
-    is the objective. If it is, the goal is brought halfway back: the step from B to
-    it has a negative product with the gradient, so one that lowers the sum is found.
-
-    Parameters
-    ----------
-    B : array (..., K, N)
-    positive, negative : array
-        The divergence's parts, ``Aᵀ(X Y^(β-2))`` and ``Aᵀ Y^(β-1)``.
-    penalties : sequence
-        Objects with ``value(B)`` and ``parts(B)``.
-    goal : callable, optional
-        ``goal(B, numerator, denominator)`` in place of the multiplicative step.
-    """
-    numerator, denominator = positive, negative
-    for penalty in penalties:
-        plus, minus = penalty.parts(B)
-        numerator, denominator = numerator + minus, denominator + plus
-    if goal is None and all(penalty.is_linear for penalty in penalties):
-        multiply(B, numerator, denominator, divergence.exponent)
-        return
-    if goal is None:
-        target = 1 * B
-        multiply(target, numerator, denominator, divergence.exponent)
-    else:
-        target = goal(B, numerator, denominator)
-    before = sum(penalty.value(B) for penalty in penalties)
-    for _ in range(40):
-        change, size = _majorized_change(B, target, positive, negative, divergence.beta)
-        after = sum(penalty.value(target) for penalty in penalties)
-        precision = 1e-6 if "32" in str(B.dtype) else 1e-14
-        if change + after - before <= precision * (size + abs(before)):
-            B[...] = target
-            return
-        target = (B + target) / 2
-
-
-def _majorized_change(B, target, positive, negative, beta):
-    """How much the majorization of the divergence changes, and the size of its terms.
-
-    References
-    ----------
-    Févotte and Idier, Neural Computation 23 (9), 2011, table 1.
-    """
-    tiny = 1e-30
-    ratio = (target + tiny * (B <= 0)) / (B + (B <= 0))
-    p, q = max(beta, 1.0), min(beta - 1, 1.0)  # powers of the ratio
-    log = library_of(B).log(ratio.clip(tiny))
-    falls = B * positive * (log if q == 0 else (ratio.clip(tiny) ** q - 1) / q)
-    rises = B * negative * (ratio**p - 1) / p
-    return float(rises.sum() - falls.sum()), float(abs(rises).sum() + abs(falls).sum())
-
-
 def check_penalties(penalties: Any, blocks: Any) -> dict[Any, list]:
     """Lists of penalties by block; a ValueError names what does not fit."""
     if penalties is None:
@@ -311,7 +245,7 @@ def check_penalties(penalties: Any, blocks: Any) -> dict[Any, list]:
     }
     for name, given in lists.items():
         for penalty in given:
-            if not hasattr(penalty, "seen_from"):
+            if not isinstance(penalty, Penalty):
                 raise ValueError(
                     f"penalties[{name!r}] has {penalty!r}; give penalties of "
                     "musaic_core.lowrank.penalties, such as Sparsity(0.1)"

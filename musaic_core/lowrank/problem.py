@@ -1,34 +1,19 @@
-"""What the factorizations share: their half problems and the run from V to a model."""
+"""What is minimised: a model's factors, its half problems, and the data."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import multi_mode_product, unfold
-from musaic_core.lowrank.checks import (
-    check_beta,
-    check_choice,
-    check_factor,
-    check_limits,
-    check_names,
-    check_nonnegative,
-    copy_like,
-    floating,
-    scaling,
-)
-from musaic_core.lowrank.divergence import BetaDivergence
-from musaic_core.lowrank.kernels import kernels_for
+from musaic_core.lowrank.arrays import contiguous, multi_mode_product, unfold
 from musaic_core.lowrank.kernels.arrays import multiply
-from musaic_core.lowrank.penalties import check_penalties, penalised_step
 from musaic_core.lowrank.starts import INITIALISATIONS
-from musaic_core.lowrank.updates import HALS, HALSThenMU, make_update
+from musaic_core.lowrank.steps import penalised_step
 
-__all__ = ["Problem", "TensorProblem", "factorize"]
+__all__ = ["Problem", "TensorProblem"]
 
 Array = Any
 Name = Any
@@ -55,7 +40,11 @@ class Problem:
         What is added to the divergence, by the block that it is a function of.
     """
 
-    least_squares = True  # whether updates by least squares exist
+    starts = INITIALISATIONS  # the methods that `start` knows
+    has_least_squares = True  # whether updates by least squares exist
+    # whether the minimum for scaled data is that for the data with one factor scaled
+    is_equivariant = True
+    data_block: Name  # the factor whose half problem gives the divergence of the data
 
     def __init__(
         self, V, blocks: dict, masks: dict, divergence, kernels, penalties=None
@@ -70,9 +59,17 @@ class Problem:
 
     @classmethod
     def start(
-        cls, V: np.ndarray, shapes: dict, init: str, rng: np.random.Generator
+        cls,
+        V: np.ndarray,
+        shapes: dict,
+        init: str,
+        rng: np.random.Generator,
+        **arguments: Any,
     ) -> dict[Name, np.ndarray]:
-        """Start factors of those shapes for data V, by the name of a method."""
+        """Start factors of those shapes for data V, by the name of a method.
+
+        The further arguments are those that the class itself takes.
+        """
         raise NotImplementedError
 
     @classmethod
@@ -174,13 +171,19 @@ class Problem:
         if name in self.masks:
             self.blocks[name] *= self.masks[name]
 
+    def extrapolated(self, name: Name) -> None:
+        """Hear that a block was moved on, and bring it back to what it must satisfy."""
+
     def moved(self, name: Name) -> None:
         """Hear that a block has moved."""
 
+    def data_loss(self) -> float:
+        """The divergence of the data from the model at the current blocks."""
+        return self.kernels.loss(*self.half(self.data_block), self.divergence)
+
     def loss(self) -> float:
-        """The divergence at the current blocks."""
-        name = next(iter(self.blocks))
-        return self.kernels.loss(*self.half(name), self.divergence) + sum(
+        """The objective at the current blocks: the divergence and the penalties."""
+        return self.data_loss() + sum(
             penalty.seen_from(block, block, self).value(
                 self.as_moving(block, self.blocks[block])
             )
@@ -195,10 +198,11 @@ class TensorProblem(Problem):
     `cache` holds what stays true until a block moves; `moved` drops what does not.
     """
 
+    data_block = 0
+
     def __init__(self, V, *arguments, **options) -> None:
         # the unfoldings of the first and the last mode are views of such an array
-        V = V.contiguous() if hasattr(V, "contiguous") else np.ascontiguousarray(V)
-        super().__init__(V, *arguments, **options)
+        super().__init__(contiguous(V), *arguments, **options)
         self.cache: dict[str, Array] = {}
         self._unfoldings: dict[int, Array] = {}
 
@@ -238,148 +242,3 @@ class TensorProblem(Problem):
             multiply(B, product, denominator, 1)
         else:
             super().plain_mu(name)
-
-
-def factorize(
-    problem: type[Problem],
-    V: Array,
-    shapes: dict[Name, tuple[int, ...]],
-    order: Sequence[Name],
-    *,
-    beta: float,
-    init: str | Sequence[Array | None],
-    update: str | Callable,
-    fixed: Collection[Name],
-    mask: Mapping[Name, Array] | None,
-    max_iter: int,
-    tol: float,
-    max_time: float | None,
-    seed: int | None,
-    callback: Callable[[int, Any], bool | None] | None,
-    backend: str | None,
-    penalties: Mapping[Name, Any] | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> Any:
-    """Check the arguments, start, iterate and give back the problem's model.
-
-    `shapes` are the factors' by name, `order` is the one they move in, `options` go to
-    the problem; the other arguments are those of `musaic_core.nmf.nmf`.
-    """
-    V = floating(V)
-    mean = check_nonnegative(V, "V")
-    beta = check_beta(beta)
-    limits = check_limits(max_iter, tol, max_time)
-    mask = {} if mask is None else mask
-    check_names(fixed, "fixed", shapes)
-    check_names(mask, "mask", shapes)
-    penalties = check_penalties(penalties, shapes)
-    rule = make_update(update)
-    if isinstance(rule, HALS | HALSThenMU) and (penalties or not problem.least_squares):
-        raise ValueError(
-            f"update is {update!r}, which knows neither penalties nor layers: give "
-            "'mu' or 'mu-extrapolated'"
-        )
-    moving = [name for name in order if name not in fixed]
-
-    kernels, data = kernels_for(V, backend)
-    dtype = str(V.dtype).removeprefix("torch.")
-    # extreme data is brought to a mean near 1, and a factor that moves takes it back
-    # (a penalty or a layer would then count otherwise)
-    free = moving and problem.least_squares and not penalties
-    scale = scaling(mean, dtype) if free else 1.0
-    if scale != 1:
-        data = data * scale
-    given = _given(init, shapes, data)
-    if moving and moving[0] in given:
-        given[moving[0]] *= scale
-    missing = [name for name in shapes if name not in given]
-    if missing:
-        host = data.cpu().numpy() if hasattr(data, "cpu") else data
-        method = init if isinstance(init, str) else "random"
-        start = problem.start(host, shapes, method, np.random.default_rng(seed))
-        given |= {name: copy_like(start.pop(name), data) for name in missing}
-    masks = {name: _checked_mask(mask[name], given[name], name) for name in mask}
-    for name in masks:
-        given[name] *= masks[name]
-    blocks = {name: given[name] for name in shapes}
-    divergence = BetaDivergence.for_data(beta, mean * scale, dtype)
-    state = problem(
-        data, blocks, masks, divergence, kernels, penalties, **(options or {})
-    )
-
-    def result(n_iter: int) -> Any:
-        factors = dict(blocks)
-        if scale != 1:
-            factors[moving[0]] = factors[moving[0]] / scale
-        factors = {name: _in_library_of(V, factor) for name, factor in factors.items()}
-        return state.model(factors, n_iter)
-
-    def step(iteration: int) -> bool | None:
-        for name in moving:
-            rule(state, name)
-            state.moved(name)
-        return callback and callback(iteration, result(iteration))
-
-    return result(_iterate(step, state.loss, **limits) if moving else 0)
-
-
-def _iterate(
-    step: Callable[[int], bool | None],
-    loss: Callable[[], float],
-    max_iter: int,
-    tol: float,
-    max_time: float | None,
-) -> int:
-    """Run `step` until it returns True or a limit is reached; the steps run."""
-    begin = time.perf_counter()
-    first = last = loss() if tol > 0 else 0.0
-    for iteration in range(1, max_iter + 1):
-        if step(iteration):
-            return iteration
-        if max_time is not None and time.perf_counter() - begin >= max_time:
-            return iteration
-        if tol > 0 and iteration % 10 == 0:
-            current = loss()
-            if last - current < tol * first:
-                return iteration
-            last = current
-    return max_iter
-
-
-def _given(init: Any, shapes: dict, like: Array) -> dict[Name, Array]:
-    """The start factors that the caller gave, checked and copied."""
-    if isinstance(init, str):
-        check_choice(init, "init", INITIALISATIONS)
-        return {}
-    if not isinstance(init, (tuple, list)) or len(init) != len(shapes):
-        raise ValueError(
-            f"init is {type(init).__name__}; give one of {', '.join(INITIALISATIONS)}, "
-            f"or {len(shapes)} factors, {', '.join(map(str, shapes))}, None for those "
-            "to draw at random"
-        )
-    return {
-        name: check_factor(factor, shape, f"init's {name}", like)
-        for (name, shape), factor in zip(shapes.items(), init, strict=True)
-        if factor is not None
-    }
-
-
-def _checked_mask(mask: Array, factor: Array, name: Name) -> Array:
-    if tuple(np.shape(mask)) != tuple(factor.shape):
-        raise ValueError(
-            f"mask[{name!r}] has shape {tuple(np.shape(mask))}; "
-            f"the factor's is {tuple(factor.shape)}"
-        )
-    mask = mask if hasattr(mask, "detach") else np.asarray(mask)
-    return copy_like(mask != 0, factor)
-
-
-def _in_library_of(V: Array, factor: Array) -> Array:
-    """The factor as an array of the data's library."""
-    if hasattr(V, "detach") and not hasattr(factor, "detach"):
-        import torch
-
-        return torch.from_numpy(factor)
-    if hasattr(factor, "detach") and not hasattr(V, "detach"):
-        return factor.numpy()
-    return factor

@@ -21,7 +21,7 @@ __all__ = [
     "spread_of",
 ]
 
-INITIALISATIONS = ("random", "mode_templates", "nndsvd", "data")
+INITIALISATIONS = ("random", "nndsvd", "data")
 
 
 def random_factor(

@@ -1,7 +1,7 @@
 """Update rules: how a block of a factorization moves with the others held.
 
-A rule is called with a problem (see `musaic_core.lowrank.problem`) and a block's name, once a
-block and iteration, and moves that block in place. It combines with every model
+A rule is called with a problem (see `musaic_core.lowrank.problem`) and a block's name,
+once a block and iteration, and moves that block in place. It combines with every model
 and, unless it says otherwise, with every β. A rule may remember the blocks' past: it
 serves one factorization.
 """
@@ -9,14 +9,47 @@ serves one factorization.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from musaic_core.lowrank.arrays import library_of
 
-__all__ = ["HALS", "MU", "UPDATES", "ExtrapolatedMU", "HALSThenMU", "make_update"]
+__all__ = [
+    "HALS",
+    "MU",
+    "UPDATES",
+    "ExtrapolatedMU",
+    "HALSThenMU",
+    "Update",
+    "make_update",
+]
 
 
-class MU:
+class Update:
+    """What the run asks of a rule; a subclass says how a block moves."""
+
+    needs_least_squares = False  # whether it needs blocks that least squares can move
+    is_settled = True  # whether what the objective does tells how far it has come
+
+    def __call__(self, problem: Any, block: str) -> None:
+        """Move a block of the problem in place."""
+        raise NotImplementedError
+
+    def finish(self, problem: Any) -> None:
+        """Hear that the run ends here."""
+
+
+class _Given(Update):
+    """A function of a problem and a block's name."""
+
+    def __init__(self, function: Callable) -> None:
+        self._function = function
+
+    def __call__(self, problem, block):
+        self._function(problem, block)
+
+
+class MU(Update):
     """Multiplicative updates, with the exponent that makes them monotone.
 
     References
@@ -30,7 +63,7 @@ class MU:
         problem.mu(block)
 
 
-class ExtrapolatedMU:
+class ExtrapolatedMU(Update):
     """Multiplicative updates taken from an extrapolated point.
 
     Each block first goes on along the nonnegative part of its last step,
@@ -61,12 +94,13 @@ class ExtrapolatedMU:
             step *= (old - 1) / new
             previous[...] = B
             B += step
+            problem.extrapolated(block)
         else:
             self._previous[block], self._momentum[block] = 1 * B, 1.0
         problem.mu(block)
 
 
-class HALS:
+class HALS(Update):
     """Accelerated hierarchical alternating least squares, for β = 2.
 
     Exact coordinate descent, row after row, several times over while the two
@@ -84,6 +118,8 @@ class HALS:
     algorithms for nonnegative matrix factorization", Neural Computation 24 (4),
     2012.
     """
+
+    needs_least_squares = True
 
     def __init__(self, effort: float = 0.5) -> None:
         self.effort = effort
@@ -104,8 +140,9 @@ class HALSThenMU(ExtrapolatedMU):
     and cost less: their weights, (row mean × column mean)^(β-2), have rank one. For β
     in [0.5, 2] that leaves few of the multiplicative updates to be made, and ends
     lower; for β = 0 the weights fit badly, and it is no faster than those alone.
-    Before its end the divergence may rise, and it forgets a start that was good. An
-    NTD's core takes multiplicative steps throughout.
+    Before its end the divergence may rise, and it forgets a start that was good. So a
+    run that ends within it gives back the start if that was better. An NTD's core takes
+    multiplicative steps throughout.
 
     Parameters
     ----------
@@ -121,21 +158,51 @@ class HALSThenMU(ExtrapolatedMU):
     Kullback-Leibler divergence). Gillis and Glineur, Neural Computation 24 (4), 2012.
     """
 
+    needs_least_squares = True
+    _least = 1e-3  # the share of its row's mean that an entry is lifted to
+
     def __init__(self, n_hals: int = 20, effort: float = 0.15) -> None:
         super().__init__()
         self.n_hals = n_hals
         self.effort = effort
         self._taken: dict[str, int] = {}
+        self._start: dict[str, Any] = {}  # of the blocks that are in that phase
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the multiplicative updates have begun."""
+        return bool(self._taken) and not self._start
 
     def __call__(self, problem: Any, block: str) -> None:
         taken = self._taken.get(block, 0)
         self._taken[block] = taken + 1
         if taken < self.n_hals:
+            if taken == 0:
+                self._start[block] = 1 * problem.blocks[block]
             problem.weighted_hals(block, self.effort)
             return
-        if taken == self.n_hals:
-            problem.lift(block, 1e-3)
+        if self._start.pop(block, None) is not None:
+            problem.lift(block, self._least)
         super().__call__(problem, block)
+
+    def finish(self, problem: Any) -> None:
+        """Lift the zeros that are left, as most divergences from zero are infinite."""
+        if not self._start:
+            return
+        if problem.divergence.beta <= 1:
+            for block in self._start:
+                problem.lift(block, self._least)
+                problem.moved(block)
+        found = problem.loss()
+        ended = {block: 1 * problem.blocks[block] for block in self._start}
+        self._put(problem, self._start)
+        if found <= problem.loss():
+            self._put(problem, ended)
+
+    def _put(self, problem, values):
+        for block, value in values.items():
+            problem.blocks[block][...] = value
+            problem.moved(block)
 
 
 UPDATES = {
@@ -146,10 +213,12 @@ UPDATES = {
 }
 
 
-def make_update(update: Any) -> Any:
+def make_update(update: Any) -> Update:
     """The rule of that name, or the rule itself where one is given."""
-    if callable(update):
+    if isinstance(update, Update):
         return update
-    if update not in UPDATES:
+    if callable(update):
+        return _Given(update)
+    if not isinstance(update, str) or update not in UPDATES:
         raise ValueError(f"update is {update!r}; choose one of {', '.join(UPDATES)}")
     return UPDATES[update]()

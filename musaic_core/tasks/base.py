@@ -36,13 +36,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
-from musaic_core.data.errors import InputError
+from musaic_core.data.errors import InputError, report_once
 from musaic_core.data.recording import Recording, Track
+from musaic_core.tasks.given import Dictionary, Given, Hint
 
 Axes = tuple[str | None, ...]
 
@@ -62,171 +62,14 @@ class Model(Protocol):
     def reconstruct(self, gains: Any = None) -> Any:
         """Approximate V, each component times its gain, (C,) or (C, T)."""
 
-    def along_last_mode(self, size: int) -> Any:
-        """How much of each pattern each of `size` entries of V's last axis has.
+    def loudness(self) -> Any:
+        """How much each component adds to V in time, summed over frequency, (C, T)."""
 
-        An array (size, number of patterns), in units of the patterns' norms.
+    def along_last_mode(self, n_entries: int) -> Any:
+        """How much of each pattern each entry of V's last axis has.
+
+        An array (n_entries, number of patterns), in units of the patterns' norms.
         """
-
-
-@dataclass(frozen=True)
-class Dictionary:
-    """Spectra of what was heard alone: notes, or stems.
-
-    Parameters
-    ----------
-    templates : ndarray of float32, shape (F, R)
-        One spectrum a column, each of sum 1.
-    labels : ndarray, shape (R,)
-        What each is a spectrum of: a MIDI note number, or a stem.
-    learn_patches : callable, optional
-        ``learn_patches(length)`` gives patches (F, P, length), spectra over so many
-        frames, each of sum 1, and their labels (P,).
-    """
-
-    templates: np.ndarray
-    labels: np.ndarray
-    learn_patches: Callable[[int], tuple[np.ndarray, np.ndarray]] | None = None
-
-    def patches(self, length: int) -> tuple[np.ndarray, np.ndarray]:
-        """Entries over time.
-
-        Parameters
-        ----------
-        length : int
-            Frames.
-
-        Returns
-        -------
-        patches : ndarray of float32, shape (F, P, length)
-            Each of sum 1.
-        labels : ndarray, shape (P,)
-            What each is of.
-        """
-        return self.learn_patches(length)
-
-
-@dataclass(frozen=True)
-class Hint:
-    """What a user says of a stretch of a recording; it may be wrong.
-
-    Parameters
-    ----------
-    label : int or str
-        MIDI note number, or name of a stem.
-    start, end : float
-        The stretch, s.
-    sounds : bool
-        Whether it sounds there.
-    """
-
-    label: int | str
-    start: float
-    end: float
-    sounds: bool = False
-
-
-class Given:
-    """What a model is told of a recording, or, in ``fit``, of the task alone.
-
-    Parameters
-    ----------
-    task : Task
-    axes : tuple of str
-        Names of the axes of V.
-    recording : Recording or Track, optional
-    seed : int
-        For every random choice of the model.
-
-    Attributes
-    ----------
-    axes, seed
-        As above.
-    frequencies : ndarray, shape (F,)
-        Centre of each row of V, Hz.
-    frame : float
-        Time between two frames, s.
-    dictionary : Dictionary or None
-        What was heard alone; None where there is nothing.
-    """
-
-    def __init__(self, task, axes, recording=None, seed=0):
-        self._task = task
-        self._recording = recording
-        self.axes = axes
-        self.seed = seed
-
-    def of(self, recording: Recording | Track) -> Given:
-        """What the same model is told of another recording."""
-        return Given(self._task, self.axes, recording, self.seed)
-
-    @cached_property
-    def V(self) -> np.ndarray:
-        """What low-rank models factorize: nonnegative, float32, frequency first."""
-        return self._task.represent(self._recording, self.axes)
-
-    @cached_property
-    def spectrum(self) -> np.ndarray:
-        """Short-time Fourier transform, complex64, (channels, frequencies, frames)."""
-        return self._task.transform(self._recording)
-
-    @cached_property
-    def device(self) -> str:
-        """Where PyTorch is to compute: "cuda" where there is a GPU, else "cpu"."""
-        import torch
-
-        return "cuda" if torch.cuda.is_available() else "cpu"
-
-    @cached_property
-    def rate(self) -> int:
-        """Sampling rate of the recording, Hz."""
-        return self._recording.audio()[1]
-
-    @cached_property
-    def bars(self) -> np.ndarray:
-        """Times at which bars begin, s, and at which the last one ends, (B + 1,)."""
-        return self._task.bars(self._recording)
-
-    @property
-    def dictionary(self) -> Dictionary | None:
-        return self._task.dictionary
-
-    @property
-    def frequencies(self) -> np.ndarray:
-        return self._task.frequencies
-
-    @property
-    def frame(self) -> float:
-        return self._task.frame
-
-    @property
-    def labels(self) -> list:
-        """What answers can speak of: MIDI note numbers, names of stems."""
-        return self._task.labels
-
-    @property
-    def hints(self) -> tuple[Hint, ...]:
-        """What a user has said of the recording."""
-        return tuple(self._task.hints.get(self._recording.id, ()))
-
-    def allowed(self, labels: np.ndarray, n_frames: int) -> np.ndarray:
-        """Where hints leave components with these labels free to sound.
-
-        Parameters
-        ----------
-        labels : array-like, shape (C,)
-        n_frames : int
-
-        Returns
-        -------
-        ndarray of bool, shape (C, n_frames)
-        """
-        mask = np.ones((len(labels), n_frames), bool)
-        for hint in self.hints:
-            if not hint.sounds:
-                first, last = round(hint.start / self.frame), hint.end / self.frame
-                mask[np.asarray(labels) == hint.label, first : round(last)] = False
-        return mask
 
 
 @dataclass
@@ -316,14 +159,28 @@ class Task:
     def misfit(self, solver: Any) -> str | None:
         """Say why a solver makes no sense on these recordings; None if it does."""
 
-    def prepare(self, axes: Axes | None) -> None:
-        """Compute what all models share, off their clocks."""
+    def prepare(self, axes: Axes | None, describes: bool) -> None:
+        """Compute what all models share, off their clocks.
+
+        Parameters
+        ----------
+        axes : tuple of str or None
+            Of the V that the model looks at, if it does.
+        describes : bool
+            Whether the decoder is to be tuned on what it says of `train`.
+        """
 
     def represent(self, recording: Recording | Track, axes: Axes) -> np.ndarray:
         """Make V, with these axes, of a recording."""
 
+    def transform(self, recording: Recording | Track) -> np.ndarray:
+        """Make the complex spectrum (channels, frequencies, frames) of a recording."""
+
+    def bars(self, recording: Recording | Track) -> np.ndarray:
+        """Find the times at which bars begin, and the end of the last one, s."""
+
     def describe(self, model: Model, given: Given) -> Any:
-        """Make a description of the kind that the decoder takes of a model's factors."""
+        """Make a description, such as the decoder takes, of a model's factors."""
 
     def tune(self, describe: Callable[[Recording | Track], Any]) -> Callable:
         """Tune the task's decoder on the descriptions that a model makes of `train`.
@@ -399,13 +256,3 @@ def reason_of(error: Exception, name: str) -> str:
     if isinstance(error, InputError):
         return str(error)
     return f"{name}: {type(error).__name__}: {' '.join(str(error).split())}"
-
-
-_reported = set()
-
-
-def report_once(message: str) -> None:
-    """Print a line, unless this process has printed it before."""
-    if message not in _reported:
-        _reported.add(message)
-        print(f"! {message}", flush=True)

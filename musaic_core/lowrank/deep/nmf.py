@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
 
 import numpy as np
 
-from musaic_core.lowrank.deep.stack import (
-    Layered,
+from musaic_core.lowrank.deep.models import DeepNMF
+from musaic_core.lowrank.deep.stack import Layered, pack_layers
+from musaic_core.lowrank.deep.start import (
     check_ranks,
-    factorize_in_layers,
     given_or,
-    pack_layers,
+    minimise_in_layers,
     with_sum_one,
 )
-from musaic_core.lowrank.models import DeepNMF
 from musaic_core.lowrank.nmf import NMFProblem, nmf
-from musaic_core.lowrank.penalties import Penalty
+from musaic_core.lowrank.options import DEFAULTS, Options, complete
 
 __all__ = ["deep_nmf", "multilayer_nmf"]
 
@@ -28,21 +27,11 @@ def deep_nmf(
     V: Array,
     ranks: Sequence[int],
     *,
-    beta: float = 1.0,
     loss: str = "layers",
     weights: Sequence[float] | None = None,
     init: str | Mapping[str, Array] = "random",
     start_iter: int = 50,
-    update: str | Callable = "mu",
-    fixed: Collection[str] = (),
-    mask: Mapping[str, Array] | None = None,
-    penalties: Mapping[str, Penalty | Sequence[Penalty]] | None = None,
-    max_iter: int = 100,
-    tol: float = 0.0,
-    max_time: float | None = None,
-    seed: int | None = None,
-    callback: Callable[[int, DeepNMF], bool | None] | None = None,
-    backend: str | None = None,
+    **options: Unpack[Options],
 ) -> DeepNMF:
     """Factorize in layers: ``V ≈ W H``, ``W ≈ W_2 A_2``, ``W_2 ≈ W_3 A_3`` and so on.
 
@@ -55,9 +44,7 @@ def deep_nmf(
         Nonnegative; NumPy or PyTorch.
     ranks : sequence of int
         Templates of each layer, the finest first; usually decreasing. With a single
-        one this is `musaic_core.nmf.nmf`.
-    beta : float, default=1.0
-        Of the β-divergence D, any real number.
+        one this is `musaic_core.lowrank.nmf`.
     loss : {"layers", "data"}, default="layers"
         "layers" minimises ``D(V | W H) + ρ_2 D(W | W_2 A_2) + ρ_3 D(W_2 | W_3 A_3)``
         and so on, with rows of H and of every A that has a layer below summing to 1:
@@ -72,13 +59,12 @@ def deep_nmf(
         name, the others being found so while those are held.
     start_iter : int, default=50
         Iterations for the start of each layer.
-    update : {"mu", "mu-extrapolated"} or callable, default="mu"
-        "mu" never raises the objective.
-    fixed, mask, penalties
-        As in `musaic_core.nmf.nmf`, by the names above. With "data" the only
-        templates are the deepest ones. `Sparsity` has no meaning across layers.
-    max_iter, tol, max_time, seed, callback, backend
-        As in `musaic_core.nmf.nmf`; the start is not counted.
+    **options : Options
+        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
+        and backend: see `musaic_core.lowrank.options.Options`. The updates are "mu",
+        which never raises the objective, and "mu-extrapolated". The iterations of the
+        start are not counted. With the loss on the data the only templates are the
+        deepest ones. `Sparsity` has no meaning across layers.
 
     Returns
     -------
@@ -89,6 +75,8 @@ def deep_nmf(
     ------
     ValueError
         Names the argument that is out of range and says what to give.
+    TypeError
+        Names keyword arguments that are none of those above.
 
     References
     ----------
@@ -109,19 +97,7 @@ def deep_nmf(
     first, *below = check_ranks(ranks, "ranks")
     if not below and isinstance(init, Mapping):
         init = init.get("templates"), init.get("activations")
-    options = {
-        "beta": beta,
-        "update": update,
-        "fixed": fixed,
-        "mask": mask,
-        "penalties": penalties,
-        "max_iter": max_iter,
-        "tol": tol,
-        "max_time": max_time,
-        "seed": seed,
-        "callback": callback,
-        "backend": backend,
-    }
+    options = complete(options)
     if not below:
         model = nmf(V, first, init=init, **options)
         return DeepNMF(model.templates, model.activations, model.n_iter)
@@ -134,13 +110,14 @@ def deep_nmf(
             W, H = with_sum_one(W, H)
         return {"templates": W, "activations": H}
 
-    return factorize_in_layers(
+    shapes = {
+        "templates": (np.shape(V)[0], first),
+        "activations": (first, np.shape(V)[1]),
+    }
+    return minimise_in_layers(
         DeepNMFProblem,
         V,
-        {
-            "templates": (np.shape(V)[0], first),
-            "activations": (first, np.shape(V)[1]),
-        },
+        shapes,
         ("activations", "templates"),
         start,
         {"templates": below},
@@ -148,7 +125,7 @@ def deep_nmf(
         weights=None if weights is None else {"templates": weights},
         init=init,
         start_iter=start_iter,
-        **options,
+        options=options,
     )
 
 
@@ -156,36 +133,62 @@ def multilayer_nmf(
     V: Array,
     ranks: Sequence[int],
     *,
-    beta: float = 1.0,
     init: str | Mapping[str, Array] = "random",
-    fixed: Collection[str] = (),
-    mask: Mapping[str, Array] | None = None,
-    max_iter: int = 100,
-    seed: int | None = None,
-    backend: str | None = None,
+    **options: Unpack[Options],
 ) -> DeepNMF:
     """Factorize layer after layer: V, then the templates, then their templates.
 
-    The simple form of a deep NMF, and its start. Each layer is a `musaic_core.nmf.nmf`
-    of `max_iter` iterations on the templates of the one above, its activations' rows
-    brought to sum 1. Parameters are those of `deep_nmf`.
+    The simple form of a deep NMF, and its start. Each layer is a plain NMF of
+    `max_iter` iterations on the templates of the one above, its activations' rows
+    brought to sum 1.
+
+    Parameters
+    ----------
+    V : array (F, T)
+        Nonnegative; NumPy or PyTorch.
+    ranks : sequence of int
+        Templates of each layer, the finest first; usually decreasing.
+    init : {"random", "nndsvd", "data"} or dict of arrays, default="random"
+        As in `deep_nmf`.
+    **options : Options
+        beta, fixed, mask, max_iter, seed and backend: see
+        `musaic_core.lowrank.options.Options`, and `deep_nmf` for the factors' names.
+
+    Returns
+    -------
+    DeepNMF
+        An `NMF` of V, and the layers below it.
+
+    Raises
+    ------
+    ValueError
+        Names the argument that is out of range and says what to give.
+    TypeError
+        Names keyword arguments that are none of those above.
 
     References
     ----------
     Cichocki and Zdunek, "Multilayer nonnegative matrix factorisation", Electronics
     Letters 42 (16), 2006.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> V = np.random.default_rng(0).random((80, 90))
+    >>> model = multilayer_nmf(V, (12, 4), seed=0)
+    >>> [layer.templates.shape for layer in model.layers]
+    [(80, 12), (80, 4)]
     """
+    names = "beta", "fixed", "mask", "max_iter", "seed", "backend"
+    options = complete(options, {name: DEFAULTS[name] for name in names})
+    max_iter = options.pop("max_iter")
     return deep_nmf(
         V,
         ranks,
-        beta=beta,
         init=init,
         start_iter=max_iter,
-        fixed=fixed,
-        mask=mask,
         max_iter=max_iter if len(ranks) == 1 else 0,
-        seed=seed,
-        backend=backend,
+        **options,
     )
 
 

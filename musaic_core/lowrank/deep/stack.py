@@ -7,152 +7,18 @@ objective, are derived in docs/deep_tensor_factorizations.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from functools import reduce
 from typing import Any
 
-import numpy as np
-
 from musaic_core.lowrank.arrays import library_of
-from musaic_core.lowrank.checks import check_choice, check_count, check_names
 from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.models import NMF
-from musaic_core.lowrank.nmf import nmf
-from musaic_core.lowrank.penalties import penalised_step
-from musaic_core.lowrank.problem import factorize
-from musaic_core.lowrank.starts import INITIALISATIONS
+from musaic_core.lowrank.steps import penalised_step, with_sums_of
 
-__all__ = [
-    "Layered",
-    "check_ranks",
-    "factorize_in_layers",
-    "given_or",
-    "pack_layers",
-    "with_sum_one",
-]
+__all__ = ["Layered", "pack_layers"]
 
 Array = Any
-LOSSES = ("layers", "data")
-
-
-def factorize_in_layers(
-    problem: type,
-    V: Array,
-    shapes: dict,
-    order: Sequence,
-    start: Callable,
-    stacks: dict[Any, Sequence[int]],
-    *,
-    loss: str,
-    weights: Mapping[Any, Sequence[float]] | None,
-    init: str | Mapping[Any, Array],
-    start_iter: int,
-    beta: float,
-    fixed: Collection,
-    mask: Mapping | None,
-    seed: int | None,
-    backend: str | None,
-    **options: Any,
-) -> Any:
-    """Start the layers one by one, then fit them together.
-
-    Parameters
-    ----------
-    problem : subclass of Layered
-    shapes, order
-        Of the model without layers, as `musaic_core.lowrank.problem.factorize` takes them.
-    start : callable
-        ``start(given, init=..., fixed=..., ...)`` gives that model's factors by name.
-    stacks : dict of name to sequence of int
-        Ranks of the layers below a factor, the upper one first.
-    """
-    check_choice(loss, "loss", LOSSES)
-    check_count(start_iter, "start_iter", 0)
-    given = dict(init) if isinstance(init, Mapping) else {}
-    method = "random" if isinstance(init, Mapping) else init
-    if not isinstance(method, str):
-        raise ValueError(f"init is {method!r}; give a name or a dict of factors")
-    check_choice(method, "init", INITIALISATIONS)
-    chains = {top: _names(top, len(ranks)) for top, ranks in stacks.items()}
-    all_shapes = dict(shapes)
-    for top, ranks in stacks.items():
-        rows, above = _matrix_shape(shapes[top])
-        for names, rank in zip(chains[top], ranks, strict=True):
-            all_shapes |= {names[0]: (rows, rank), names[1]: (rank, above)}
-            above = rank
-    check_names(given, "init", all_shapes)
-    check_names(fixed, "fixed", all_shapes)
-    check_names({} if mask is None else mask, "mask", all_shapes)
-    _check_weights(weights, stacks, loss)
-
-    def found(names, fit):
-        """The factors of those names: what is given, and what fits beside it."""
-        held = {name: given[name] for name in names if name in given}
-        if len(held) == len(names):
-            return held
-        return held | fit(
-            held,
-            beta=beta,
-            init=method,
-            fixed=tuple(held),
-            mask={name: m for name, m in (mask or {}).items() if name in names},
-            max_iter=start_iter,
-            seed=seed,
-            backend=backend,
-        )
-
-    factors = found(shapes, start)
-    for top, ranks in stacks.items():
-        above = factors[top].reshape(_matrix_shape(shapes[top]))
-        for (W, A), rank in zip(chains[top], ranks, strict=True):
-
-            def fit(held, mask, fixed, init, above=above, W=W, A=A, rank=rank, **how):
-                plain = {W: "templates", A: "activations"}
-                model = nmf(
-                    above,
-                    rank,
-                    init=given_or((held.get(W), held.get(A)), init),
-                    fixed=[plain[name] for name in fixed],
-                    mask={plain[name]: m for name, m in mask.items()},
-                    **how,
-                )
-                pair = model.templates, model.activations
-                return dict(
-                    zip((W, A), pair if held else with_sum_one(*pair), strict=True)
-                )
-
-            factors |= found((W, A), fit)
-            above = factors[W]
-    if loss == "data":  # these are products of what is below
-        for top in stacks:
-            del factors[top], all_shapes[top]
-            order = [name for name in order if name != top]
-        # the deepest templates are the only ones
-        inner = {W for chain in chains.values() for W, _ in chain[:-1]}
-        factors = {n: U for n, U in factors.items() if n not in inner}
-        all_shapes = {n: s for n, s in all_shapes.items() if n not in inner}
-    below = [name for chain in chains.values() for pair in chain for name in pair[::-1]]
-    moving = [name for name in (*order, *below) if name in all_shapes]
-    return factorize(
-        problem,
-        V,
-        all_shapes,
-        moving,
-        init=[factors[name] for name in all_shapes],
-        beta=beta,
-        fixed=fixed,
-        mask=mask,
-        seed=seed,
-        backend=backend,
-        options={
-            "chains": chains,
-            "tied": loss == "data",
-            "weights": weights,
-            "moving": [name for name in moving if name not in fixed],
-        },
-        **options,
-    )
 
 
 class Layered:
@@ -170,7 +36,8 @@ class Layered:
     moving : list of names
     """
 
-    least_squares = False
+    has_least_squares = False
+    is_equivariant = False  # a layer would count otherwise
 
     def __init__(
         self,
@@ -283,15 +150,15 @@ class Layered:
         if name not in self._layer:
             super().moved(name)
 
-    def loss(self):
-        name = "activations" if "activations" in self.blocks else 0
-        total = self.kernels.loss(*super().half(name), self.divergence)
-        for (top, depth), rho in self._rho.items():
-            total += rho * self._layer_loss(top, depth)
-        for name, penalties in self.penalties.items():
+    def extrapolated(self, name):
+        if name in self._unit:
             B = self.as_moving(name, self.blocks[name])
-            total += sum(p.seen_from(name, name, self).value(B) for p in penalties)
-        return total
+            B /= _positive(B.sum(-1)[..., None])
+
+    def loss(self):
+        return super().loss() + sum(
+            rho * self._layer_loss(*layer) for layer, rho in self._rho.items()
+        )
 
     def lengths(self, block):
         raise ValueError(
@@ -373,8 +240,7 @@ class Layered:
         for top in self.chains:
             self._rescale_below(top, None)
         if weights is None:
-            name = "activations" if "activations" in self.blocks else 0
-            error = self.kernels.loss(*super().half(name), self.divergence)
+            error = self.data_loss()
             for top, depth in self._rho:
                 least = 1e-6 * error + 1e-30
                 self._rho[top, depth] = error / max(self._layer_loss(top, depth), least)
@@ -389,8 +255,7 @@ class Layered:
 
     def _bring_to_sum_one(self, name):
         B = self.as_moving(name, self.blocks[name])
-        sums = B.sum(-1)[..., None]
-        sums = sums + (sums == 0)
+        sums = _positive(B.sum(-1)[..., None])
         B /= sums
         if name in self.chains:
             self._rescale_below(name, 1 / sums)
@@ -403,8 +268,7 @@ class Layered:
                 self.blocks[A] *= columns.mT
             columns = None
             if A in self._unit:
-                columns = self.blocks[A].sum(-1)[..., None]
-                columns = columns + (columns == 0)
+                columns = _positive(self.blocks[A].sum(-1)[..., None])
                 self.blocks[A] /= columns
                 self.blocks[W] *= columns.mT
 
@@ -452,6 +316,11 @@ def pack_layers(problem, factors):
             layers.insert(0, NMF(templates, factors[A]))
         packed[top] = layers
     return packed
+
+
+def _positive(sums):
+    """Sums to divide by: those of what is zero are 1."""
+    return sums + (sums == 0)
 
 
 class _Below:
@@ -503,97 +372,3 @@ class _Below:
         target = 1 * B
         multiply(target, P + minus, Q + plus, divergence.exponent)
         return target
-
-
-def with_sums_of(
-    B: Array, numerator: Array, denominator: Array, exponent: float
-) -> Array:
-    """The multiplicative step of B (K, N) with the sums of rows kept.
-
-    A multiplier μ a row, added to the denominator where it is positive and to the
-    numerator where it is negative, keeps the step a minimum of a majorization; the
-    sum falls as μ rises, and Newton's method finds μ from one side. With a
-    denominator that is constant in a row, as for β = 1, μ need not be known.
-
-    References
-    ----------
-    Leplat, Gillis and Idier, "Multiplicative updates for NMF with β-divergences under
-    disjoint equality constraints", SIAM Journal on Matrix Analysis and Applications
-    42 (2), 2021.
-    """
-    sums = B.sum(-1)[..., None]
-    if denominator.shape[-1] == 1 and B.shape[-1] > 1:
-        target = B * numerator
-        total = target.sum(-1)[..., None]
-        return library_of(B).where(
-            total > 0, target * (sums / (total + (total == 0))), B
-        )
-    tiny = 1e-30
-    numerator, denominator = numerator + tiny, denominator + tiny
-    share = B / (sums + tiny)
-    ratio = (numerator / denominator) ** exponent
-    heavy = (share * ratio).sum(-1)[..., None] > 1
-    mu = 1e-6 * (denominator * heavy + numerator * ~heavy).mean(-1)[..., None]
-    accuracy = 1e-6 if "32" in str(B.dtype) else 1e-13
-    for _ in range(50):
-        up, down = numerator + mu * ~heavy, denominator + mu * heavy
-        terms = share * (up / down) ** exponent
-        total = terms.sum(-1)[..., None] + tiny
-        slope = (terms / (down * heavy + up * ~heavy)).sum(-1)[..., None] + tiny
-        # of total^(1 / exponent) or its inverse, which is concave in μ and rises to 1
-        height = total ** (1 / exponent)
-        height = height * ~heavy + heavy / height
-        if bool((abs(total - 1) * (sums > 0) <= accuracy).all()):
-            break
-        mu = (mu + (1 - height) * total / (height * slope)).clip(0)
-    target = B * (up / down) ** exponent
-    total = target.sum(-1)[..., None]
-    return target * (sums / (total + (total == 0)))
-
-
-def _names(top, n):
-    prefix = "" if top == "templates" else f"{top} "
-    return [
-        (f"{prefix}templates {depth}", f"{prefix}activations {depth}")
-        for depth in range(2, n + 2)
-    ]
-
-
-def _matrix_shape(shape):
-    """Of a factor, or of a core unfolded by its last mode."""
-    return int(np.prod(shape[:-1])), shape[-1]
-
-
-def with_sum_one(W, A):
-    """The same product with the rows of A at sum 1, the scale in W."""
-    sums = A.sum(-1)[..., None]
-    sums = sums + (sums == 0)
-    return W * sums.mT, A / sums
-
-
-def given_or(pair, method):
-    """A pair of start factors, or the method where neither is given."""
-    return pair if any(factor is not None for factor in pair) else method
-
-
-def check_ranks(ranks, name):
-    if not isinstance(ranks, (tuple, list, np.ndarray)) or len(ranks) == 0:
-        raise ValueError(
-            f"{name} is {ranks!r}; give a sequence of numbers, one a layer"
-        )
-    return [check_count(rank, name) for rank in ranks]
-
-
-def _check_weights(weights, stacks, loss):
-    if weights is None:
-        return
-    if loss == "data":
-        raise ValueError("weights is for loss='layers'; loss='data' has none")
-    check_names(weights, "weights", stacks)
-    for top, given in weights.items():
-        numbers = np.ndim(given) == 1 and len(given) == len(stacks[top])
-        if not numbers or not all(np.isfinite(w) and w >= 0 for w in given):
-            raise ValueError(
-                f"weights is {given!r}; give {len(stacks[top])} numbers, 0 or more, "
-                "one for each layer below the first"
-            )

@@ -7,25 +7,25 @@ add are in docs/deep_tensor_factorizations.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
 
 import numpy as np
 from tensorly.cp_tensor import CPTensor
 from tensorly.tucker_tensor import TuckerTensor
 
+from musaic_core.lowrank.arrays import scaled_along
 from musaic_core.lowrank.checks import check_count, check_names
-from musaic_core.lowrank.deep.stack import (
-    Layered,
+from musaic_core.lowrank.deep.models import DeepNCP, DeepNTD
+from musaic_core.lowrank.deep.stack import Layered, pack_layers
+from musaic_core.lowrank.deep.start import (
     check_ranks,
-    factorize_in_layers,
-    pack_layers,
+    minimise_in_layers,
     with_sum_one,
 )
-from musaic_core.lowrank.models import DeepNCP, DeepNTD
 from musaic_core.lowrank.ncp import NCPProblem, ncp
 from musaic_core.lowrank.ntd import NTDProblem, ntd
-from musaic_core.lowrank.penalties import Penalty
+from musaic_core.lowrank.options import Options, complete
 
 __all__ = ["deep_ncp", "deep_ntd"]
 
@@ -37,21 +37,11 @@ def deep_ncp(
     rank: int,
     layers: Mapping[int, Sequence[int]],
     *,
-    beta: float = 1.0,
     loss: str = "layers",
     weights: Mapping[int, Sequence[float]] | None = None,
     init: str | Mapping[Any, Array] = "random",
     start_iter: int = 50,
-    update: str | Callable = "mu",
-    fixed: Collection = (),
-    mask: Mapping[Any, Array] | None = None,
-    penalties: Mapping[Any, Penalty | Sequence[Penalty]] | None = None,
-    max_iter: int = 100,
-    tol: float = 0.0,
-    max_time: float | None = None,
-    seed: int | None = None,
-    callback: Callable[[int, DeepNCP], bool | None] | None = None,
-    backend: str | None = None,
+    **options: Unpack[Options],
 ) -> DeepNCP:
     """NCP with layers below some modes: ``V ≈ Σ_r a_r ∘ b_r ∘ c_r``, ``A ≈ A_2 M_2``.
 
@@ -67,8 +57,6 @@ def deep_ncp(
     layers : dict of int to sequence of int
         Ranks of the layers below a mode's factor, the upper one first:
         ``{0: (16, 8)}`` explains R spectra by 16, and those by 8.
-    beta : float, default=1.0
-        Of the β-divergence D, any real number.
     loss : {"layers", "data"}, default="layers"
         "layers" minimises the divergence of V from its NCP, plus ρ times that of each
         factor from the layer below it; the modes, but the first that has layers, have
@@ -80,10 +68,12 @@ def deep_ncp(
         start as the data.
     init : {"random", "nndsvd", "data"} or dict of arrays, default="random"
         How the layers start, an `ncp` and then NMFs; or factors by name.
-    start_iter, update, fixed, mask, penalties
-        As in `musaic_core.deep_nmf.deep_nmf`, by the names above.
-    max_iter, tol, max_time, seed, callback, backend
-        As in `musaic_core.nmf.nmf`.
+    start_iter : int, default=50
+        Iterations for the start of the NCP and of each layer.
+    **options : Options
+        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
+        and backend: see `musaic_core.lowrank.options.Options`, and `deep_nmf` for what
+        layers allow, by the names above.
 
     Returns
     -------
@@ -94,6 +84,8 @@ def deep_ncp(
     ------
     ValueError
         Names the argument that is out of range and says what to give.
+    TypeError
+        Names keyword arguments that are none of those above.
 
     Examples
     --------
@@ -119,28 +111,18 @@ def deep_ncp(
                     factors[carrier], factors[n] = scaled, unit.mT
         return dict(enumerate(factors))
 
-    return factorize_in_layers(
+    return minimise_in_layers(
         DeepNCPProblem,
         V,
         {mode: (shape[mode], rank) for mode in modes},
         modes,
         start,
         layers,
-        beta=beta,
         loss=loss,
         weights=weights,
         init=init,
         start_iter=start_iter,
-        update=update,
-        fixed=fixed,
-        mask=mask,
-        penalties=penalties,
-        max_iter=max_iter,
-        tol=tol,
-        max_time=max_time,
-        seed=seed,
-        callback=callback,
-        backend=backend,
+        options=complete(options),
     )
 
 
@@ -149,21 +131,11 @@ def deep_ntd(
     ranks: Sequence[int],
     layers: Mapping[int | str, Sequence[int]],
     *,
-    beta: float = 1.0,
     loss: str = "layers",
     weights: Mapping[int | str, Sequence[float]] | None = None,
     init: str | Mapping[Any, Array] = "random",
     start_iter: int = 50,
-    update: str | Callable = "mu",
-    fixed: Collection = (),
-    mask: Mapping[Any, Array] | None = None,
-    penalties: Mapping[Any, Penalty | Sequence[Penalty]] | None = None,
-    max_iter: int = 100,
-    tol: float = 0.0,
-    max_time: float | None = None,
-    seed: int | None = None,
-    callback: Callable[[int, DeepNTD], bool | None] | None = None,
-    backend: str | None = None,
+    **options: Unpack[Options],
 ) -> DeepNTD:
     """NTD with layers below modes or the core: ``V ≈ G ×_n U_n``, ``U_0 ≈ W_2 A_2``.
 
@@ -185,10 +157,17 @@ def deep_ntd(
         As in `deep_ncp`; with "layers" all modes have columns of sum 1, and the core
         carries the scale. With "data" and no fixed factors, layers are another way of
         writing an NTD of lower ranks.
-    beta, weights, init, start_iter, update, fixed, mask, penalties
-        As in `deep_ncp`.
-    max_iter, tol, max_time, seed, callback, backend
-        As in `musaic_core.nmf.nmf`.
+    weights : dict of int or "core" to sequence of float, optional
+        ρ of the layers below each factor; by default each layer weighs as much at the
+        start as the data.
+    init : {"random", "nndsvd", "data"} or dict of arrays, default="random"
+        How the layers start, an `ntd` and then NMFs; or factors by name.
+    start_iter : int, default=50
+        Iterations for the start of the NTD and of each layer.
+    **options : Options
+        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
+        and backend: see `musaic_core.lowrank.options.Options`, and `deep_nmf` for what
+        layers allow, by the names above.
 
     Returns
     -------
@@ -199,6 +178,8 @@ def deep_ntd(
     ------
     ValueError
         Names the argument that is out of range and says what to give.
+    TypeError
+        Names keyword arguments that are none of those above.
 
     Examples
     --------
@@ -214,7 +195,8 @@ def deep_ntd(
     ranks = tuple(check_count(rank, "ranks") for rank in ranks)
     shapes = {n: (size, ranks[n]) for n, size in enumerate(shape)} | {"core": ranks}
     layers = _check_layers(layers, shapes)
-    if loss == "layers" and "core" in fixed:
+    options = complete(options)
+    if loss == "layers" and "core" in options["fixed"]:
         raise ValueError(
             "fixed holds the core, which carries the scale that layers are compared "
             "at; let it move, or give loss='data'"
@@ -227,31 +209,21 @@ def deep_ntd(
         if not given and loss == "layers":
             for n, U in enumerate(factors):
                 sums = U.sum(0) + (U.sum(0) == 0)
-                factors[n], core = U / sums, _along(core, n, sums)
+                factors[n], core = U / sums, scaled_along(core, n, sums)
         return dict(enumerate(factors)) | {"core": core}
 
-    return factorize_in_layers(
+    return minimise_in_layers(
         DeepNTDProblem,
         V,
         shapes,
         tuple(shapes),
         start,
         layers,
-        beta=beta,
         loss=loss,
         weights=weights,
         init=init,
         start_iter=start_iter,
-        update=update,
-        fixed=fixed,
-        mask=mask,
-        penalties=penalties,
-        max_iter=max_iter,
-        tol=tol,
-        max_time=max_time,
-        seed=seed,
-        callback=callback,
-        backend=backend,
+        options=options,
     )
 
 
@@ -283,13 +255,13 @@ class DeepNTDProblem(Layered, NTDProblem):
 
     def carry(self, name, sums):
         core = self.blocks["core"]
-        core[...] = _along(core, name, sums[:, 0])
+        core[...] = scaled_along(core, name, sums[:, 0])
         if "core" not in self.chains:
             return
         if name == core.ndim - 1:
             self._rescale_below("core", sums)
             return
-        rows = _along(0 * core[..., 0] + 1, name, sums[:, 0]).reshape(-1, 1)
+        rows = scaled_along(0 * core[..., 0] + 1, name, sums[:, 0]).reshape(-1, 1)
         for W, _ in self.chains["core"]:
             self.blocks[W] *= rows
 
@@ -307,13 +279,6 @@ def _tops(names, factors, below):
         factors[name] if name in factors else below[name][0].reconstruct()
         for name in names
     ]
-
-
-def _along(tensor, mode, numbers):
-    """The tensor, its slices along a mode multiplied with those numbers."""
-    return tensor * numbers.reshape(
-        [-1 if n == mode else 1 for n in range(tensor.ndim)]
-    )
 
 
 def _shape(V):

@@ -11,6 +11,7 @@ import warnings
 
 import numpy as np
 
+from musaic_core.lowrank.arrays import is_tensor, to_numpy
 from musaic_core.lowrank.kernels.arrays import ArrayKernels
 
 try:
@@ -40,19 +41,20 @@ def kernels_for(V, backend: str | None = None):
         raise ValueError(
             f"backend is {backend!r}; choose one of {', '.join(BACKENDS)}, or None"
         )
-    is_tensor = hasattr(V, "detach")
-    if is_tensor and V.device.type != "cpu":
+    if is_tensor(V) and V.device.type != "cpu":
         if backend not in (None, "torch"):
             raise ValueError(
                 f"backend is {backend!r} and V on {V.device}; give backend=None, or "
                 "bring V to the host with V.cpu()"
             )
         return ArrayKernels(), V.detach()
+    if backend == "torch" and is_tensor(V):
+        return ArrayKernels(), V.detach()
     if backend == "torch":
         import torch
 
-        return ArrayKernels(), V.detach() if is_tensor else torch.from_numpy(V.copy())
-    V = V.detach().numpy() if is_tensor else V
+        return ArrayKernels(), torch.from_numpy(V.copy())
+    V = to_numpy(V)
     if backend == "numpy":
         return ArrayKernels(), V
     if NativeKernels is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import library_of
+from musaic_core.lowrank.arrays import dtype_name, library_of
 from musaic_core.lowrank.divergence import BetaDivergence
 
 __all__ = ["ArrayKernels", "multiply", "wright_omega"]
@@ -104,7 +104,7 @@ def wright_omega(z: Array) -> Array:
     low = e / (1 + e)
     high = z - library.log(z.clip(1.0))
     w = library.where(z < 1, low, high)
-    for _ in range(2 if "32" in str(z.dtype) else 3):
+    for _ in range(2 if dtype_name(z) == "float32" else 3):
         r = z - w - library.log(w)
         s = 1 + w
         t = s * (s + 2 * r / 3)
@@ -114,7 +114,7 @@ def wright_omega(z: Array) -> Array:
 
 def multiply(B: Array, numerator: Array, denominator: Array, exponent: float) -> None:
     """``B *= (numerator / denominator) ** exponent`` in place; zeros stay zero."""
-    smallest, largest = _limits(B.dtype)
+    smallest, largest = _limits(dtype_name(B))
     with np.errstate(over="ignore"):
         ratio = numerator / (denominator + smallest)
     # without a bound, what is zero in B and in the denominator would become NaN
@@ -125,5 +125,5 @@ def multiply(B: Array, numerator: Array, denominator: Array, exponent: float) ->
 @cache
 def _limits(dtype):
     """Smallest number of a dtype that is not subnormal, and root of the largest."""
-    info = np.finfo(str(dtype).removeprefix("torch."))
+    info = np.finfo(dtype)
     return float(info.tiny), float(info.max) ** 0.5

@@ -1,35 +1,51 @@
 """Nonnegative arrays to approximate, from one start for every solver."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import joblib
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from tensorly.cp_tensor import CPTensor
 from tensorly.tucker_tensor import TuckerTensor
 
-from musaic_core.data.track import Track
 from musaic_core.lowrank.arrays import unfold
 from musaic_core.lowrank.models import NCP, NMF, NTD
 from musaic_core.lowrank.ncp import ncp
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.ntd import ntd
-from musaic_core.tasks.base import Estimate
+from musaic_core.tasks.base import Estimate, Task, reason_of
 
 METHODS = {"nmf": nmf, "ncp": ncp, "ntd": ntd}
 Factorization = NMF | NCP | NTD
 
 
-@dataclass
-class Approximation:
-    """The task of `benchmarks/factorization`: ``V ≈ model``, as close as possible.
+@dataclass(eq=False)
+class Data:
+    """A nonnegative array in the place of a recording.
 
     Parameters
     ----------
-    name : str
-        What V is.
+    id : str
+        What it is.
     V : ndarray
-        Nonnegative matrix (F, T) or tensor, frequency first.
+        Matrix (F, T) or tensor, frequency first.
+    """
+
+    id: str
+    V: np.ndarray
+
+    @property
+    def identity(self) -> str:
+        """Digest of it."""
+        return joblib.hash((self.id, self.V))
+
+
+class Approximation(Task):
+    """``V ≈ model``, as close as possible.
+
+    Parameters
+    ----------
+    data : Data
     model : {"nmf", "ncp", "ntd"}
     ranks : int or tuple of int
         Number of components; of an NTD, one a mode.
@@ -39,39 +55,58 @@ class Approximation:
         Of the start.
     truth : NMF, NCP or NTD, optional
         What V was made from.
-    recordings : list of Track
-        What V was computed from.
     """
 
-    name: str
-    V: np.ndarray
-    model: str
-    ranks: int | tuple[int, ...]
-    beta: float
-    seed: int = 0
-    truth: Factorization | None = None
-    recordings: list[Track] = field(default_factory=list)
+    answers = "factors"
+    axes = (
+        ("frequency", "time"),
+        ("frequency", "time in bar × bar"),
+        ("frequency", "time in bar", "bar"),
+    )
 
-    asks_for = "factors"
-    dictionary = None  # there is nothing to learn one from
-    third_mode = "bar"  # of what is folded
-
-    def __post_init__(self):
-        start = METHODS[self.model](self.V, self.ranks, max_iter=0, seed=self.seed)
+    def __init__(
+        self,
+        data: Data,
+        model: str,
+        ranks: int | tuple[int, ...],
+        beta: float,
+        seed: int = 0,
+        truth: Factorization | None = None,
+    ) -> None:
+        super().__init__([], [data], seed)
+        self.data, self.model, self.ranks = data, model, ranks
+        self.beta, self.truth = beta, truth
+        # a model of matrices gets a tensor unfolded, frequency × the rest
+        self.axes = self.axes[:1] if data.V.ndim == 2 else self.axes[1:]
+        start = METHODS[model](data.V, ranks, max_iter=0, seed=seed)
         self._start = arrays(start)
 
     @property
-    def modes(self) -> tuple[int, ...]:
-        """How many modes the V of a model may have."""
-        return (2,) if self.V.ndim == 2 else (2, 3)
+    def V(self) -> np.ndarray:  # noqa: N802
+        """The data."""
+        return self.data.V
 
     @property
     def start(self) -> list[np.ndarray]:
         """Random factors to start from, in the order of `assemble`; copies."""
         return [factor.copy() for factor in self._start]
 
-    def prepare(self, modes: int = 2) -> None:
-        """Nothing to compute beforehand."""
+    def misfit(self, solver):
+        beta = getattr(solver, "beta", self.beta)
+        if beta != self.beta:
+            return f"it minimises β = {beta}; the task asks for β = {self.beta}"
+
+    def represent(self, recording, axes=axes[0]):
+        """The data with these axes."""
+        return unfold(self.V, 0) if len(axes) == 2 else self.V
+
+    def describe(self, model, given):
+        """A model is its own description."""
+        return model
+
+    def tune(self, describe):
+        """There is nothing to tune: the answer is the model."""
+        return lambda model, recording: (model, None)
 
     def minimise(self, algorithm: Callable, n_iter: int) -> dict[str, Estimate]:
         """Let an algorithm improve the start.
@@ -87,38 +122,29 @@ class Approximation:
         Returns
         -------
         dict of str to Estimate
-            By `name`; with the reason where the algorithm failed.
+            By the data's id; with the reason where the algorithm failed.
         """
-        if n_iter == 0:
-            return self._answer(lambda: assemble(self.model, self.start))
-        return self._answer(lambda: assemble(self.model, algorithm(self.start, n_iter)))
-
-    def factorize(
-        self, model: Callable, supervised: bool, modes: int = 2
-    ) -> dict[str, Estimate]:
-        """Let a model of the music tasks factorize V, with its own rank and start.
-
-        A model of matrices (``modes=2``) gets a tensor unfolded, frequency × the rest.
-        """
-        V = unfold(self.V, 0) if modes == 2 else self.V
-        return self._answer(lambda: model(V, None))
-
-    def _answer(self, attempt):
         try:
-            factorization = attempt()
+            factors = algorithm(self.start, n_iter) if n_iter else self.start
+            model = assemble(self.model, factors)
         except Exception as error:
-            return {self.name: Estimate(error=in_one_line(error))}
-        size = factorization.n_parameters
-        return {self.name: Estimate(factorization, factorization, n_parameters=size)}
-
-
-def in_one_line(error: Exception) -> str:
-    """What went wrong, without line breaks."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
+            return {self.data.id: Estimate(error=reason_of(error, self.data.id))}
+        size = model.n_parameters
+        return {self.data.id: Estimate(model, model, n_parameters=size)}
 
 
 def arrays(factorization: Factorization) -> list[np.ndarray]:
-    """The factors in the order of `assemble`."""
+    """Take a factorization apart.
+
+    Parameters
+    ----------
+    factorization : NMF, NCP or NTD
+
+    Returns
+    -------
+    list of ndarray
+        The factors in the order of `assemble`.
+    """
     if isinstance(factorization, NMF):
         return [factorization.templates, factorization.activations]
     if isinstance(factorization, NTD):
@@ -127,7 +153,7 @@ def arrays(factorization: Factorization) -> list[np.ndarray]:
 
 
 def assemble(model: str, factors: list[np.ndarray]) -> Factorization:
-    """A factorization from its factors.
+    """Make a factorization of its factors.
 
     Parameters
     ----------
@@ -135,6 +161,10 @@ def assemble(model: str, factors: list[np.ndarray]) -> Factorization:
     factors : list of ndarray
         nmf: templates (F, R) and activations (R, T); ncp: one (I_n, R) a mode;
         ntd: one (I_n, R_n) a mode, then the core.
+
+    Returns
+    -------
+    NMF, NCP or NTD
     """
     if model == "nmf":
         return NMF(*factors)
@@ -142,47 +172,3 @@ def assemble(model: str, factors: list[np.ndarray]) -> Factorization:
         return NCP(CPTensor((np.ones_like(factors[0][0]), list(factors))))
     *factors, core = factors
     return NTD(TuckerTensor((core, factors)))
-
-
-def factor_match(truth: Factorization, estimate: Factorization) -> float:
-    """How well the components of an estimate match the true ones.
-
-    The congruence of two components is the product of the cosines of their vectors,
-    over the modes; components are paired so that the sum of congruences is largest.
-    Scale and order do not count. The modes of an NTD, whose components have no
-    partners in other modes, are matched one by one.
-
-    Parameters
-    ----------
-    truth, estimate : NMF, NCP or NTD
-        Of one kind.
-
-    Returns
-    -------
-    float
-        Mean congruence, 1 for the true factors; components without a partner have 0.
-
-    References
-    ----------
-    Acar, Dunlavy, Kolda and Mørup, "Scalable tensor factorizations for incomplete
-    data", Chemometrics and Intelligent Laboratory Systems 106 (1), 2011.
-    """
-    if isinstance(truth, NMF):
-        modes = [(truth.templates, estimate.templates)]
-        modes += [(truth.activations.T, estimate.activations.T)]
-    else:
-        modes = list(zip(truth.factors, estimate.factors, strict=True))
-    cosines = [_unit(a).T @ _unit(b) for a, b in modes]
-    groups = cosines if isinstance(truth, NTD) else [np.prod(cosines, axis=0)]
-    return float(np.mean([_matched(congruence) for congruence in groups]))
-
-
-def _unit(factor):
-    factor = np.asarray(factor, dtype=np.float64)
-    norms = np.linalg.norm(factor, axis=0)
-    return factor / np.where(norms > 0, norms, 1)
-
-
-def _matched(congruence):
-    pairs = linear_sum_assignment(congruence, maximize=True)
-    return congruence[pairs].sum() / max(congruence.shape)

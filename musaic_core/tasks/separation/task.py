@@ -1,54 +1,55 @@
-"""Music source separation: a mixture in, its stems out, for any factorization.
+"""Music source separation: a mixture in, its stems out.
 
-Every model becomes stems in the same two steps. Each template is given to the stems:
-one of the dictionary to the stem that it was learned from, one found in the mixture
-to the stems in whose dictionaries it can be composed. The templates of a stem, times
-their activations, are a spectrogram of that stem, and the ratios between these are
-masks for the mixture (Wiener filtering). Models of a frequency × time × channel
-tensor have a mask for each channel.
+Every model becomes stems in the same two steps. Each component is given to the stems:
+one that knows its stem, as those of a dictionary do, to that one; one found in the
+mixture to the stems in whose dictionaries it can be composed. What the components of a
+stem reconstruct is a spectrogram of that stem, and the ratios between these are masks
+for the mixture (Wiener filtering). Models of a frequency × time × channel tensor have a
+mask for each channel.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
-import joblib
-import librosa
 import numpy as np
-import soundfile
 
-from musaic_core.data.track import InputError, Track
+from musaic_core.data.errors import InputError
+from musaic_core.data.recording import Track
 from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.structured.convolutive import convolutive_nmf
 from musaic_core.tasks.base import Estimate, Task
-from musaic_core.tasks.separation.scores import (
-    correlations_of,
-    mean_sdr,
-    separation_scores,
+from musaic_core.tasks.given import Dictionary
+from musaic_core.tasks.separation.wiener import (
+    HOP,
+    WINDOW,
+    bin_frequencies,
+    inverse_transform,
+    magnitudes,
+    synthesize,
+    transform,
 )
 
-WINDOW = 0.08  # s under one spectrum; its bins are 12.5 Hz apart at any sampling rate
-HOP = 0.04  # s between two spectra
-HIGHEST = 10_000  # Hz that models see; what lies above follows the last kHz of that
 TEMPLATES = 20  # of each stem in the dictionary
+PATCHES = 8  # of each stem, where entries have a time axis
 LEARNING_FRAMES = 2000  # of each stem that they are learned from
 SCORED = 20  # s, amid each recording whose stems are known
 
 
 @dataclass
-class Dictionary:
-    """Spectra of the training stems.
+class StemSpectrograms:
+    """Magnitudes of each stem: what stems are decoded from.
 
     Parameters
     ----------
-    templates : ndarray of float32, shape (F, R)
-        One spectrum a column, each of sum 1.
-    stems : ndarray of str, shape (R,)
-        The stem of each.
+    magnitudes : ndarray, shape (stems, F, T) or (stems, F, T, channels)
+        Of the lowest F rows of what `Separation.represent` gives.
+    factors : Model, optional
+        What they were reconstructed from, for figures, with the stem of each component.
     """
 
-    templates: np.ndarray
-    stems: np.ndarray
+    magnitudes: np.ndarray
+    factors: object = None
 
 
 class Separation(Task):
@@ -56,154 +57,147 @@ class Separation(Task):
 
     Parameters
     ----------
-    train, test : iterable of Track
-        Recordings whose stems may be learned from, and that are separated. Of those
-        whose stems are known, and that are scored, it is the middle 20 s.
+    train, test, seed, hints
+        As in `Task`; the seed is of the dictionary's random starts.
+    stems : list of str
+        Names of the stems that the recordings are separated into.
     phase : {"mixture", "misi"}
         Phases of the stems' spectra: see `synthesize`.
     """
 
-    modes = (2, 3)  # of the V that it has for a model
-    third_mode = "channel"
+    answers = "stems"
+    axes = (("frequency", "time"), ("frequency", "time", "channel"))
+    learns_dictionary = True
+    frequencies = bin_frequencies()
+    frame = HOP
 
     def __init__(
-        self, train: Iterable[Track], test: Iterable[Track], phase: str = "mixture"
-    ):
-        super().__init__(train, test, asks_for="stems")
-        self.test = [
-            track if "mixture" in track.stem_files else replace(track, middle=SCORED)
-            for track in self.test
-        ]
+        self, train, test, stems: Iterable[str], phase: str = "mixture", **options
+    ) -> None:
+        super().__init__(train, test, **options)
+        self.labels = list(stems)
         self.phase = phase
-        self._bounds, self._grams = {}, {}
 
-    @property
-    def stems(self) -> list[str]:
-        """Names of the stems that the recordings are separated into."""
-        return list((self.train or self.test)[0].stem_files)
+    def misfit(self, solver):
+        if (
+            solver.describes
+            and solver.kind in ("low-rank", "hybrid")
+            and not self.train
+        ):
+            return "there are no stems to learn from, so components have no names"
+
+    def prepare(self, axes, describes):
+        """Learn the dictionary, which blind models need too; have librosa compile."""
+        inverse_transform(transform(np.zeros((1, 1000)), 1000), 1000, 1000)
+        if describes:
+            _ = self.dictionary
+
+    # ---- what models are given
 
     @cached_property
     def dictionary(self) -> Dictionary | None:
         """KL-NMF of each training stem by itself, or None if there are none."""
-        learned = self.each(self.train, self._stem_spectra).values()
+
+        def learn(V):
+            seed = self.seed
+            W = nmf(V, TEMPLATES, update="hals-mu", max_iter=50, seed=seed).templates
+            return W / (W.sum(0) + 1e-12)
+
+        spectra = self._stem_spectra
+        if spectra is None:
+            return None
+        return Dictionary(
+            np.concatenate([learn(V) for V in spectra], axis=1),
+            np.repeat(self.labels, TEMPLATES),
+            self._patches,
+        )
+
+    def _patches(self, length):
+        """Convolutive KL-NMF of each training stem by itself, (F, P, length)."""
+        patches = []
+        for V in self._stem_spectra:
+            model = convolutive_nmf(V, PATCHES, length, max_iter=50, seed=self.seed)
+            P = np.asarray(model.patches)
+            patches.append(P / (P.sum((0, 2), keepdims=True) + 1e-12))
+        return np.concatenate(patches, axis=1), np.repeat(self.labels, PATCHES)
+
+    @cached_property
+    def _stem_spectra(self):
+        """Magnitudes (F, T) of each stem, of all training tracks that can be read."""
+
+        def read(track):
+            _, sr = track.audio()
+            stems = stems_of(track, self.labels)
+            return Estimate(
+                np.stack([magnitudes(transform(stems[s], sr)) for s in self.labels])
+            )
+
+        learned = self.each(self.train, read).values()
         spectra = [e.answer for e in learned if not e.error]
         if not spectra:
             return None
         rows = min(V.shape[1] for V in spectra)
-        templates = []
-        for V in np.concatenate([V[:, :rows] for V in spectra], axis=2):
-            V = np.ascontiguousarray(V[:, :: -(-V.shape[1] // LEARNING_FRAMES)])
-            W = nmf(V, TEMPLATES, beta=1, update="hals-mu", max_iter=50, seed=0)
-            templates.append(W.templates / (W.templates.sum(0) + 1e-12))
-        return Dictionary(
-            np.concatenate(templates, axis=1), np.repeat(self.stems, TEMPLATES)
-        )
+        return [
+            np.ascontiguousarray(V[:, :: -(-V.shape[1] // LEARNING_FRAMES)])
+            for V in np.concatenate([V[:, :rows] for V in spectra], axis=2)
+        ]
 
-    def prepare(self, modes: int = 2) -> None:
-        """Learn the dictionary, which blind models need too; have librosa compile."""
-        _ = self.dictionary
-        inverse_transform(transform(np.zeros((1, 1000)), 1000), 1000, 1000)
-
-    def _stem_spectra(self, track):
-        _, sr = track.audio()
-        stems = stems_of(track, self.stems)
-        return Estimate(
-            np.stack([magnitudes(transform(stems[name], sr)) for name in self.stems])
-        )
-
-    def represent(self, track: Track, modes: int = 2) -> np.ndarray:
-        """Magnitude spectrogram, float32, in bins of 12.5 Hz up to 10 kHz.
+    def represent(self, recording, axes=axes[0]):
+        """Magnitudes of a recording, in bins of 12.5 Hz up to 10 kHz.
 
         Parameters
         ----------
-        track : Track
-        modes : {2, 3}
-            With 3 it is frequency × time × channel; with 2 it is frequency × time,
-            the root mean square over channels.
-        """
-        return magnitudes(transform(*self._audio(track)), modes)
+        recording : Recording or Track
+        axes : tuple of str
+            frequency × time, the root mean square over channels; or frequency × time
+            × channel.
 
-    def _audio(self, track):
-        y, sr = track.audio()
+        Returns
+        -------
+        ndarray of float32, shape (F, T) or (F, T, channels)
+            Rows that the dictionary does not have are left out.
+        """
+        V = magnitudes(self.transform(recording), len(axes))
+        return V if self.dictionary is None else V[: len(self.dictionary.templates)]
+
+    def transform(self, recording):
+        """Short-time Fourier transform (channels, frequencies, T); see `wiener`."""
+        y, sr = recording.audio()
         if y.shape[1] < WINDOW * sr:
+            name = getattr(recording, "name", recording.id)
             raise InputError(
-                f"{track.files[0]}: {y.shape[1] / sr:.2f} s are too short to "
+                f"{name}: {y.shape[1] / sr:.2f} s are too short to "
                 f"separate; {WINDOW} s is the least"
             )
-        return y, sr
+        return transform(y, sr)
 
-    def factorize(
-        self, model: Callable, supervised: bool, modes: int = 2
-    ) -> dict[str, Estimate]:
-        """Separate the test recordings with a low-rank model.
+    # ---- decoding
 
-        Parameters
-        ----------
-        model : callable
-            ``model(V, templates)`` factorizes a spectrogram V; ``templates`` is the
-            dictionary (F, R), or None where it is not to be used.
-        supervised : bool
-            Whether the model's templates are, or start from, the dictionary's.
-        modes : {2, 3}
-            Of V: see `represent`.
+    def describe(self, model, given):
+        """Reconstruct each stem from the components that are its own."""
+        if model.labels is not None:
+            labels = np.asarray(model.labels)
+            shares = labels[:, None] == np.array(self.labels)
+        else:
+            shares = self.share(np.asarray(model.templates))
+            model.labels = np.array(self.labels)[shares.argmax(1)]
+        parts = [
+            np.asarray(model.reconstruct(share.astype(np.float32)), np.float32)
+            for share in shares.T
+        ]
+        return StemSpectrograms(
+            np.stack(parts).reshape(len(parts), *given.V.shape), model
+        )
 
-        Returns
-        -------
-        dict of str to Estimate
-            Stems by track id: a dict of name to float32 (channels, samples).
-        """
+    def tune(self, describe):
+        """Nothing is tuned: stems are filtered out of the mixture by their ratios."""
 
-        def separate(track):
-            y, sr = self._audio(track)
-            V = magnitudes(transform(y, sr), modes)
-            V = V[: len(self.dictionary.templates)]
-            templates = self.dictionary.templates[: len(V)]
-            factorization = model(V, templates if supervised else None)
-            if supervised:
-                shares = self.dictionary.stems[:, None] == self.stems
-            else:
-                shares = self.share(factorization.templates)
-            spectrograms = stem_spectrograms(factorization, shares, V.shape)
-            stems = synthesize(y, sr, spectrograms, self.phase)
-            return Estimate(
-                dict(zip(self.stems, stems, strict=True)),
-                factorization,
-                np.array(self.stems)[shares.argmax(1)],
-                factorization.n_parameters,
-            )
+        def decode(description, recording):
+            y, sr = recording.audio()
+            stems = synthesize(y, sr, description.magnitudes, self.phase)
+            return dict(zip(self.labels, stems, strict=True)), description.factors
 
-        return self.each(self.test, separate)
-
-    def bounds(self, track: Track) -> dict[str, float]:
-        """What equal parts of the mixture and what the ideal ratio mask score, dB.
-
-        Returns
-        -------
-        dict of str to float
-            ``sdr_mixture`` and ``sdr_oracle``, computed once for each recording.
-        """
-        if track.id not in self._bounds:
-            y, sr = track.audio()
-            stems = np.stack(list(track.stems().values()))
-            parts = np.stack([y / len(stems)] * len(stems))
-            self._bounds[track.id] = {
-                "sdr_mixture": mean_sdr(stems, parts, sr),
-                "sdr_oracle": mean_sdr(stems, ideal_stems(y, sr, stems), sr),
-            }
-        return self._bounds[track.id]
-
-    def score(
-        self,
-        track: Track,
-        references: dict[str, np.ndarray],
-        stems: dict[str, np.ndarray],
-        sr: int,
-    ) -> dict[str, float]:
-        """`separation_scores`, with what all answers share computed once."""
-        if track.id not in self._grams:
-            true = np.stack(list(references.values()))
-            self._grams[track.id] = correlations_of(true)
-        return separation_scores(references, stems, sr, self._grams[track.id])
+        return decode
 
     def share(self, templates: np.ndarray) -> np.ndarray:
         """How much of each template the stems' dictionaries account for.
@@ -219,186 +213,42 @@ class Separation(Task):
             The template's composition of the dictionary's spectra (KL-NMF with these
             held), summed over each stem's; rows sum to 1.
         """
+        if self.dictionary is None:
+            raise InputError(
+                "no training recording could be read, so it is not known what the "
+                "stems sound like"
+            )
         W = self.dictionary.templates[: len(templates)]
         V = np.asarray(templates, np.float32)
         V = V / (V.sum(0) + 1e-12)
         start = np.full((W.shape[1], V.shape[1]), 1 / W.shape[1], np.float32)
         composed = nmf(V, W.shape[1], beta=1, init=(W, start), fixed=("templates",))
-        stems = self.dictionary.stems == np.array(self.stems)[:, None]
+        stems = self.dictionary.labels == np.array(self.labels)[:, None]
         shares = (stems.astype(np.float32) @ composed.activations).T
         return shares / (shares.sum(1, keepdims=True) + 1e-12)
 
 
-def check_stems(track: Track, names: Iterable[str]) -> None:
-    """Raise InputError where the stems of a track do not have these names."""
+def stems_of(track: Track, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Read the stems of a track.
+
+    Parameters
+    ----------
+    track : Track
+    names : iterable of str
+        That they are to have.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (channels, samples)
+
+    Raises
+    ------
+    InputError
+        They have other names.
+    """
     if set(track.stem_files) != set(names):
         raise InputError(
-            f"{track.files[0].parent}: its stems are {', '.join(track.stem_files)}; "
+            f"{track.name}: its stems are {', '.join(track.stem_files)}; "
             f"what is learned from has {', '.join(names)}: rename the files"
         )
-
-
-def stems_of(track: Track, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Read the stems of a track, which are to have these names."""
-    check_stems(track, names)
     return track.stems()
-
-
-def bin_frequencies() -> np.ndarray:
-    """Centre of each row of what models see, Hz, (F,)."""
-    return np.arange(round(HIGHEST * WINDOW)) / WINDOW
-
-
-def transform(y: np.ndarray, sr: int) -> np.ndarray:
-    """Short-time Fourier transform (..., frequencies, frames) of (..., samples)."""
-    n_fft, hop = _samples(WINDOW, sr), _samples(HOP, sr)
-    # the last samples too are to lie under two windows: else the inverse, which
-    # divides by their sum, blows up what masks have left there
-    y = np.pad(y, [(0, 0)] * (y.ndim - 1) + [(0, hop)])
-    return librosa.stft(y, n_fft=n_fft, hop_length=hop)
-
-
-def inverse_transform(spectra: np.ndarray, sr: int, length: int) -> np.ndarray:
-    """Signals (..., samples) of short-time Fourier transforms."""
-    return librosa.istft(
-        spectra,
-        n_fft=_samples(WINDOW, sr),
-        hop_length=_samples(HOP, sr),
-        length=length,
-    )
-
-
-def _samples(seconds, sr):
-    return 2 * round(seconds * sr / 2)
-
-
-def magnitudes(spectra: np.ndarray, modes: int = 2) -> np.ndarray:
-    """What models see of a transform (channels, F, T): see `Separation.represent`."""
-    heard = np.abs(spectra[:, : round(HIGHEST * WINDOW)])
-    if modes == 2:
-        return np.sqrt((heard**2).mean(0))
-    return np.ascontiguousarray(np.moveaxis(heard, 0, 2))
-
-
-def stem_spectrograms(factorization, shares: np.ndarray, shape: tuple) -> np.ndarray:
-    """Each stem's part of a factorization.
-
-    Parameters
-    ----------
-    factorization : NMF, NCP or NTD
-    shares : ndarray, shape (R, number of stems)
-        How much of each template is each stem's.
-    shape : tuple of int
-        Of the V that was factorized: (F, T) or (F, T, channels).
-
-    Returns
-    -------
-    ndarray of float32, shape (number of stems, *shape)
-    """
-    W = np.asarray(factorization.templates, np.float32)
-    H = np.asarray(factorization.activations, np.float32)
-    return np.stack([((W * share) @ H).reshape(shape) for share in shares.T])
-
-
-def synthesize(
-    y: np.ndarray, sr: int, spectrograms: np.ndarray, phase: str = "mixture"
-) -> np.ndarray:
-    """Filter stems out of a mixture.
-
-    Parameters
-    ----------
-    y : ndarray, shape (channels, samples)
-        The mixture.
-    sr : int
-        Its sampling rate, Hz.
-    spectrograms : ndarray, shape (stems, F, T) or (stems, F, T, channels)
-        Magnitudes of each stem, as `magnitudes` gives them; of the lowest F bins.
-        Above them, masks are those of the last kHz.
-    phase : {"mixture", "misi"}
-        Of the stems: the mixture's, or found by ten iterations of multiple input
-        spectrogram inversion from there (Gunawan and Sen 2010).
-
-    Returns
-    -------
-    ndarray of float32, shape (stems, channels, samples)
-        Stems that sum to the mixture.
-
-    References
-    ----------
-    Liutkus and Badeau, "Generalized Wiener filtering with fractional power
-    spectrograms", ICASSP 2015. Gunawan and Sen, IEEE Signal Processing Letters 17
-    (5), 2010.
-    """
-    X = transform(y, sr)
-    power = spectrograms.reshape(*spectrograms.shape[:3], -1) ** 2
-    last_khz = [(0, 0), (0, X.shape[1] - power.shape[1]), (0, 0), (0, 0)]
-    power = np.pad(power, last_khz, mode="mean", stat_length=round(1000 * WINDOW))
-    # where no stem has power all share alike, and no stem is ever quite silent
-    power += 1e-10 * power.mean() + np.finfo(np.float32).tiny
-    masks = np.moveaxis(power / power.sum(0), 3, 1)
-    stems = _to_stems(masks * X, y, sr)
-    if phase == "misi":
-        for _ in range(10):
-            Z = transform(stems, sr)
-            Z *= masks * np.abs(X) / (np.abs(Z) + 1e-12)
-            stems = _to_stems(Z, y, sr)
-    return stems
-
-
-def _to_stems(spectra, y, sr):
-    """Signals that sum to the mixture: what is missing is shared alike."""
-    stems = inverse_transform(spectra, sr, y.shape[1])
-    return stems + (y - stems.sum(0)) / len(stems)
-
-
-def ideal_stems(y: np.ndarray, sr: int, stems: np.ndarray) -> np.ndarray:
-    """Separate by the ideal ratio mask: the best that masks like ours can do.
-
-    Parameters
-    ----------
-    y : ndarray, shape (channels, samples)
-    sr : int
-    stems : ndarray, shape (stems, channels, samples)
-        The true ones.
-
-    Returns
-    -------
-    ndarray of float32, shape (stems, channels, samples)
-    """
-    spectrograms = np.abs(transform(stems, sr))
-    return synthesize(y, sr, np.moveaxis(spectrograms, 1, 3))
-
-
-def save_stems(
-    stems: dict[str, np.ndarray], sr: int, folder: Path, seconds: float | None = None
-) -> None:
-    """Write each stem to ``<name>.ogg``, Ogg Vorbis at some 40 kbit/s a channel.
-
-    Parameters
-    ----------
-    stems : dict of str to ndarray, shape (channels, samples)
-    sr : int
-        Sampling rate, Hz.
-    folder : Path
-    seconds : float, optional
-        Of the middle of the recording; else all of it.
-    """
-
-    def write(name, y):
-        spare = 0 if seconds is None else max(0, y.shape[1] - int(seconds * sr))
-        y = y[:, spare // 2 : y.shape[1] - (spare - spare // 2)]
-        with soundfile.SoundFile(
-            folder / f"{name}.ogg",
-            "w",
-            samplerate=sr,
-            channels=len(y),
-            format="OGG",
-            subtype="VORBIS",
-            compression_level=0.8,
-        ) as file:
-            for start in range(0, y.shape[1], sr):  # libsndfile fails on minutes
-                file.write(y[:, start : start + sr].T)
-
-    joblib.Parallel(-1, "threading")(
-        joblib.delayed(write)(name, y) for name, y in stems.items()
-    )

@@ -1,64 +1,43 @@
-"""Automatic music transcription: spectra in, notes out, for any factorization.
+"""Automatic music transcription: a recording in, notes out.
 
-Activations become notes in three steps. The *salience* of a pitch over time is the
-sum of its templates' activations, so one decoder serves every model. Where salience
-rises, a note may start: a logistic regression decides, from how steep and how loud
-the rise is beside the other pitches. The note lasts until its salience has decayed.
-Regression and decay are fitted on the training recordings, for each model by itself
-and in units of each recording's own loudness, so no model is favoured by its scale.
-
-Tensor models see a recording folded into bars, frequency × time in bar × bar; their
-activations, laid out in time again, go the same way. The bars come from the audio, as
-all else does: the annotated downbeats of a recording would tell where its onsets are.
+Models see a spectrogram, and unless they do without, a dictionary of notes that were
+heard alone. Tensor models see it folded into bars, frequency × time in bar × bar; their
+activations, laid out in time again, go the same way as all others'. The bars come from
+the audio, as all else does: the annotated downbeats of a recording would tell where its
+onsets are.
 """
 
-import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import pairwise
+from weakref import WeakKeyDictionary
 
 import librosa
-import mir_eval
 import numpy as np
-from scipy.ndimage import maximum_filter1d
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
+from musaic_core.data.errors import InputError
 from musaic_core.data.notes import Notes
-from musaic_core.data.track import InputError, Track
+from musaic_core.data.recording import Track
 from musaic_core.lowrank.models import NMF
 from musaic_core.tasks.bars import fold_bars
 from musaic_core.tasks.base import Estimate, Task
+from musaic_core.tasks.given import Dictionary
+from musaic_core.tasks.kept import Kept
+from musaic_core.tasks.transcription.decoder import NoteDecoder, Salience
+from musaic_core.tasks.transcription.spectrogram import (
+    FRAME,
+    HOP,
+    PITCHES,
+    SAMPLE_RATE,
+    band_frequencies,
+    complex_spectrogram,
+    estimate_pitches,
+    spectrogram,
+)
 
-SAMPLE_RATE = 22050  # Hz
-WINDOW = 4096  # samples under one spectrum, 186 ms
-HOP = 512  # samples between two spectra, 23 ms
-FRAME = HOP / SAMPLE_RATE  # s
-BANDS_PER_OCTAVE = 36
-PITCHES = np.arange(21, 109)  # MIDI numbers of the piano's keys
-LAG = 2  # frames that a rise is measured over
 TUNING_SECONDS = 8  # amid each training recording, that the decoder is fitted on
-COLOURINGS = 2  # of each training recording, by the equaliser of `_colour`
-KEPT_BYTES = 500e6  # of spectrograms, at most
-
-
-@dataclass
-class Dictionary:
-    """Spectra of notes that were heard alone.
-
-    Parameters
-    ----------
-    templates : ndarray of float32, shape (F, R)
-        One spectrum a column, each of sum 1.
-    pitches : ndarray of int, shape (R,)
-        MIDI number of each.
-    """
-
-    templates: np.ndarray
-    pitches: np.ndarray
+COLOURINGS = 2  # of each training recording, by a random equaliser
 
 
 class Transcription(Task):
@@ -66,157 +45,238 @@ class Transcription(Task):
 
     Parameters
     ----------
-    train, test, isolated : iterable of Track
-        Recordings that the decoder is fitted on, that are scored, and of single
-        notes for the dictionary.
-    seed : int
-        Of the colouring of the training recordings.
+    train, test, seed, hints
+        As in `Task`; the seed is of the colouring of the training recordings.
+    isolated : iterable of Track
+        Recordings of single notes, for the dictionary.
     """
 
-    third_mode = "bar"
-    modes = (2, 3)  # of the V that it has for a model
+    answers = "notes"
+    axes = (("frequency", "time"), ("frequency", "time in bar", "bar"))
+    learns_dictionary = True
+    labels = PITCHES.tolist()
+    frequencies = band_frequencies()
+    frame = FRAME
 
-    def __init__(
-        self,
-        train: Iterable[Track],
-        test: Iterable[Track],
-        isolated: Iterable[Track] = (),
-        seed: int = 0,
-    ):
-        super().__init__(train, test, asks_for="notes")
+    def __init__(self, train, test, isolated: Iterable[Track] = (), **options) -> None:
+        super().__init__(train, test, **options)
         self.isolated = list(isolated)
-        self.seed = seed
-        self._kept = {}
+        self._kept = Kept()
+        self._bars: WeakKeyDictionary = WeakKeyDictionary()
 
     @property
     def recordings(self) -> list[Track]:
-        return super().recordings + self.isolated
+        """All the tracks that may be learned from."""
+        return self.train + self.isolated
+
+    def misfit(self, solver):
+        if solver.describes and not self.train:
+            return "there are no training recordings to tune the decoder on"
+        if getattr(solver, "supervised", False) and not self.isolated:
+            return "there is nothing to learn a dictionary from"
+
+    def prepare(self, axes, describes):
+        if describes:
+            _ = self.excerpts
+        if axes is None:
+            return
+        _ = self.dictionary
+        for recording in self.test:
+            with suppress(Exception):  # whose reason is told when it is transcribed
+                self.represent(recording)
+        if len(axes) == 3:  # have librosa compile, off the clock
+            for V, *_ in list(self.excerpts.values())[:1]:
+                find_bars(V)
+
+    # ---- what models are given
 
     @cached_property
     def dictionary(self) -> Dictionary | None:
         """Attack and sustain of every isolated note, or None if there are none."""
-        templates, pitches = [], []
-        for track in self.isolated:
-            V = self.represent(track)
+        spectra, pitches = [], []
+        for V, notes in self._isolated_notes:
             for (onset, offset), pitch in zip(
-                track.notes.intervals, track.notes.pitches, strict=True
+                notes.intervals, notes.pitches, strict=True
             ):
                 start, attack, end = np.array([onset, onset + 0.12, offset]) / FRAME
                 cuts = int(start), int(attack), max(int(end), int(attack) + 1)
                 for first, last in pairwise(cuts):
-                    spectrum = V[:, first:last].sum(1)
-                    templates.append(spectrum / spectrum.sum())
+                    spectra.append(V[:, first:last].sum(1))
                     pitches.append(pitch)
-        if not templates:
+        templates, pitches = _of_sum_one(spectra, pitches)
+        if templates is None:
             return None
-        return Dictionary(np.stack(templates, axis=1), np.array(pitches))
+        return Dictionary(templates, pitches, self._patches)
+
+    def _patches(self, length):
+        """The first frames of every isolated note, (F, P, length)."""
+        spectra, pitches = [], []
+        for V, notes in self._isolated_notes:
+            for onset, pitch in zip(notes.onsets, notes.pitches, strict=True):
+                start = int(onset / FRAME)
+                cut = V[:, start : start + length]
+                spectra.append(np.pad(cut, ((0, 0), (0, length - cut.shape[1]))))
+                pitches.append(pitch)
+        return _of_sum_one(spectra, pitches)
 
     @cached_property
-    def excerpts(self) -> dict[str, tuple[np.ndarray, Notes]]:
-        """Spectrogram and notes of the middle of each training recording, by its id."""
+    def _isolated_notes(self):
+        """Spectrogram and notes of each recording of isolated notes that can be read."""
+        read = self.each(
+            self.isolated,
+            lambda track: Estimate((self._spectrogram(track), track.notes)),
+        )
+        return [e.answer for e in read.values() if not e.error]
+
+    def represent(self, recording, axes=axes[0]):
+        """Magnitudes of a recording.
+
+        Parameters
+        ----------
+        recording : Recording or Track
+        axes : tuple of str
+            Two: frequency × time, see `spectrogram`. Three: the same folded into bars.
+
+        Returns
+        -------
+        ndarray of float32, shape (F, T) or (F, frames in a bar, B)
+        """
+        V = self._kept.get(recording, lambda: self._spectrogram(recording))
+        if len(axes) == 2:
+            return V.copy()
+        bars = self._bars[recording] = find_bars(V)
+        return fold_bars(V, FRAME, bars, _frames_per_bar(bars))
+
+    def _spectrogram(self, recording):
+        if isinstance(recording, Excerpt):
+            return recording.V
+        name = getattr(recording, "name", recording.id)
+        return spectrogram(*recording.audio(), name)
+
+    def transform(self, recording):
+        """Short-time Fourier transform (channels, 2049, T), at 22 050 Hz."""
+        return complex_spectrogram(*recording.audio(), recording.id)
+
+    def bars(self, recording):
+        if recording not in self._bars:
+            self._bars[recording] = find_bars(self.represent(recording))
+        return self._bars[recording]
+
+    # ---- decoding
+
+    @cached_property
+    def excerpts(self) -> dict[str, tuple[np.ndarray, Notes, Track]]:
+        """The middle of each training recording, by its id: spectrogram and notes."""
 
         def middle(track):
             V = self.represent(track)
+            if track.notes is None:
+                raise InputError(f"{track.name}: has no notes to tune the decoder on")
             length = int(TUNING_SECONDS / FRAME)
             first = max(0, (V.shape[1] - length) // 2)
             notes = track.notes.between(first * FRAME, (first + length) * FRAME)
-            return Estimate((V[:, first : first + length].copy(), notes))
+            return Estimate((V[:, first : first + length].copy(), notes, track))
 
         read = self.each(self.train, middle)
         return {name: e.answer for name, e in read.items() if not e.error}
 
-    def prepare(self, modes: int = 2) -> None:
-        """Read what every factorization sees; have librosa compile for tensors."""
-        _ = self.excerpts, self._heard
-        if modes == 3:
-            for V, _ in list(self.excerpts.values())[:1]:
-                find_bars(V)
+    def describe(self, model, given):
+        """Read how strongly each pitch sounds from a model's components."""
+        if model.labels is None:
+            model.labels = estimate_pitches(np.asarray(model.templates))
+        level = salience(model)
+        if len(given.axes) == 3:
+            n_frames = self.represent(given.recording).shape[1]
+            level = _in_time(level, given.bars, n_frames)
+            activations = _in_time(model.activations, given.bars, n_frames)
+            model = NMF(model.templates, activations, labels=model.labels)
+        return Salience(level, factors=model)
 
-    @cached_property
-    def _heard(self):
-        """Whether the test recordings were read, as many as may be kept."""
-        for track in self.test:
-            with suppress(InputError):  # whose reason is told when it is transcribed
-                self.represent(track)
-        return True
+    def tune(self, describe):
+        """Fit the note decoder on coloured excerpts of the training recordings.
 
-    def represent(self, track: Track) -> np.ndarray:
-        """Magnitude spectrogram, float32, (F, T), in bands of a third of a semitone.
-
-        Below 280 Hz, where the short-time Fourier transform's own bins are wider than
-        that, a band is a bin. Frames are 23 ms apart and 186 ms long. Those of the
-        recordings to learn from and to score are kept, up to `KEPT_BYTES`.
+        What is transcribed comes from other instruments than those that models learn
+        from; a decoder that was fitted on recordings of the same would trust them too
+        much. So each excerpt is passed, twice, through a random equaliser first.
         """
-        if id(track) in self._kept:
-            return self._kept[id(track)].copy()
-        V = self._spectrogram(track)
-        size = V.nbytes + sum(kept.nbytes for kept in self._kept.values())
-        is_own = any(track is known for known in self.train + self.test)
-        if is_own and size <= KEPT_BYTES:
-            self._kept[id(track)] = V.copy()
-        return V
-
-    def _spectrogram(self, track):
-        y, sr = track.audio()
-        y = librosa.resample(y.mean(0), orig_sr=sr, target_sr=SAMPLE_RATE)
-        if len(y) < WINDOW:
-            raise InputError(
-                f"{track.files[0]}: {len(y) / SAMPLE_RATE:.2f} s are too short to "
-                f"transcribe; {WINDOW / SAMPLE_RATE:.2f} s is the least"
-            )
-        return _bands() @ np.abs(librosa.stft(y, n_fft=WINDOW, hop_length=HOP))
-
-    def factorize(
-        self, model: Callable, supervised: bool, modes: int = 2
-    ) -> dict[str, Estimate]:
-        """Transcribe the test recordings with a low-rank model.
-
-        Parameters
-        ----------
-        model : callable
-            ``model(V, templates)`` factorizes a spectrogram V (F, T); ``templates``
-            is the dictionary (F, R), or None where it is not to be used.
-        supervised : bool
-            Whether the model's templates are, or start from, the dictionary's.
-        modes : {2, 3}
-            3 folds V into bars for the model, (F, time in bar, bar); see `find_bars`.
-
-        Returns
-        -------
-        dict of str to Estimate
-            Notes by track id.
-        """
-        templates = self.dictionary.templates if supervised else None
         rng = np.random.default_rng(self.seed)
 
-        def analyse(V):
-            bars = find_bars(V) if modes == 3 else None
-            factorization = model(V if bars is None else _fold(V, bars), templates)
-            size = factorization.n_parameters
-            if bars is not None:
-                factorization = _unfold(factorization, bars, V.shape[1])
-            if supervised:
-                pitches = self.dictionary.pitches
-            else:
-                pitches = estimate_pitches(factorization.templates)
-            heard = salience(factorization, pitches)
-            return heard, Estimate(None, factorization, pitches, size)
-
         def learn(track):
-            V, notes = self.excerpts[track.id]
-            heard = [analyse(_colour(V, rng))[0] for _ in range(COLOURINGS)]
-            return Estimate([(coloured, notes) for coloured in heard])
-
-        def transcribe(track):
-            heard, estimate = analyse(self.represent(track))
-            estimate.answer = decoder.decode(heard)
-            return estimate
+            V, notes, _ = self.excerpts[track.id]
+            coloured = [Excerpt(track, V, rng) for _ in range(COLOURINGS)]
+            return Estimate([(describe(excerpt), notes) for excerpt in coloured])
 
         readable = [track for track in self.train if track.id in self.excerpts]
         learned = self.each(readable, learn).values()
         examples = [pair for e in learned if not e.error for pair in e.answer]
+        if not examples:
+            raise InputError("no training recording could be used to tune the decoder")
         decoder = NoteDecoder().fit(examples)
-        return self.each(self.test, transcribe)
+        return lambda heard, recording: (decoder.decode(heard), heard.factors)
+
+
+class Excerpt:
+    """The middle of a training recording, through an equaliser of 80 random gains.
+
+    Parameters
+    ----------
+    track : Track
+    V : ndarray, shape (F, T)
+        Spectrogram of its middle.
+    rng : numpy.random.Generator
+        Draws the gains, of some 6 dB.
+    """
+
+    def __init__(self, track: Track, V: np.ndarray, rng: np.random.Generator) -> None:
+        self.id = track.id
+        self._track = track
+        self._gains = rng.normal(0, 6, 80)
+        bands = self._at(np.linspace(0, 1, len(V)))
+        self.V = V * (10 ** (bands / 20)).astype(V.dtype)[:, None]
+
+    def _at(self, position):
+        """Gains in dB, from the lowest band, 0, to the highest, 1."""
+        return np.interp(position, np.linspace(0, 1, 80), self._gains)
+
+    def audio(self) -> tuple[np.ndarray, int]:
+        """Samples (channels, samples) of what `V` shows, and the sampling rate."""
+        y, sr = self._track.amid(TUNING_SECONDS).audio()
+        hz = np.fft.rfftfreq(y.shape[1], 1 / sr)
+        bands = band_frequencies()
+        position = np.interp(hz, bands, np.linspace(0, 1, len(bands)))
+        spectra = np.fft.rfft(y) * 10 ** (self._at(position) / 20)
+        return np.fft.irfft(spectra, y.shape[1]).astype(np.float32), sr
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.V.shape[1] * FRAME
+
+
+def _of_sum_one(spectra, pitches):
+    """Spectra side by side, each of sum 1, and their pitches; without silent ones."""
+    pairs = [(s, p) for s, p in zip(spectra, pitches, strict=True) if s.any()]
+    if not pairs:
+        return None, None
+    spectra, pitches = zip(*((s / s.sum(), p) for s, p in pairs), strict=True)
+    return np.stack(spectra, axis=1), np.array(pitches)
+
+
+def salience(model) -> np.ndarray:
+    """How strongly each pitch sounds in each frame.
+
+    Parameters
+    ----------
+    model : Model
+        Its labels are MIDI numbers; 0 for a template without pitch.
+
+    Returns
+    -------
+    ndarray, shape (88, T)
+        Summed loudness of its components.
+    """
+    loudness, pitches = np.asarray(model.loudness()), np.asarray(model.labels)
+    return (pitches == PITCHES[:, None]).astype(loudness.dtype) @ loudness
 
 
 def find_bars(V: np.ndarray) -> np.ndarray:
@@ -262,357 +322,10 @@ def _frames_per_bar(bars):
     return max(1, round(np.median(np.diff(bars)) / FRAME))
 
 
-def _fold(V, bars):
-    return fold_bars(V, FRAME, bars, _frames_per_bar(bars))
-
-
-def _unfold(factorization, bars, n_frames):
-    """The NMF view of a model of bars, its activations (R, n_frames) in time order."""
+def _in_time(rows, bars, n_frames):
+    """Rows (n, frames in a bar × bars) at the frames of the recording, (n, n_frames)."""
     n, lengths = _frames_per_bar(bars), np.diff(bars)[:, None]
     centres = (bars[:-1, None] + lengths * (np.arange(n) + 0.5) / n).ravel()
-    activations = np.asarray(factorization.activations)
-    in_time = activations.reshape(-1, n, len(bars) - 1).swapaxes(1, 2)
+    rows = np.asarray(rows).reshape(-1, n, len(bars) - 1).swapaxes(1, 2)
     times = np.arange(n_frames) * FRAME
-    rows = in_time.reshape(len(activations), -1)
-    return NMF(
-        np.asarray(factorization.templates),
-        np.stack([np.interp(times, centres, row) for row in rows]),
-    )
-
-
-def salience(factorization, pitches: np.ndarray) -> np.ndarray:
-    """How strongly each pitch sounds in each frame.
-
-    Parameters
-    ----------
-    factorization : NMF, NCP or NTD
-    pitches : ndarray of int, shape (R,)
-        MIDI number of each template; 0 for one without pitch.
-
-    Returns
-    -------
-    ndarray, shape (88, T)
-        Summed activations, each in units of its template's magnitude.
-    """
-    strengths = np.asarray(factorization.templates).sum(0)
-    activations = np.asarray(factorization.activations) * strengths[:, None]
-    return (pitches == PITCHES[:, None]).astype(activations.dtype) @ activations
-
-
-def estimate_pitches(templates: np.ndarray, least=0.5) -> np.ndarray:
-    """Pitch of each template: the harmonic series that it resembles most.
-
-    Parameters
-    ----------
-    templates : ndarray, shape (F, R)
-        On the bands of `Transcription.represent`.
-    least : float
-        Cosine similarity below which a template has no pitch.
-
-    Returns
-    -------
-    ndarray of int, shape (R,)
-        MIDI numbers; 0 for a template without pitch.
-    """
-    spectra = np.sqrt(templates / (np.linalg.norm(templates, axis=0) + 1e-12))
-    combs = _harmonic_series()
-    similarity = combs.T @ (spectra / (np.linalg.norm(spectra, axis=0) + 1e-12))
-    return np.where(similarity.max(0) >= least, PITCHES[similarity.argmax(0)], 0)
-
-
-class NoteDecoder:
-    """Salience to notes; fitted on recordings whose notes are known."""
-
-    def fit(self, examples: list[tuple[np.ndarray, Notes]]) -> "NoteDecoder":
-        """Fit which rises are onsets, and how far a note decays before it ends.
-
-        Parameters
-        ----------
-        examples : list of (salience (88, T), Notes)
-        """
-        self._threshold, self._decay = 1.0, 0.1
-        if not examples:
-            return self
-        rises = [find_rises(heard) for heard, _ in examples]
-        features = np.concatenate([r.features for r in rises])
-        is_onset = np.concatenate(
-            [_matches(r, notes) for r, (_, notes) in zip(rises, examples, strict=True)]
-        )
-        self._classifier = make_pipeline(
-            StandardScaler(),
-            PolynomialFeatures(2),
-            LogisticRegression(C=0.1, max_iter=1000),
-        )
-        if not is_onset.any() or is_onset.all():  # the model hears nothing of it
-            return self
-        self._classifier.fit(features, is_onset)
-        sure = [self._sureness(r) for r in rises]
-
-        def onset_f1(threshold, notes, rises, sure):
-            onsets = rises.of(sure > threshold)
-            right = _matches(onsets, notes).sum()
-            return 2 * right / max(1, len(onsets.keys) + len(notes))
-
-        thresholds = np.linspace(0.1, 0.9, 9)
-        known = [(n, r, s) for (_, n), r, s in zip(examples, rises, sure, strict=True)]
-        scores = [[onset_f1(t, *example) for example in known] for t in thresholds]
-        self._threshold = thresholds[np.argmax(np.mean(scores, 1))]
-
-        decays = np.geomspace(0.02, 0.5, 6)
-        scores = [
-            [
-                _note_scores(notes, traced, 0.2)[2]
-                for traced in trace(heard, r.of(s > self._threshold), decays)
-            ]
-            for (heard, notes), r, s in zip(examples, rises, sure, strict=True)
-        ]
-        self._decay = decays[np.argmax(np.mean(scores, 0))]
-        return self
-
-    def decode(self, heard: np.ndarray) -> Notes:
-        """Notes in a salience (88, T)."""
-        rises = find_rises(heard)
-        if self._threshold == 1.0:  # it was fitted on nothing that the model hears
-            return no_notes()
-        onsets = rises.of(self._sureness(rises) > self._threshold)
-        return trace(heard, onsets, np.array([self._decay]))[0]
-
-    def _sureness(self, rises):
-        """Probability that each rise is an onset."""
-        if len(rises.keys) == 0:
-            return np.zeros(0)
-        return self._classifier.predict_proba(rises.features)[:, 1]
-
-
-@dataclass
-class Rises:
-    """Where a pitch's salience rises most within some 150 ms.
-
-    Parameters
-    ----------
-    keys, frames : ndarray of int, shape (n,)
-        Row and column of the salience.
-    features : ndarray, shape (n, 9)
-        What the decoder decides by.
-    loudness : float
-        The salience that counts as loud in this recording.
-    """
-
-    keys: np.ndarray
-    frames: np.ndarray
-    features: np.ndarray
-    loudness: float
-
-    @property
-    def times(self) -> np.ndarray:
-        """Onset times, s."""
-        return _onset_time(self.frames)
-
-    def of(self, chosen: np.ndarray) -> "Rises":
-        """Those that a mask (n,) or indices choose."""
-        return Rises(
-            self.keys[chosen], self.frames[chosen], self.features[chosen], self.loudness
-        )
-
-
-def _onset_time(frame):
-    """When a rise that is steepest at a frame began: half the lag before it, s."""
-    return np.maximum(0.0, (frame - LAG / 2) * FRAME)
-
-
-def trace(heard: np.ndarray, onsets: Rises, decays: np.ndarray) -> list[Notes]:
-    """Follow notes from their onsets until their salience has decayed.
-
-    Parameters
-    ----------
-    heard : ndarray, shape (88, T)
-        Salience.
-    onsets : Rises
-        Those that notes start at.
-    decays : ndarray
-        Shares of a note's peak that it may end at.
-
-    Returns
-    -------
-    list of Notes
-        One for each of `decays`.
-    """
-    onsets = onsets.of(np.lexsort((onsets.frames, onsets.keys)))
-    is_last = np.append(onsets.keys[1:] != onsets.keys[:-1], True)
-    ends = np.where(is_last, heard.shape[1], np.append(onsets.frames[1:], 0))
-    n = len(onsets.keys)
-    lengths, peaks = np.empty((len(decays), n), int), np.empty(n)
-    for i in range(n):
-        sound = heard[onsets.keys[i], onsets.frames[i] : ends[i]]
-        peak = np.maximum.accumulate(sound)
-        decayed = sound < decays[:, None] * peak
-        lengths[:, i] = np.where(decayed.any(1), decayed.argmax(1), len(sound))
-        peaks[i] = peak[-1]
-    times, pitches = onsets.times, PITCHES[onsets.keys]
-    velocities = np.clip(127 * np.sqrt(peaks / onsets.loudness), 1, 127).astype(int)
-    order = np.lexsort((pitches, times))
-    parts = np.full(n, "estimate")
-    return [
-        Notes(
-            np.stack([times, times + np.maximum(1, length) * FRAME], 1)[order],
-            pitches[order],
-            velocities[order],
-            parts,
-        )
-        for length in lengths
-    ]
-
-
-def find_rises(heard: np.ndarray) -> Rises:
-    """Find where notes may start in a salience (88, T)."""
-    loudness = float(np.quantile(heard.max(0), 0.95)) or 1.0
-    level = heard / loudness
-    before = np.pad(level, ((0, 0), (LAG, 0)))[:, : level.shape[1]]
-    rise = np.maximum(level - before, 0)
-    reached = maximum_filter1d(level, 9, axis=1, origin=-4)  # in the next 0.2 s
-    around = np.pad(maximum_filter1d(level, 9, axis=1), ((48, 48), (0, 0)))
-    loudest_pitch = maximum_filter1d(level.max(0), 9)
-    steepest_pitch = maximum_filter1d(rise.max(0), 5)
-    key, frame = np.nonzero((rise == maximum_filter1d(rise, 7, axis=1)) & (rise > 0.01))
-
-    def loudest(pitches_away):
-        """Level of the loudest of the pitches so many semitones below."""
-        return np.max([around[key + 48 - away, frame] for away in pitches_away], axis=0)
-
-    rise, reached = rise[key, frame], reached[key, frame]
-    log = lambda x: np.log(x + 1e-3)  # noqa: E731
-    features = [
-        log(rise),
-        log(reached),
-        log(reached) - log(before[key, frame]),
-        log(reached) - log(loudest_pitch[frame]),
-        log(rise) - log(steepest_pitch[frame]),
-        # a partial of a lower note, or a note whose partials are heard as others
-        log(reached) - log(loudest([12, 19, 24, 28, 31, 34, 36])),
-        log(reached) - log(loudest([-12, -19, -24])),
-        log(reached) - log(loudest([-1, 1])),
-        key / 20,
-    ]
-    return Rises(key, frame, np.stack(features, axis=1), loudness)
-
-
-def _matches(rises, notes):
-    """Which rises are onsets of the notes, each note matched once."""
-    found = np.zeros(len(rises.keys), dtype=bool)
-    if len(notes) and len(found):
-        intervals = np.stack([rises.times, rises.times + 0.1], axis=1)
-        hz = librosa.midi_to_hz(PITCHES[rises.keys])
-        pairs = mir_eval.transcription.match_notes(
-            notes.intervals, notes.hz, intervals, hz, offset_ratio=None
-        )
-        found[[estimate for _, estimate in pairs]] = True
-    return found
-
-
-def _colour(V, rng):
-    """Pass a spectrogram through an equaliser of 80 random gains of some 6 dB.
-
-    What is transcribed comes from other instruments than the dictionary; a decoder
-    that was fitted on recordings of the same instruments would trust it too much.
-    """
-    gains = rng.normal(0, 6, 80)
-    bands = np.interp(np.linspace(0, 1, len(V)), np.linspace(0, 1, 80), gains)
-    return V * (10 ** (bands / 20)).astype(V.dtype)[:, None]
-
-
-@cache
-def band_frequencies():
-    """Centre of each band of `Transcription.represent`, Hz, (F,)."""
-    bins = librosa.fft_frequencies(sr=SAMPLE_RATE, n_fft=WINDOW)
-    crossover = bins[1] / (2 ** (1 / BANDS_PER_OCTAVE) - 1)
-    octaves = np.arange(0, np.log2(10000 / crossover), 1 / BANDS_PER_OCTAVE)
-    linear = bins[(bins >= 27) & (bins < crossover)]
-    return np.concatenate([linear, crossover * 2**octaves])
-
-
-def _hats(frequencies):
-    """How much a partial at each frequency adds to each band, triangular (F, n)."""
-    centres = band_frequencies()
-    return np.stack(
-        [
-            np.interp(frequencies, centres, band, left=0, right=0)
-            for band in np.eye(len(centres))
-        ]
-    ).astype(np.float32)
-
-
-@cache
-def _bands():
-    return _hats(librosa.fft_frequencies(sr=SAMPLE_RATE, n_fft=WINDOW))
-
-
-@cache
-def _harmonic_series():
-    """Spectra (F, 88) of twelve decaying harmonics at each pitch, each of norm 1."""
-    harmonics = np.arange(1, 13)
-    combs = np.stack(
-        [
-            _hats(librosa.midi_to_hz(pitch) * harmonics) @ 0.8**harmonics
-            for pitch in PITCHES
-        ],
-        axis=1,
-    )
-    return combs / np.linalg.norm(combs, axis=0)
-
-
-def no_notes() -> Notes:
-    """An empty transcription."""
-    return Notes.from_rows([])
-
-
-def transcription_scores(
-    reference: Notes, estimate: Notes, duration: float
-) -> dict[str, float]:
-    """Score notes as mir_eval does (Bay, Ehmann and Downie 2009; Raffel et al. 2014).
-
-    Parameters
-    ----------
-    reference, estimate : Notes
-    duration : float
-        Of the recording, s.
-
-    Returns
-    -------
-    dict of str to float
-        ``onset_`` and ``note_`` precision, recall and f1, ``frame_`` and
-        ``chroma_`` precision, recall and accuracy.
-    """
-    scores = {}
-    for name, offset_ratio in (("onset", None), ("note", 0.2)):
-        values = _note_scores(reference, estimate, offset_ratio)
-        for metric, value in zip(("precision", "recall", "f1"), values, strict=True):
-            scores[f"{name}_{metric}"] = value
-    times = np.arange(0, duration, 0.05)
-    with warnings.catch_warnings(action="ignore"):  # of empty estimates
-        frames = mir_eval.multipitch.metrics(
-            times, _sounding(reference, times), times, _sounding(estimate, times)
-        )
-    metrics = ("precision", "recall", "accuracy")
-    for name, values in (("frame", frames[:3]), ("chroma", frames[7:10])):
-        for metric, value in zip(metrics, values, strict=True):
-            scores[f"{name}_{metric}"] = float(value)
-    return scores
-
-
-def _note_scores(reference, estimate, offset_ratio):
-    """Precision, recall and F-measure of the notes; of their onsets if None."""
-    with warnings.catch_warnings(action="ignore"):  # of empty estimates
-        return mir_eval.transcription.precision_recall_f1_overlap(
-            reference.intervals,
-            reference.hz,
-            estimate.intervals,
-            estimate.hz,
-            offset_ratio=offset_ratio,
-        )[:3]
-
-
-def _sounding(notes, times):
-    """Frequencies that sound at each time, as mir_eval.multipitch takes them."""
-    active = (notes.intervals[:, :1] <= times) & (times < notes.intervals[:, 1:])
-    hz = notes.hz
-    return [hz[frame] for frame in active.T]
+    return np.stack([np.interp(times, centres, row.ravel()) for row in rows])

@@ -26,37 +26,90 @@ factorization with the Itakura-Saito divergence", WASPAA 2011 (β = 0). Zhao, Ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
-from itertools import pairwise
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import library_of
+from musaic_core.lowrank.arrays import copy_like, dtype_name, floating, to_numpy
 from musaic_core.lowrank.checks import (
     check_beta,
     check_choice,
     check_count,
     check_factor,
     check_nonnegative,
-    copy_like,
-    floating,
 )
-from musaic_core.lowrank.deep.nmf import DeepNMFProblem
-from musaic_core.lowrank.deep.tensor import DeepNCPProblem, DeepNTDProblem
+from musaic_core.lowrank.deep.start import layer_names
 from musaic_core.lowrank.divergence import BetaDivergence
 from musaic_core.lowrank.kernels import kernels_for
-from musaic_core.lowrank.ncp import NCPProblem
-from musaic_core.lowrank.nmf import NMFProblem, nmf
-from musaic_core.lowrank.ntd import NTDProblem
+from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.online.pool import mini_batches, once_only
+from musaic_core.lowrank.options import complete
 from musaic_core.lowrank.starts import INITIALISATIONS
 from musaic_core.lowrank.updates import make_update
 
-__all__ = ["OnlineNCP", "OnlineNMF", "OnlineNTD"]
+__all__ = ["DEFAULTS", "OnlineFactorization", "OnlineOptions"]
 
 Array = Any
 Stream = Iterable[Array] | Callable[[], Iterable[Array]]
+
+
+class OnlineOptions(TypedDict, total=False):
+    """What every online model takes by keyword, besides its rank.
+
+    Columns are those of the last axis: the frames of a matrix, the bars of a tensor.
+
+    Parameters
+    ----------
+    layers : sequence of int, or dict of int to sequence of int
+        Ranks of layers below the templates of a matrix, ``W = W_2 A_2`` and so on, or
+        below the shared factor of a tensor's mode, such as ``{0: (8,)}``: a deep model
+        with the loss on the data. By default there are none.
+    beta : float, default=1.0
+        Of the β-divergence; any real number.
+    init : {"data", "random", "nndsvd"} or list of arrays, default="data"
+        Where the shared factors start; a list has those of all modes but the last, and
+        then an NTD's core.
+    batch_size : int, default=64, or 8 for tensors
+        Columns of a mini-batch in `fit`.
+    pool_size : int, default=4096, or 256 for tensors
+        Columns that mini-batches are drawn from in `fit`; twice as many, and an array
+        of the stream, are what is in memory at most.
+    n_inner : int, default=20, or 60 for an NTD, which moves slowly
+        Iterations for a mini-batch's own factor.
+    forgetting : float, default=80, or 20 for an NCP
+        After n columns the next m weaken those before by ``(1 - m / n) ** forgetting``:
+        what counts is about the latest eightieth of what was heard. With 0 all counts
+        the same (Mairal et al. 2009, section 3.4).
+    seed : int, optional
+        Of the start and of what is drawn from the pool.
+    backend : {None, "c", "numpy", "torch"}
+        None picks the fastest for the data.
+    """
+
+    layers: Sequence[int] | Mapping[int, Sequence[int]]
+    beta: float
+    init: str | Sequence[Array]
+    batch_size: int
+    pool_size: int
+    n_inner: int
+    forgetting: float
+    seed: int | None
+    backend: str | None
+
+
+DEFAULTS = OnlineOptions(
+    layers=(),
+    beta=1.0,
+    init="data",
+    batch_size=64,
+    pool_size=4096,
+    n_inner=20,
+    forgetting=80,
+    seed=None,
+    backend=None,
+)
 
 
 class OnlineFactorization:
@@ -68,31 +121,21 @@ class OnlineFactorization:
 
     problem: type
     deep_problem: type
+    defaults: Mapping[str, Any] = DEFAULTS
     first: Any = 0  # name of the frequency mode's factor
 
-    def __init__(
-        self,
-        layers,
-        beta,
-        init,
-        batch_size,
-        pool_size,
-        n_inner,
-        forgetting,
-        seed,
-        backend,
-    ):
+    def __init__(self, **options: Unpack[OnlineOptions]) -> None:
+        given = complete(options, self.defaults)
+        layers, init = given["layers"] or {}, given["init"]
+        if not isinstance(layers, Mapping):
+            layers = {self.first: layers}
         self.layers = {
             top: [check_count(rank, "layers") for rank in ranks]
             for top, ranks in layers.items()
         }
         # below a factor, the names of each layer's templates and activations
         self._chains = {
-            top: [
-                (f"{top} templates {n}", f"{top} activations {n}")
-                for n in range(2, 2 + len(ranks))
-            ]
-            for top, ranks in self.layers.items()
+            top: layer_names(top, len(ranks)) for top, ranks in self.layers.items()
         }
         if not isinstance(init, str) and not isinstance(init, (tuple, list)):
             raise ValueError(
@@ -101,16 +144,18 @@ class OnlineFactorization:
             )
         if isinstance(init, str):
             check_choice(init, "init", INITIALISATIONS)
-        if not forgetting >= 0:
-            raise ValueError(f"forgetting is {forgetting!r}; give a number, 0 or more")
-        self.beta = check_beta(beta)
+        if not given["forgetting"] >= 0:
+            raise ValueError(
+                f"forgetting is {given['forgetting']!r}; give a number, 0 or more"
+            )
         self.init = init
-        self.batch_size = check_count(batch_size, "batch_size")
-        self.pool_size = check_count(pool_size, "pool_size")
-        self.n_inner = check_count(n_inner, "n_inner")
-        self.forgetting = forgetting
-        self.backend = backend
-        self.seed = seed
+        self.beta = check_beta(given["beta"])
+        self.batch_size = check_count(given["batch_size"], "batch_size")
+        self.pool_size = check_count(given["pool_size"], "pool_size")
+        self.n_inner = check_count(given["n_inner"], "n_inner")
+        self.forgetting = given["forgetting"]
+        self.backend = given["backend"]
+        self.seed = given["seed"]
         self._reset()
 
     def _reset(self):
@@ -151,19 +196,24 @@ class OnlineFactorization:
             Nonnegative, alike in all axes but the last. Read once an epoch, one array
             at a time; a generator can be read but once, so give what makes it.
         n_epochs : int, default=1
+            Times that the stream is read.
 
         Returns
         -------
-        The model itself.
+        OnlineFactorization
+            The model itself.
         """
-        if _once_only(stream) and n_epochs > 1:
+        if once_only(stream) and n_epochs > 1:
             raise ValueError(
                 "stream can be read only once, and n_epochs is "
                 f"{n_epochs}: give a list, or a function that gives the stream anew"
             )
         self._reset()
         for _ in range(check_count(n_epochs, "n_epochs")):
-            for batch in self._batches(stream() if callable(stream) else stream):
+            arrays = stream() if callable(stream) else stream
+            for batch in mini_batches(
+                arrays, self.batch_size, self.pool_size, self._rng, self._start_with
+            ):
                 self.partial_fit(batch)
         if self.n_seen == 0:
             raise ValueError(
@@ -171,28 +221,10 @@ class OnlineFactorization:
             )
         return self
 
-    def _batches(self, arrays: Iterable[Array]) -> Iterator[Array]:
-        """Mini-batches of columns drawn from a pool, which the arrays flow through."""
-        pool = None
-        for V in arrays:
-            pool = V if pool is None else _joined(pool, V)
-            if pool.shape[-1] >= 2 * self.pool_size:
-                pool = self._shuffled(pool)
-                yield from self._cut(pool[..., self.pool_size :])
-                pool = pool[..., : self.pool_size]
-        if pool is not None:
-            yield from self._cut(self._shuffled(pool))
-
-    def _shuffled(self, pool):
+    def _start_with(self, pool):
+        """Start from a pool, while there is much to draw templates from."""
         if not self.shared and pool.any():
-            self._start(floating(pool))  # while there is much to draw templates from
-        return pool[..., self._rng.permutation(pool.shape[-1])]
-
-    def _cut(self, pool):
-        n_batches = max(1, round(pool.shape[-1] / self.batch_size))
-        ends = np.linspace(0, pool.shape[-1], n_batches + 1).round().astype(int)
-        for first, last in pairwise(ends):
-            yield pool[..., first:last]
+            self._start(floating(pool))
 
     def partial_fit(self, V: Array) -> OnlineFactorization:
         """Improve the shared factors with one mini-batch.
@@ -205,7 +237,8 @@ class OnlineFactorization:
 
         Returns
         -------
-        The model itself.
+        OnlineFactorization
+            The model itself.
         """
         V = floating(V)
         if check_nonnegative(V, "V") == 0:
@@ -229,6 +262,13 @@ class OnlineFactorization:
 
     def transform(self, V: Array, max_iter: int = 100) -> Any:
         """Find a recording's own factor, the shared ones held.
+
+        Parameters
+        ----------
+        V : array (F, ..., n)
+            Nonnegative.
+        max_iter : int, default=100
+            Iterations for that factor.
 
         Returns
         -------
@@ -259,9 +299,8 @@ class OnlineFactorization:
         shapes = self._deep_shapes(V.shape)
         names = [name for name in shapes if name != self._own(V.shape)]
         method = self.init if isinstance(self.init, str) else "random"
-        host = data.cpu().numpy() if hasattr(data, "cpu") else data
         plain = self._shapes(V.shape)
-        start = self.problem.start(host, plain, method, self._rng)
+        start = self.problem.start(to_numpy(data), plain, method, self._rng)
         for top, ranks in self.layers.items():
             above = start[top]
             for (W, A), rank in zip(self._chains[top], ranks, strict=True):
@@ -279,8 +318,9 @@ class OnlineFactorization:
                 jitter = self._rng.uniform(0.9, 1.1, shapes[name])
                 factor = copy_like(start[name] * jitter, data)
             self.shared[name] = factor
-        dtype = str(V.dtype).removeprefix("torch.")
-        self._divergence = BetaDivergence.for_data(self.beta, float(V.mean()), dtype)
+        self._divergence = BetaDivergence.for_data(
+            self.beta, float(V.mean()), dtype_name(V)
+        )
 
     def _inferred(self, V, n_iter):
         """The problem of V, its own factor found from a flat start."""
@@ -314,230 +354,3 @@ class OnlineFactorization:
             rule(problem, own)
             problem.moved(own)
         return problem
-
-
-class OnlineNMF(OnlineFactorization):
-    """``V ≈ W H`` with one W for all recordings of a stream.
-
-    Parameters
-    ----------
-    rank : int
-        Number of templates.
-    layers : sequence of int, default=()
-        Ranks of layers below the templates, ``W = W_2 A_2`` and so on: deep NMF with
-        the loss on the data (see `musaic_core.lowrank.deep.nmf`).
-    beta : float, default=1.0
-        Of the β-divergence; any real number.
-    init : {"data", "random", "nndsvd"} or list of arrays, default="data"
-        Where the shared factors start; a list has one, (F, R).
-    batch_size : int, default=64
-        Columns of a mini-batch in `fit`.
-    pool_size : int, default=4096
-        Columns that mini-batches are drawn from in `fit`; twice as many, and an array
-        of the stream, are what is in memory at most.
-    n_inner : int, default=20
-        Iterations for a mini-batch's own factor.
-    forgetting : float, default=80
-        After n columns the next m weaken those before by ``(1 - m / n) ** forgetting``:
-        what counts is about the latest eightieth of what was heard. With 0 all counts
-        the same (Mairal et al. 2009, section 3.4).
-    seed : int, optional
-    backend : {None, "c", "numpy", "torch"}
-
-    Attributes
-    ----------
-    templates : array (F, R)
-        Columns of sum 1.
-    shared : dict of array
-        What was learned, as it stands: ``{"templates": W}``, or the matrices that it
-        is the product of.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> rng = np.random.default_rng(0)
-    >>> recordings = [rng.random((513, 200)) for _ in range(5)]
-    >>> model = OnlineNMF(rank=8, seed=0).fit(recordings, n_epochs=3)
-    >>> model.templates.shape, model.transform(recordings[0]).activations.shape
-    ((513, 8), (8, 200))
-    """
-
-    problem = NMFProblem
-    deep_problem = DeepNMFProblem
-    first = "templates"
-
-    def __init__(
-        self,
-        rank: int,
-        *,
-        layers: Sequence[int] = (),
-        beta: float = 1.0,
-        init: str | Sequence[Array] = "data",
-        batch_size: int = 64,
-        pool_size: int = 4096,
-        n_inner: int = 20,
-        forgetting: float = 80,
-        seed: int | None = None,
-        backend: str | None = None,
-    ) -> None:
-        self.rank = check_count(rank, "rank")
-        super().__init__(
-            {"templates": layers} if layers else {},
-            beta,
-            init,
-            batch_size,
-            pool_size,
-            n_inner,
-            forgetting,
-            seed,
-            backend,
-        )
-
-    def _shapes(self, shape):
-        _check_axes(shape, 2)
-        n_frequencies, n_frames = shape
-        return {
-            "templates": (n_frequencies, self.rank),
-            "activations": (self.rank, n_frames),
-        }
-
-    def _own(self, shape):
-        return "activations"
-
-
-class OnlineNCP(OnlineFactorization):
-    """``V ≈ Σ_r a_r ∘ b_r ∘ c_r`` with one a and b for all recordings of a stream.
-
-    The last mode's factor, such as that of bars, is each recording's own.
-
-    Parameters
-    ----------
-    rank : int
-        Number of rank-one terms.
-    layers : dict of int to sequence of int, optional
-        Ranks of layers below the shared factor of a mode, such as ``{0: (8,)}``.
-    beta, init, batch_size, pool_size, n_inner, forgetting, seed, backend
-        As in `OnlineNMF`, with other defaults: mini-batches of 8 columns (bars), a
-        pool of 256, a forgetting of 20. A list for `init` has the factors of all modes
-        but the last.
-
-    Attributes
-    ----------
-    templates : array (F, R)
-        The first mode's, columns of sum 1.
-    shared : dict of int to array
-        The factors (I_n, R) by mode.
-    """
-
-    problem = NCPProblem
-    deep_problem = DeepNCPProblem
-
-    def __init__(
-        self,
-        rank: int,
-        *,
-        layers: Mapping[int, Sequence[int]] | None = None,
-        beta: float = 1.0,
-        init: str | Sequence[Array] = "data",
-        batch_size: int = 8,
-        pool_size: int = 256,
-        n_inner: int = 20,
-        forgetting: float = 20,
-        seed: int | None = None,
-        backend: str | None = None,
-    ) -> None:
-        self.rank = check_count(rank, "rank")
-        super().__init__(
-            layers or {},
-            beta,
-            init,
-            batch_size,
-            pool_size,
-            n_inner,
-            forgetting,
-            seed,
-            backend,
-        )
-
-    def _shapes(self, shape):
-        _check_axes(shape, None)
-        return {mode: (size, self.rank) for mode, size in enumerate(shape)}
-
-
-class OnlineNTD(OnlineFactorization):
-    """``V ≈ core ×₁ W ×₂ H ×₃ Q`` with one core, W and H for all recordings.
-
-    The last mode's factor, such as that of bars, is each recording's own.
-
-    Parameters
-    ----------
-    ranks : sequence of int
-        The core's shape.
-    layers : dict of int to sequence of int, optional
-        As in `OnlineNCP`.
-    beta, init, batch_size, pool_size, n_inner, forgetting, seed, backend
-        As in `OnlineNMF`, with other defaults: mini-batches of 8 columns (bars), a
-        pool of 256, and 60 iterations, as an NTD moves slowly. A list for `init` has
-        the factors of all modes but the last, and then the core.
-
-    Attributes
-    ----------
-    templates : array (F, R_1)
-        The first mode's, columns of sum 1.
-    shared : dict of int or "core" to array
-        The factors (I_n, R_n) by mode, and the core.
-    """
-
-    problem = NTDProblem
-    deep_problem = DeepNTDProblem
-
-    def __init__(
-        self,
-        ranks: Sequence[int],
-        *,
-        layers: Mapping[int, Sequence[int]] | None = None,
-        beta: float = 1.0,
-        init: str | Sequence[Array] = "data",
-        batch_size: int = 8,
-        pool_size: int = 256,
-        n_inner: int = 60,
-        forgetting: float = 80,
-        seed: int | None = None,
-        backend: str | None = None,
-    ) -> None:
-        self.ranks = tuple(check_count(rank, "ranks") for rank in ranks)
-        super().__init__(
-            layers or {},
-            beta,
-            init,
-            batch_size,
-            pool_size,
-            n_inner,
-            forgetting,
-            seed,
-            backend,
-        )
-
-    def _shapes(self, shape):
-        _check_axes(shape, len(self.ranks))
-        factors = dict(enumerate(zip(shape, self.ranks, strict=True)))
-        return factors | {"core": self.ranks}
-
-
-def _check_axes(shape, n_axes):
-    if len(shape) < 2 or n_axes not in (None, len(shape)):
-        raise ValueError(f"V has {len(shape)} axes; give {n_axes or 'two or more'}")
-
-
-def _once_only(stream: Stream) -> bool:
-    """Whether a stream can be read only once, as a generator can."""
-    return not callable(stream) and iter(stream) is stream
-
-
-def _joined(pool, V):
-    if V.shape[:-1] != pool.shape[:-1]:
-        raise ValueError(
-            f"stream has arrays of shapes {tuple(pool.shape)} and {tuple(V.shape)}; "
-            "all axes but the last are to be the same"
-        )
-    return library_of(pool).concatenate([pool, V], axis=-1)

@@ -1,0 +1,234 @@
+/* One panel: the two products, what the divergence makes of them, the step; part of
+ * half.h. */
+
+/* ---- the two products -------------------------------------------------------- */
+
+/* One block's MR x (nv VL) tile of A B, and what the divergence makes of it.
+ * x points to the tile of X, whose rows are `row` apart; z and p receive the weights.
+ * Returns the tile's distance where kind asks for the loss. */
+INLINE void NAME(tile)(const REAL *a, const REAL *b, const REAL *x, ptrdiff_t row,
+                       REAL *z, REAL *p, int kind, int nv, const HALF *h,
+                       int want_loss, vec *loss)
+{
+    vec y[MR][2];
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; i++)
+        for (int j = 0; j < nv; j++)
+            y[i][j] = (vec){0} + h->floor;
+#pragma GCC unroll 1
+    for (ptrdiff_t k = 0; k < h->K; k++, a += MR, b += nv * VL) {
+        vec b0 = LOAD(b), b1 = nv > 1 ? LOAD(b + VL) : b0;
+#pragma GCC unroll 16
+        for (int i = 0; i < MR; i++) {
+            y[i][0] += a[i] * b0;
+            if (nv > 1)
+                y[i][1] += a[i] * b1;
+        }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; i++)
+#pragma GCC unroll 2
+        for (int j = 0; j < nv; j++) {
+            vec Y = y[i][j];
+            REAL *zi = z + (i * nv + j) * VL, *pi = p + (i * nv + j) * VL;
+            if (kind == PRODUCT) {
+                STORE(zi, Y);
+                continue;
+            }
+            vec X = LOAD(x + i * row + j * VL);
+            if (kind == ITAKURA_SAITO || kind == GENERAL)
+                X = NAME(at_least)(X, h->lowest);
+            if (want_loss) {
+                *loss += NAME(distance)(X, Y, kind, h);
+            } else if (kind == KULLBACK_LEIBLER) {
+                STORE(zi, X * RECIPROCAL(Y));
+            } else if (kind == ITAKURA_SAITO) {
+                vec r = RECIPROCAL(Y);
+                STORE(zi, X * r * r);
+                STORE(pi, r);
+            } else {
+                vec power = NAME(vpow)(Y, h->beta - 2);
+                STORE(zi, X * power);
+                STORE(pi, Y * power);
+            }
+        }
+}
+
+/* sums[k] += sum over `blocks` blocks of a[., k] z[.], for `rows` values of k; rows of
+ * z are `row` apart */
+INLINE void NAME(transposed)(const REAL *a, const REAL *z, ptrdiff_t row, REAL *sums,
+                             int rows, int nv, ptrdiff_t blocks, ptrdiff_t K)
+{
+    vec s[MR][2];
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < nv; j++)
+            s[i][j] = LOAD(sums + (i * nv + j) * VL);
+    for (; blocks > 0; blocks--, a += (K - 1) * MR)
+#pragma GCC unroll 1
+        for (int m = 0; m < MR; m++, a++, z += row) {
+            vec z0 = LOAD(z), z1 = nv > 1 ? LOAD(z + VL) : z0;
+#pragma GCC unroll 16
+            for (int i = 0; i < rows; i++) {
+                s[i][0] += a[i * MR] * z0;
+                if (nv > 1)
+                    s[i][1] += a[i * MR] * z1;
+            }
+        }
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < nv; j++)
+            STORE(sums + (i * nv + j) * VL, s[i][j]);
+}
+
+INLINE void NAME(all_transposed)(const REAL *a, const REAL *z, ptrdiff_t row,
+                                 REAL *sums, int nv, ptrdiff_t blocks, ptrdiff_t K)
+{
+    /* K in the fewest parts of at most MR, their sizes as even as can be */
+    ptrdiff_t parts = (K + MR - 1) / MR;
+    for (ptrdiff_t part = 0; part < parts; part++) {
+        ptrdiff_t k = part * K / parts, rows = (part + 1) * K / parts - k;
+        const REAL *ak = a + k * MR;
+        REAL *sk = sums + k * nv * VL;
+        switch (rows) {
+#define ROWS(n)                                                            \
+    case n:                                                                \
+        NAME(transposed)(ak, z, row, sk, n <= MR ? n : MR, nv, blocks, K); \
+        break;
+            ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7)
+            ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
+#undef ROWS
+        }
+    }
+}
+
+/* ---- a panel ----------------------------------------------------------------- */
+
+/* The sums over rows m0 <= m < m1 for the lanes from n0: into sums[0], and sums[1]
+ * for the negative part where it is not a constant. b is the panel's part of B.
+ * Returns the loss where that is asked for. */
+INLINE double NAME(panel_of)(const HALF *h, int kind, int nv, int want_loss,
+                             ptrdiff_t n0, ptrdiff_t lanes, ptrdiff_t m0, ptrdiff_t m1,
+                             const REAL *b, REAL *z, REAL *sums[2])
+{
+    const int width = nv * VL, two = kind == ITAKURA_SAITO || kind == GENERAL;
+    const ptrdiff_t K = h->K;
+    REAL *p = z + MB * width;
+    double total = 0;
+    if (!want_loss)
+        for (int s = 0; s <= two; s++)
+            memset(sums[s], 0, K * width * sizeof(REAL));
+    for (ptrdiff_t m = m0; m < m1; m += MB) {
+        ptrdiff_t rows = m1 - m < MB ? m1 - m : MB, blocks = (rows + MR - 1) / MR;
+        const REAL *x = h->X + m * h->xm + n0 * h->xn, *a = h->packed + m * K;
+        ptrdiff_t row = h->xm;
+        if (h->xn != 1 || lanes != width || rows != MB) {
+            NAME(gather)(z, x, h->xm, h->xn, rows, lanes, width);
+            memset(z + rows * width, 0, (blocks * MR - rows) * width * sizeof(REAL));
+            x = z;
+            row = width;
+        }
+        if (x != z) /* the rows that this panel reads next */
+            for (int i = 0; i < MB; i++)
+                for (int j = 0; j < width + VL; j += 64 / (int)sizeof(REAL))
+                    __builtin_prefetch(x + (MB + i) * row + j);
+        if (kind == EUCLIDEAN && !want_loss) { /* the weights are X itself */
+            NAME(all_transposed)(a, x, row, sums[0], nv, blocks, K);
+            continue;
+        }
+        vec loss = {0};
+        for (ptrdiff_t at = 0; at < blocks * MR; at += MR)
+            NAME(tile)(a + at * K, b, x + at * row, row, z + at * width, p + at * width,
+                       kind, nv, h, want_loss, &loss);
+        for (int i = 0; want_loss && i < VL; i++)
+            total += loss[i];
+        if (want_loss)
+            continue;
+        NAME(all_transposed)(a, z, width, sums[0], nv, blocks, K);
+        if (two)
+            NAME(all_transposed)(a, p, width, sums[1], nv, blocks, K);
+    }
+    if (want_loss) { /* what the padding added */
+        ptrdiff_t rows = (m1 - m0 + MR - 1) / MR * MR;
+        vec none = {0}, floor = none + h->floor;
+        if (kind == ITAKURA_SAITO || kind == GENERAL)
+            none = NAME(at_least)(none, h->lowest);
+        total -= (double)(rows * width - (m1 - m0) * lanes) *
+                 NAME(distance)(none, floor, kind, h)[0];
+    }
+    return total;
+}
+
+#define PANEL(kind, nv, want_loss)                                                    \
+    static NOINLINE double NAME(panel_##kind##nv##want_loss)(                         \
+        const HALF *h, ptrdiff_t n0, ptrdiff_t lanes, ptrdiff_t m0,                   \
+        ptrdiff_t m1, const REAL *b, REAL *z, REAL *sums[2])                          \
+    {                                                                                 \
+        return NAME(panel_of)(h, kind, nv, want_loss, n0, lanes, m0, m1, b, z, sums); \
+    }
+#define PANELS(kind) PANEL(kind, 1, 0) PANEL(kind, 2, 0) PANEL(kind, 1, 1) PANEL(kind, 2, 1)
+PANELS(EUCLIDEAN) PANELS(KULLBACK_LEIBLER) PANELS(ITAKURA_SAITO) PANELS(GENERAL)
+
+static double NAME(panel)(const HALF *h, ptrdiff_t n0, ptrdiff_t lanes,
+                          ptrdiff_t m0, ptrdiff_t m1, const REAL *b, REAL *z,
+                          REAL *sums[2])
+{
+#define ENTRIES(kind)                                     \
+    {                                                     \
+        {NAME(panel_##kind##10), NAME(panel_##kind##11)}, \
+        {NAME(panel_##kind##20), NAME(panel_##kind##21)}  \
+    }
+    static double (*const table[4][2][2])(const HALF *, ptrdiff_t, ptrdiff_t,
+                                          ptrdiff_t, ptrdiff_t, const REAL *, REAL *,
+                                          REAL *[2]) = {
+        ENTRIES(EUCLIDEAN), ENTRIES(KULLBACK_LEIBLER), ENTRIES(ITAKURA_SAITO),
+        ENTRIES(GENERAL)};
+#undef ENTRIES
+    return table[h->kind][lanes > VL][h->task == LOSS](h, n0, lanes, m0, m1, b, z, sums);
+}
+
+/* gram B for a panel: rows of `gram` packed as A is, the sums' rows rounded up to MR */
+static void NAME(gram_times)(const HALF *h, const REAL *b, REAL *out, int width)
+{
+    HALF plain = *h;
+    vec unused;
+    plain.floor = 0;
+    for (ptrdiff_t k = 0; k < h->K; k += MR)
+        if (width > VL)
+            NAME(tile)(h->gram + k * h->K, b, NULL, 0, out + k * width, NULL, PRODUCT, 2,
+                       &plain, 0, &unused);
+        else
+            NAME(tile)(h->gram + k * h->K, b, NULL, 0, out + k * width, NULL, PRODUCT, 1,
+                       &plain, 0, &unused);
+}
+
+/* What a panel's sums are for: the terms themselves, or the multiplicative step. */
+static void NAME(finish)(const HALF *h, ptrdiff_t n0, ptrdiff_t lanes, REAL *b,
+                         REAL *sums[2])
+{
+    const int width = lanes > VL ? NR : VL;
+    const ptrdiff_t K = h->K;
+    if (h->kind == EUCLIDEAN && h->task != CROSS)
+        NAME(gram_times)(h, b, sums[1], width);
+    if (h->task != STEP) {
+        NAME(scatter)(sums[0], h->positive + n0 * h->pn, h->pk, h->pn, K, lanes, width);
+        if (h->task == TERMS && h->kind != KULLBACK_LEIBLER)
+            NAME(scatter)(sums[1], h->negative + n0, h->N, 1, K, lanes, width);
+        return;
+    }
+    for (ptrdiff_t k = 0; k < K; k++)
+        for (int j = 0; j < width; j += VL) {
+            REAL *bk = b + k * width + j;
+            vec den = (vec){0} + SMALLEST;
+            if (h->kind == KULLBACK_LEIBLER)
+                den += h->negative[k];
+            else
+                den += LOAD(sums[1] + k * width + j);
+            vec ratio = LOAD(sums[0] + k * width + j) / den;
+            ratio = NAME(at_most)(ratio, h->most);
+            if (h->exponent != 1)
+                ratio = NAME(vpow)(ratio, h->exponent);
+            STORE(bk, LOAD(bk) * ratio);
+        }
+    NAME(scatter)(b, h->B + n0 * h->bn, h->bk, h->bn, K, lanes, width);
+}

@@ -1,0 +1,1 @@
+"""Structured forms: templates that last some time, or are made of given parts."""

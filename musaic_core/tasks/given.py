@@ -1,0 +1,199 @@
+"""What a model is told of a recording besides V."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from musaic_core.data.errors import InputError, report_once
+from musaic_core.data.recording import Recording, Track
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """Spectra of what was heard alone: notes, or stems.
+
+    Parameters
+    ----------
+    templates : ndarray of float32, shape (F, R)
+        One spectrum a column, each of sum 1.
+    labels : ndarray, shape (R,)
+        What each is a spectrum of: a MIDI note number, or a stem.
+    learn_patches : callable, optional
+        ``learn_patches(length)`` gives patches (F, P, length), spectra over so many
+        frames, each of sum 1, and their labels (P,).
+    """
+
+    templates: np.ndarray
+    labels: np.ndarray
+    learn_patches: Callable[[int], tuple[np.ndarray, np.ndarray]] | None = None
+
+    def patches(self, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """Entries over time.
+
+        Parameters
+        ----------
+        length : int
+            Frames.
+
+        Returns
+        -------
+        patches : ndarray of float32, shape (F, P, length)
+            Each of sum 1.
+        labels : ndarray, shape (P,)
+            What each is of.
+        """
+        return self.learn_patches(length)
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What a user says of a stretch of a recording; it may be wrong.
+
+    Parameters
+    ----------
+    label : int or str
+        MIDI note number, or name of a stem.
+    start, end : float
+        The stretch, s.
+    sounds : bool
+        Whether it sounds there.
+    """
+
+    label: int | str
+    start: float
+    end: float
+    sounds: bool = False
+
+
+class Given:
+    """What a model is told of a recording, or, in ``fit``, of the task alone.
+
+    Parameters
+    ----------
+    task : Task
+    axes : tuple of str
+        Names of the axes of V.
+    recording : Recording or Track, optional
+    seed : int
+        For every random choice of the model.
+    supervised : bool
+        Whether there is a dictionary to be seen: there is none for blind models.
+
+    Attributes
+    ----------
+    axes, recording, seed
+        As above.
+    frequencies : ndarray, shape (F,)
+        Centre of each row of V, Hz.
+    frame : float
+        Time between two frames, s.
+    dictionary : Dictionary or None
+        What was heard alone; None where there is nothing, or for a blind model.
+    """
+
+    def __init__(self, task, axes, recording=None, seed=0, supervised=True):
+        self._task = task
+        self._supervised = supervised
+        self.recording = recording
+        self.axes = axes
+        self.seed = seed
+
+    def of(self, recording: Recording | Track) -> Given:
+        """What the same model is told of another recording."""
+        return Given(self._task, self.axes, recording, self.seed, self._supervised)
+
+    def read(self, tracks: Iterable[Track]) -> Iterator[tuple[Track, np.ndarray]]:
+        """Give each track that can be read, and its V, one at a time.
+
+        Parameters
+        ----------
+        tracks : iterable of Track
+
+        Yields
+        ------
+        track : Track
+        V : ndarray
+            With these axes.
+        """
+        for track in tracks:
+            try:
+                yield track, self.of(track).V
+            except InputError as error:
+                report_once(str(error))
+
+    @cached_property
+    def V(self) -> np.ndarray:  # noqa: N802
+        """What low-rank models factorize: nonnegative, float32, frequency first."""
+        return self._task.represent(self.recording, self.axes)
+
+    @cached_property
+    def spectrum(self) -> np.ndarray:
+        """Short-time Fourier transform, complex64, (channels, frequencies, frames)."""
+        return self._task.transform(self.recording)
+
+    @cached_property
+    def device(self) -> str:
+        """Where PyTorch is to compute: "cuda" where there is a GPU, else "cpu"."""
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+    @cached_property
+    def rate(self) -> int:
+        """Sampling rate of the recording, Hz."""
+        return self.recording.audio()[1]
+
+    @cached_property
+    def bars(self) -> np.ndarray:
+        """Times at which bars begin, s, and at which the last one ends, (B + 1,)."""
+        return self._task.bars(self.recording)
+
+    @property
+    def dictionary(self) -> Dictionary | None:
+        return self._task.dictionary if self._supervised else None
+
+    @property
+    def isolated(self) -> list[Track]:
+        """Recordings of single notes, to learn from in ``fit``, if there are some."""
+        return getattr(self._task, "isolated", [])
+
+    @property
+    def frequencies(self) -> np.ndarray:
+        return self._task.frequencies
+
+    @property
+    def frame(self) -> float:
+        return self._task.frame
+
+    @property
+    def labels(self) -> list:
+        """What answers can speak of: MIDI note numbers, names of stems."""
+        return self._task.labels
+
+    @property
+    def hints(self) -> tuple[Hint, ...]:
+        """What a user has said of the recording."""
+        return tuple(self._task.hints.get(self.recording.id, ()))
+
+    def allowed(self, labels: np.ndarray, n_frames: int) -> np.ndarray:
+        """Where hints leave components with these labels free to sound.
+
+        Parameters
+        ----------
+        labels : array-like, shape (C,)
+        n_frames : int
+
+        Returns
+        -------
+        ndarray of bool, shape (C, n_frames)
+        """
+        mask = np.ones((len(labels), n_frames), bool)
+        for hint in self.hints:
+            if not hint.sounds:
+                first, last = round(hint.start / self.frame), hint.end / self.frame
+                mask[np.asarray(labels) == hint.label, first : round(last)] = False
+        return mask

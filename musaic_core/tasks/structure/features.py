@@ -1,0 +1,88 @@
+"""Features of a recording that its bars are compared by."""
+
+import librosa
+import numpy as np
+
+SAMPLE_RATE = 22050  # Hz
+WINDOW = 2048  # samples under one spectrum, 93 ms
+HOP = 512  # samples between two spectra, 23 ms
+FRAME = HOP / SAMPLE_RATE  # s
+BEATS_IN_BAR = 4  # where the downbeats are not known
+
+
+def mono(y: np.ndarray, sr: int) -> np.ndarray:
+    """Mix down, resample and scale: gain does not count.
+
+    Parameters
+    ----------
+    y : ndarray, shape (channels, samples)
+    sr : int
+        Sampling rate, Hz.
+
+    Returns
+    -------
+    ndarray, shape (samples,)
+        At `SAMPLE_RATE`, of root mean square 1.
+    """
+    y = librosa.resample(y.mean(0), orig_sr=sr, target_sr=SAMPLE_RATE)
+    return y / (np.sqrt(np.mean(y**2)) or 1)
+
+
+def hear_downbeats(y: np.ndarray) -> np.ndarray:
+    """Every fourth of librosa's beats, from the one that makes the strongest onsets.
+
+    Parameters
+    ----------
+    y : ndarray, shape (samples,)
+        Of `mono`.
+
+    Returns
+    -------
+    ndarray
+        Times, s; empty where too little is heard.
+
+    References
+    ----------
+    Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36 (1),
+    2007.
+    """
+    if len(y) < SAMPLE_RATE:  # too little to hear a tempo in
+        return np.zeros(0)
+    strength = librosa.onset.onset_strength(y=y, sr=SAMPLE_RATE, hop_length=HOP)
+    _, beats = librosa.beat.beat_track(
+        onset_envelope=strength, sr=SAMPLE_RATE, hop_length=HOP
+    )
+    if len(beats) < BEATS_IN_BAR:
+        return np.zeros(0)
+    phases = [strength[beats[k::BEATS_IN_BAR]].mean() for k in range(BEATS_IN_BAR)]
+    return beats[int(np.argmax(phases)) :: BEATS_IN_BAR] * FRAME
+
+
+def _stft(y):
+    return np.abs(librosa.stft(y, n_fft=WINDOW, hop_length=HOP))
+
+
+def _mel(y):
+    return librosa.feature.melspectrogram(
+        S=_stft(y) ** 2, sr=SAMPLE_RATE, n_mels=80, fmin=30
+    )
+
+
+def _log_mel(y):
+    return librosa.power_to_db(_mel(y))
+
+
+def _cqt(y):
+    return np.abs(librosa.cqt(y, sr=SAMPLE_RATE, hop_length=HOP))
+
+
+# Of audio of root mean square 1, (F, T), as Marmoret et al. 2020 and 2023 compare them.
+FEATURES = {
+    "nn_log_mel": lambda y: np.log1p(1e4 * _mel(y)),  # 0 some 50 dB below the median
+    "log_mel": _log_mel,
+    "stft": _stft,
+    "cqt": _cqt,
+    "chroma": lambda y: librosa.feature.chroma_cqt(C=_cqt(y), sr=SAMPLE_RATE),
+    "mfcc": lambda y: librosa.feature.mfcc(S=_log_mel(y), n_mfcc=32),
+}
+NEGATIVE = {"log_mel", "mfcc"}  # have negative entries: not for factorizations

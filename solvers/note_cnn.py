@@ -1,0 +1,40 @@
+"""A small convolutional network, trained on what all models learn from."""
+
+from musaic_core.benchmark.solver import Solver as BaseSolver
+from musaic_core.learned.note_cnn import describe, fit
+from musaic_core.tasks.transcription.decoder import Salience
+
+
+class Solver(BaseSolver):
+    """Onsets and sounding notes by convolutions over time, pitch and octaves.
+
+    It hears the spectrogram that factorizations see, read at the harmonics of each
+    pitch, and learns from the training recordings and from chords of isolated notes,
+    which are disturbed in many ways. Its outputs go through the task's decoder, as
+    every model's do. After Bittner et al. 2022, in this form `musaic_core`'s own.
+    """
+
+    name = "note_cnn"
+    answers = "notes"
+    describes = True
+    axes = (("frequency", "time"),)
+    requirements = ["pip::torch"]
+    parameters = {"steps": [1000]}
+
+    def fit(self, train, given):
+        def read(tracks):
+            return [(V, track.notes) for track, V in given.read(tracks)]
+
+        return fit(
+            read(train),
+            read(given.isolated),
+            frequencies=given.frequencies,
+            frame=given.frame,
+            seed=given.seed,
+            device=given.device,
+            steps=self.steps,
+        )
+
+    def predict(self, recording, state, given):
+        onset, frame = describe(given.V, state, given.device)
+        return Salience(frame, onset)

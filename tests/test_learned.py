@@ -1,0 +1,207 @@
+"""Networks: what disturbs their training, and what the one for notes hears."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load as from_bytes
+from safetensors.numpy import save as to_bytes
+
+from musaic_core.data.notes import Notes
+from musaic_core.learned import disturb, note_cnn
+from musaic_core.learned.note_cnn import NoteCNN, describe, fit, normalise, piano_rolls
+from musaic_core.learned.training import train
+
+FRAME = 512 / 22050
+FREQUENCIES = np.geomspace(27.5, 10000, 120)
+
+
+def tones(rows, n_frames):
+    """Spectrogram of five decaying harmonics a note, and the notes."""
+    notes = Notes.from_rows([(*row, 80, "tone") for row in rows])
+    V = np.full((len(FREQUENCIES), n_frames), 1e-4, np.float32)
+    for (onset, offset), hz in zip(notes.intervals, notes.hz, strict=True):
+        first, last = round(onset / FRAME), round(offset / FRAME)
+        for harmonic in range(1, 6):
+            band = np.abs(FREQUENCIES - hz * harmonic).argmin()
+            V[band, first:last] += 0.95 ** np.arange(last - first) / harmonic
+    return V, notes
+
+
+@pytest.fixture(scope="module")
+def recording():
+    rng = np.random.default_rng(0)
+    onsets = np.arange(0.2, 5, 0.4)
+    rows = [(t, t + 0.35, rng.integers(50, 80)) for t in onsets]
+    return tones(rows, 230)
+
+
+@pytest.fixture(scope="module")
+def isolated():
+    return tones([(0.2 + i, 0.8 + i, 48 + 3 * i) for i in range(8)], 350)
+
+
+@pytest.fixture(scope="module")
+def state(recording, isolated):
+    return fit([recording], [isolated], frequencies=FREQUENCIES, frame=FRAME, steps=3)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_equaliser_gives_each_band_one_gain(recording, rng):
+    V = recording[0]
+    gains = disturb.equalise(V, FREQUENCIES, rng) / V
+    assert np.allclose(gains, gains[:, :1], rtol=1e-4)
+    assert 1 < np.std(20 * np.log10(gains[:, 0])) < 10
+
+
+def test_noise_has_the_level_asked_for(rng):
+    silence = np.zeros((len(FREQUENCIES), 400), np.float32)
+    noise = disturb.add_noise(silence, FREQUENCIES, rng, levels=(-40, -40))
+    power = (noise**2).mean(1)
+    at_200 = 10 * np.log10(power[np.abs(FREQUENCIES - 200).argmin()])
+    assert at_200 == pytest.approx(-40, abs=1.5)
+
+
+def test_reverberation_decays_by_60_db_in_its_time(rng):
+    V = np.zeros((len(FREQUENCIES), 60), np.float32)
+    V[:, 5] = 1
+    wet = disturb.reverberate(V, FREQUENCIES, FRAME, rng, times=(0.5, 0.5))
+    assert not wet[:, :5].any()
+    tail = wet[np.abs(FREQUENCIES - 200).argmin(), 6:]
+    fall = 20 * np.log10(tail[0] / tail[20]) / (20 * FRAME)
+    assert fall == pytest.approx(60 / 0.5, rel=0.05)
+    assert (wet[-1, 6:] / wet[-1, 6])[20] <= tail[20] / tail[0] * 1.001
+
+
+def test_transposition_moves_a_partial_by_the_interval():
+    V = np.eye(len(FREQUENCIES), dtype=np.float32)[:, [60]]
+    moved = disturb.transpose(V, FREQUENCIES, 12)[:, 0]
+    heard = np.exp(moved @ np.log(FREQUENCIES) / moved.sum())
+    assert heard == pytest.approx(2 * FREQUENCIES[60], rel=0.01)
+    assert np.array_equal(disturb.transpose(V, FREQUENCIES, 0), V)
+
+
+def test_powers_of_mixed_sounds_add():
+    assert disturb.mix(np.full((1, 1), 3.0), np.full((1, 1), 4.0)) == 5
+
+
+def test_chords_sound_where_their_notes_say(isolated, rng):
+    singles = disturb.single_notes([isolated], FRAME)
+    assert [note.pitch for note in singles] == isolated[1].pitches.tolist()
+    V, notes = disturb.chords(singles, 172, FRAME, rng)
+    assert V.shape == (len(FREQUENCIES), 172)
+    assert len(notes) > 3
+    assert set(notes.pitches) <= set(isolated[1].pitches)
+    onset, pitch = notes.onsets[notes.onsets > 0][0], notes.pitches[notes.onsets > 0][0]
+    band = np.abs(FREQUENCIES - 440 * 2 ** ((pitch - 69) / 12)).argmin()
+    nearest = round(onset / FRAME)
+    assert V[band, nearest + 1] > 3 * V[band, nearest - 2]
+
+
+def test_rolls_mark_the_frame_nearest_to_an_onset():
+    notes = Notes.from_rows([(10.2 * FRAME, 20 * FRAME, 60, 80, "piano")])
+    onset, sounding = piano_rolls(notes, 30, FRAME)
+    key = 60 - 21
+    assert onset[key, 8:13] == pytest.approx([0, 0.3, 1, 0.7, 0], abs=1e-6)
+    assert onset.sum() == pytest.approx(2)
+    assert np.flatnonzero(sounding[key]).tolist() == list(range(10, 20))
+
+
+def test_network_is_small_and_answers_each_pitch_and_frame():
+    network = NoteCNN(FREQUENCIES)
+    assert sum(p.numel() for p in network.parameters()) < 60_000
+    assert network(torch.zeros(2, len(FREQUENCIES), 50)).shape == (2, 2, 88, 50)
+
+
+def test_network_reads_each_pitch_at_its_harmonics():
+    network = NoteCNN(FREQUENCIES)
+    band, lower, upper = (
+        buffer.numpy().squeeze()
+        for buffer in (network._band, network._lower, network._upper)
+    )
+    read = lower * FREQUENCIES[band] + upper * FREQUENCIES[band + 1]
+    a4 = 3 * (69 - 21) + 1  # a third of a semitone is below it
+    for harmonic, hz in enumerate(read[:5, a4]):
+        assert hz == pytest.approx(440 * note_cnn.HARMONICS[harmonic], rel=0.01)
+
+
+def test_gain_does_not_matter(recording, state):
+    for quiet, loud in zip(
+        describe(recording[0], state), describe(1000 * recording[0], state), strict=True
+    ):
+        assert np.allclose(quiet, loud, atol=1e-5)
+
+
+def test_probabilities_of_any_recording_even_silence(state):
+    for V in (np.zeros((len(FREQUENCIES), 7), np.float32), np.eye(len(FREQUENCIES))):
+        for p in describe(V, state):
+            assert p.shape == (88, V.shape[1])
+            assert ((p >= 0) & (p <= 1)).all()
+
+
+def test_same_seed_gives_same_weights(recording, isolated, state):
+    def again(seed):
+        return fit(
+            [recording],
+            [isolated],
+            frequencies=FREQUENCIES,
+            frame=FRAME,
+            steps=3,
+            seed=seed,
+        )
+
+    same, other = again(0), again(1)
+    assert all(np.array_equal(same[name], state[name]) for name in state)
+    assert not np.array_equal(other["heads.weight"], state["heads.weight"])
+
+
+def test_state_is_stored_as_safetensors(recording, state):
+    stored = from_bytes(to_bytes(state))
+    before, after = describe(recording[0], state), describe(recording[0], stored)
+    assert np.array_equal(before, after)
+
+
+def test_training_lowers_the_loss(recording, isolated, monkeypatch):
+    def errors(steps):
+        monkeypatch.setattr(note_cnn, "LENGTH", 100)
+        state = fit(
+            [recording], [isolated], frequencies=FREQUENCIES, frame=FRAME, steps=steps
+        )
+        rolls = piano_rolls(recording[1], recording[0].shape[1], FRAME)
+        p = np.clip(describe(recording[0], state), 1e-6, 1 - 1e-6)
+        return -(rolls * np.log(p) + (1 - rolls) * np.log(1 - p)).mean((1, 2))
+
+    assert (errors(20) < errors(1)).all()
+
+
+def test_nothing_to_learn_from_is_an_error():
+    with pytest.raises(ValueError, match="neither examples nor isolated"):
+        fit([], [], frequencies=FREQUENCIES, frame=FRAME)
+
+
+def test_short_recordings_and_pitches_beyond_the_piano_are_learned_from():
+    short = tones([(0.1, 0.4, 60), (0.3, 0.6, 20)], 40)
+    state = fit([short], frequencies=FREQUENCIES, frame=FRAME, steps=1)
+    assert np.isfinite(describe(short[0], state)).all()
+
+
+def test_training_fits_any_network(rng):
+    state = train(
+        lambda: torch.nn.Linear(1, 1),
+        lambda rng: (x := rng.normal(size=(16, 1)).astype(np.float32), 3 * x + 1),
+        torch.nn.functional.mse_loss,
+        steps=300,
+        rate=0.1,
+    )
+    assert state["weight"].item() == pytest.approx(3, abs=0.05)
+    assert state["bias"].item() == pytest.approx(1, abs=0.05)
+
+
+def test_loudness_is_that_of_loud_frames():
+    V = np.ones((3, 100))
+    V[0, :10] = 4
+    assert normalise(V).max() == 1
+    assert not normalise(np.zeros((3, 100))).any()

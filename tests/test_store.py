@@ -1,0 +1,74 @@
+"""States of learned models: trained once, and trained again where a file is broken."""
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from musaic_core.benchmark.store import fitted
+
+
+@pytest.fixture
+def fit():
+    """A training that counts how often it was asked for."""
+
+    def train():
+        train.calls += 1
+        return {"weights": np.arange(6.0).reshape(2, 3).T, "bias": np.float32([1])}
+
+    train.calls = 0
+    return train
+
+
+def test_a_state_is_trained_once_for_what_it_depends_on(tmp_path, fit):
+    first, seconds = fitted({"seed": 0}, fit, [tmp_path / "states"])
+    again, same_seconds = fitted({"seed": 0}, fit, [tmp_path / "states"])
+    assert fit.calls == 1
+    assert seconds == same_seconds > 0
+    for state in (first, again):
+        np.testing.assert_array_equal(state["weights"], np.arange(6.0).reshape(2, 3).T)
+    fitted({"seed": 1}, fit, [tmp_path / "states"])
+    assert fit.calls == 2
+
+
+def test_a_state_of_another_folder_is_used_and_new_ones_go_to_the_last(tmp_path, fit):
+    shipped, own = tmp_path / "shipped", tmp_path / "own"
+    fitted({"seed": 0}, fit, [shipped])
+    fitted({"seed": 0}, fit, [shipped, own])
+    assert fit.calls == 1
+    assert not own.exists()
+    fitted({"seed": 1}, fit, [shipped, own])
+    assert len(list(own.glob("*.safetensors"))) == 1
+    assert len(list(shipped.glob("*.safetensors"))) == 1
+
+
+def broken(file):
+    file.write_bytes(file.read_bytes()[:40])
+
+
+def empty(file):
+    file.write_bytes(b"")
+
+
+def foreign(file):
+    safetensors.numpy.save_file({"weights": np.zeros(2)}, file)
+
+
+@pytest.mark.parametrize("spoil", [broken, empty, foreign])
+def test_a_broken_or_foreign_file_is_trained_again_and_told(
+    tmp_path, fit, capsys, spoil
+):
+    fitted({"seed": 0}, fit, [tmp_path])
+    (file,) = tmp_path.glob("*.safetensors")
+    spoil(file)
+    state, _ = fitted({"seed": 0}, fit, [tmp_path])
+    assert fit.calls == 2
+    assert state["bias"] == 1
+    assert f"! {file}: not a usable state" in capsys.readouterr().out
+    fitted({"seed": 0}, fit, [tmp_path])
+    assert fit.calls == 2
+
+
+def test_a_training_that_fails_leaves_nothing(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        fitted({"seed": 0}, lambda: 1 / 0, [tmp_path])
+    assert not list(tmp_path.glob("*.safetensors"))
