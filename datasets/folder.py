@@ -6,6 +6,7 @@ import benchopt
 from benchopt.benchmark import get_running_benchmark
 from benchopt.config import get_data_path
 
+from musaic_core.benchmark.choice import runs_all
 from musaic_core.data.audio import audio_files
 from musaic_core.data.corpus import read_corpus
 from musaic_core.data.recording import Track
@@ -26,7 +27,8 @@ class Dataset(benchopt.BaseDataset):
     """
 
     name = "folder"
-    parameters = {"path": [None], "learn_from": [None]}
+    # a run of all corpora does not have it
+    parameters = {"path": [] if runs_all("dataset") else [None], "learn_from": [None]}
     requirements = []
 
     def get_data(self):

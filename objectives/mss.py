@@ -34,6 +34,7 @@ class Objective(BaseObjective):
     url = "../../mss"  # the reports link it: the folder they lie in
     task_class = Separation
     score_columns = ("sdr", "isr", "sir", "sar", "si_sdr")
+    needs = ("stems",)
     tracks_at_once = 2
     media = staticmethod(saved_media)
     parameters = {"phase": ["mixture"]}

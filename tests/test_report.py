@@ -311,6 +311,10 @@ def test_time_to_fit_and_time_to_predict_are_told_apart():
     assert spent.loc[label, "fit"] == pytest.approx(30.9)
     assert spent.loc[label, "predict"] == pytest.approx(7.9 / (14 / 60))
     assert kinds(df)[label] == "low-rank"
+    # a recording that failed has no length, and no part in the rate
+    failed = (df["solver_name"] == "network") & (df["objective_track"] != "one")
+    df.loc[failed, "objective_duration"] = np.nan
+    assert seconds(df, ALL).equals(spent)
 
 
 # ---- what runs save

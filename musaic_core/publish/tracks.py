@@ -136,7 +136,7 @@ def write_media(recording: Page, folder: Path, allowed: Allowed) -> dict:
         page["duration"] = recording.duration or 0.0
         page["missing"].append(f"the recording can't be played here: {error}")
     page["excerpt"] = max(0.0, (page["duration"] - EXCERPT) / 2)
-    in_full = set()
+    in_full, reasons = set(), {}
     for benchmark, row in _best_first(recording.rows):
         solver = row.solver_name.split("[")[0]
         answer = {
@@ -159,8 +159,11 @@ def write_media(recording: Page, folder: Path, allowed: Allowed) -> dict:
                 answer |= _answer(media, source, best, page, folder)
                 in_full.add((benchmark.name, solver))
             except Exception as error:
-                page["missing"].append(f"{row.objective_files}: {error}")
+                reasons.setdefault(str(error), []).append(row.objective_files)
         page["answers"].append(answer)
+    for reason, files in reasons.items():
+        more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+        page["missing"].append(f"{', '.join(files[:3])}{more}: {reason}")
     text = json.dumps(page, separators=(",", ":"))
     write_packed(compress(text.encode("utf-8")), folder / f"{recording.slug}.js")
     return page

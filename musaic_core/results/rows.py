@@ -220,15 +220,16 @@ def seconds(df: pd.DataFrame, dataset: str) -> pd.DataFrame:
     df = with_labels(df)
     if dataset != ALL:
         df = df[df["dataset_name"] == dataset]
-    columns = {}
+    measured, columns = ["time_predict", "minutes"], {}
     for name in ("time_fit", "time_predict", "duration"):
         column = df.get(f"objective_{name}", pd.Series(np.nan, df.index))
         columns[name] = pd.to_numeric(column, errors="coerce")
     df = df[["label"]].assign(**columns)
     minutes = df["duration"] / 60 if df["duration"].notna().any() else 1.0
-    df["minutes"] = df["time_predict"].where(df["time_predict"].isna(), minutes)
+    df["minutes"] = minutes
+    df.loc[df["minutes"].isna() | df["time_predict"].isna(), measured] = np.nan
     by_label = df.groupby("label", sort=False)
-    spent = by_label[["time_predict", "minutes"]].sum(min_count=1)
+    spent = by_label[measured].sum(min_count=1)
     return pd.DataFrame(
         {
             "fit": by_label["time_fit"].mean(),
