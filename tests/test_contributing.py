@@ -129,10 +129,8 @@ def test_the_corpus_example_is_learned_from_and_scored(contributed, tmp_path):
     run(contributed, link)
     run(contributed, line.replace("/data/pairs", str(tmp_path)))
     results = latest(contributed, "amt")
-    assert (
-        results["objective_track"].tolist()
-        == sorted(file.stem for file in tmp_path.glob("*.wav"))[1::2]
-    )
+    tested = sorted(file.stem for file in tmp_path.glob("*.wav"))[1::2]
+    assert sorted(set(results["objective_track"])) == tested
     assert means(results)["nmf"] > 0.2
 
 

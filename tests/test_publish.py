@@ -205,6 +205,12 @@ def test_a_solver_that_fails_shrinks_nobody_and_is_marked_everywhere(
     assert len(list(site.glob("tracks/*.html"))) == 5  # failing ones are not apart
 
 
+def test_what_is_neither_heard_nor_seen_has_no_page(site):
+    assert pd.read_parquet(site / "reports" / "loss.parquet")["objective_files"].all()
+    assert len(list(site.glob("tracks/*.html"))) == 5
+    assert len(list(site.glob("data/tiny-*.js"))) == 5
+
+
 def read_and_label(benchmarks, task="amt"):
     benchmark, _ = read_latest(benchmarks / task)
     tables.label_all([benchmark])
@@ -271,7 +277,13 @@ def test_sentences_say_what_the_table_does(amt):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0"), (0.01234, "0.0123"), (7.0, "7.00"), (1234567.0, "1,230,000")],
+    [
+        (0.0, "0"),
+        (0.00012, "< 0.001"),
+        (0.01234, "0.0123"),
+        (7.0, "7.00"),
+        (1234567.0, "1,230,000"),
+    ],
 )
 def test_costs_have_three_digits(value, text):
     assert tables.cost(value) == text

@@ -122,14 +122,17 @@ def encode_audio(y: np.ndarray, sr: int) -> bytes:
     """
     mono = librosa.resample(y.mean(0), orig_sr=sr, target_sr=RATE)
     file = io.BytesIO()
-    soundfile.write(
+    with soundfile.SoundFile(
         file,
-        np.clip(mono, -1, 1),
-        RATE,
+        "w",
+        samplerate=RATE,
+        channels=1,
         format="OGG",
         subtype="OPUS",
         compression_level=0.965,
-    )
+    ) as ogg:
+        for start in range(0, len(mono), RATE):  # libsndfile fails on minutes
+            ogg.write(np.clip(mono[start : start + RATE], -1, 1))
     return with_serial(file.getvalue(), 1)
 
 

@@ -212,6 +212,8 @@ def _scored(rows, lower_is_better):
     runs = rows.groupby([*_RUN, "objective_track"])
     if (runs.size() > 1).any():  # of a curve, its best point; none if it broke off
         rows["objective_error"] = runs["objective_error"].transform("max")
+        # a curve is over benchopt's time, which all solvers of its benchmark then have
+        rows[["objective_time_fit", "objective_time_predict"]] = np.nan
         rows.loc[rows["objective_error"] != "", "objective_value"] = np.nan
         order = rows["objective_value"] * (1 if lower_is_better else -1)
         rows = rows.loc[order.sort_values(kind="stable").index]

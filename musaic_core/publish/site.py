@@ -127,6 +127,7 @@ def write_site(
                 for recording in recordings
             ]
             pages = {r.slug: m.result() for r, m in zip(recordings, media, strict=True)}
+        recordings = [r for r in recordings if pages[r.slug] is not None]
         sources = _write_sources(benchmarks, new / "solvers", allowed)
         problems = [*problems, *(p for b in benchmarks for p in b.problems)]
         problems += allowed.problems

@@ -169,6 +169,8 @@ def cost(value: float | None) -> str:
     """
     if value is None or pd.isna(value):
         return "–"
+    if 0 < abs(value) < 0.001:
+        return "< 0.001"
     digits = 2 - int(np.floor(np.log10(abs(value)))) if value else 0
     return f"{round(value, digits):,.{max(0, digits)}f}"
 

@@ -18,6 +18,7 @@ from musaic_core.publish.results import Benchmark
 EXCERPT = 5  # s, amid the recording, of stems and components
 FLOOR, STEP = 60, 2  # dB: where a factor counts as zero, and how fine it is kept
 PEAKS = 800  # points of a waveform
+SHOWN = {"notes", "sections", "stems", "factors", "text"}  # of an answer
 
 
 @dataclass
@@ -108,7 +109,7 @@ def find_recordings(benchmarks: Iterable[Benchmark]) -> list[Page]:
     return list(found.values())
 
 
-def write_media(recording: Page, folder: Path, allowed: Allowed) -> dict:
+def write_media(recording: Page, folder: Path, allowed: Allowed) -> dict | None:
     """Write what the page of a recording loads.
 
     Parameters
@@ -121,9 +122,9 @@ def write_media(recording: Page, folder: Path, allowed: Allowed) -> dict:
 
     Returns
     -------
-    dict
+    dict or None
         What to say of it: ``duration`` (s), the list ``missing`` of what is not there
-        and why, and the ``answers``.
+        and why, and the ``answers``. None where there is nothing to hear or to look at.
     """
     page = {"duration": 0.0, "missing": [], "peaks": [], "answers": []}
     page["recording"] = page["reference"] = page["sections"] = None
@@ -164,6 +165,9 @@ def write_media(recording: Page, folder: Path, allowed: Allowed) -> dict:
     for reason, files in reasons.items():
         more = f" and {len(files) - 3} more" if len(files) > 3 else ""
         page["missing"].append(f"{', '.join(files[:3])}{more}: {reason}")
+    shown = any(SHOWN & set(answer) for answer in page["answers"])
+    if not (recording.audio or shown or reasons):
+        return None
     text = json.dumps(page, separators=(",", ":"))
     write_packed(compress(text.encode("utf-8")), folder / f"{recording.slug}.js")
     return page
