@@ -328,7 +328,7 @@ def _frames_per_bar(bars):
 
 
 def _in_time(rows, bars, n_frames):
-    """Rows (n, frames in a bar × bars) at the frames of the recording, (n, n_frames)."""
+    """Rows (n, frames in a bar × bars) at a recording's frames, (n, n_frames)."""
     n, lengths = _frames_per_bar(bars), np.diff(bars)[:, None]
     centres = (bars[:-1, None] + lengths * (np.arange(n) + 0.5) / n).ravel()
     rows = np.asarray(rows).reshape(-1, n, len(bars) - 1).swapaxes(1, 2)
