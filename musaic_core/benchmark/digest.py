@@ -62,13 +62,20 @@ def files_imported(file: Path) -> set[Path]:
 
 def _imports(file):
     """The files that a file imports itself."""
-    for node in ast.walk(_parsed(file, file.stat().st_mtime_ns)):
+    for module, name in _import_statements(file, file.stat().st_mtime_ns):
+        yield from _module(module) if name is None else _named(module, name)
+
+
+@cache
+def _import_statements(file, changed):
+    """(module, name) of each ``from module import name``; None of ``import``."""
+    found = []
+    for node in ast.walk(_parsed(file, changed)):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _module(alias.name)
+            found += [(alias.name, None) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for alias in node.names:
-                yield from _named(node.module, alias.name)
+            found += [(node.module, alias.name) for alias in node.names]
+    return found
 
 
 def _named(module, name):
