@@ -13,6 +13,7 @@ import soundfile
 from conftest import MINI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from solving import module_in
 
 from musaic_core.data.corpus import read_corpus, read_track
 from musaic_core.data.errors import InputError
@@ -273,6 +274,22 @@ def test_what_is_no_track_and_no_stem_is_left_out_of_a_corpus(tmp_path):
     assert track.id == "song"
     assert list(track.stem_files) == ["Lead", "bass"]
     assert track.audio()[0].shape == (2, 8000)
+
+
+def test_what_is_no_recording_is_left_out_of_a_folder_of_ones_own(tmp_path):
+    y, sr = noise(0)
+    for folder in ("stems", ".Trash", "@eaDir", "empty"):
+        (tmp_path / folder).mkdir()
+        if folder != "empty":
+            soundfile.write(tmp_path / folder / "bass.wav", y.T, sr)
+    for junk in (".DS_Store", "cover.jpg", "song.wav.asd", "._song.wav"):
+        (tmp_path / junk).write_bytes(b"\x00")
+    soundfile.write(tmp_path / "song.wav", y.T, sr)
+    write_midi(one_note(60), tmp_path / "song.mid")
+    recording, stems = module_in(MINI.parent / "folder.py").read_folder(tmp_path)
+    assert (recording.id, stems.id) == ("song.wav", "stems")
+    assert recording.notes.pitches.tolist() == [60]
+    assert list(stems.stem_files) == ["bass"]
 
 
 def test_a_mixture_beside_its_stems_is_left_and_annotations_are_found(tmp_path):

@@ -1,0 +1,156 @@
+"""Which task an objective makes of its data, and the folders that answers lie in."""
+
+from dataclasses import replace
+
+import pytest
+from solving import plugin
+
+from musaic_core.benchmark.objective import Objective, _unique_names
+from musaic_core.data.recording import Track
+from musaic_core.tasks.base import Task
+from musaic_core.tasks.given import Hint
+
+
+class Lengths(Objective):
+    """Makes a new task whenever it is asked to."""
+
+    name = "lengths"
+    parameters = {"unit": ["s"]}
+
+    def make_task(self, train, test, isolated=(), **data):
+        return Task(train, test)
+
+
+def objective(seed=0, **parameters):
+    made = Lengths.get_instance(**({"unit": "s"} | parameters))
+    made.get_seed = lambda **_: seed
+    return made
+
+
+@pytest.fixture(autouse=True)
+def kept(monkeypatch):
+    """The tasks that are kept; none at first."""
+    tasks = {}
+    monkeypatch.setattr(Objective, "_tasks", tasks)
+    return tasks
+
+
+@pytest.fixture
+def tracks(tmp_path):
+    """Two tracks of two stems."""
+    for name in ("bass", "lead", "other"):
+        (tmp_path / f"{name}.wav").write_bytes(name.encode())
+    bass, lead, other = (tmp_path / f"{n}.wav" for n in ("bass", "lead", "other"))
+    return [
+        Track("one", {"bass": bass, "lead": lead}),
+        Track("two", {"bass": other, "lead": lead}),
+    ]
+
+
+def task_of(tracks, *, train=(), seed=0, unit="s", **data):
+    made = objective(seed, unit=unit)
+    made.set_data(train=list(train), test=tracks, **data)
+    return made.task
+
+
+def test_the_same_data_gives_the_task_that_was_made(tracks):
+    task = task_of(tracks)
+    assert task_of(tracks) is task
+    assert task_of([replace(track) for track in tracks]) is task  # read anew
+
+
+OTHERWISE = {
+    "how much amid it is read": lambda one, two: [one.amid(5), two],
+    "how much else amid it is read": lambda one, two: [one.amid(30), two],
+    "swapped names of stems": lambda one, two: [
+        replace(
+            one,
+            stem_files={
+                "bass": one.stem_files["lead"],
+                "lead": one.stem_files["bass"],
+            },
+        ),
+        two,
+    ],
+    "the order of stems": lambda one, two: [
+        replace(one, stem_files=dict(reversed(one.stem_files.items()))),
+        two,
+    ],
+    "an id": lambda one, two: [replace(one, id="three"), two],
+    "the order of tracks": lambda one, two: [two, one],
+    "a track less": lambda one, two: [one],
+    "swapped ids": lambda one, two: [replace(one, id="two"), replace(two, id="one")],
+}
+
+
+@pytest.mark.parametrize("change", OTHERWISE.values(), ids=OTHERWISE)
+def test_data_that_differs_in_anything_gives_a_task_of_its_own(tracks, change):
+    task = task_of(tracks)
+    other = task_of(change(*tracks))
+    assert other is not task
+    assert task_of(tracks) is task
+    assert [r.id for r in other.test] == [t.id for t in change(*tracks)]
+
+
+def test_what_is_learned_from_is_part_of_the_data(tracks):
+    one, two = tracks
+    tasks = [task_of([one], train=train) for train in ([two], [one, two], [two, one])]
+    tasks += [task_of([one], isolated=isolated) for isolated in ([], [two], [one])]
+    hint = {"one": [Hint(60, 0.0, 1.0)]}
+    tasks += [task_of([one], hints=hint), task_of([one], hints={})]
+    assert len({id(task) for task in tasks}) == len(tasks)
+
+
+def test_a_file_that_changes_gives_a_new_task(tracks):
+    task = task_of(tracks)
+    tracks[0].stem_files["bass"].write_bytes(b"another take")
+    assert task_of(tracks) is not task
+
+
+def test_seeds_and_parameters_of_the_objective_give_tasks_of_their_own(tracks):
+    tasks = [task_of(tracks), task_of(tracks, seed=1), task_of(tracks, unit="h")]
+    assert len({id(task) for task in tasks}) == 3
+
+
+def test_two_tasks_are_kept_at_most(tracks, kept):
+    one, two = tracks
+    first = task_of([one])
+    for seconds in (5, 10, 30):
+        task_of([one.amid(seconds)])
+        assert len(kept) <= 2
+    latest = task_of([two])
+    assert task_of([two]) is latest
+    assert task_of([one]) is not first
+
+
+NAMES = [
+    *("take 1", "take_1", "take  1", "Take_1", "take/1"),
+    *("..", ".", "_", "…", "", "a.wav", "A.WAV"),
+]
+
+
+def test_recordings_never_share_a_folder():
+    folders = _unique_names(NAMES)
+    assert list(folders) == NAMES
+    assert len({folder.lower() for folder in folders.values()}) == len(NAMES)
+    for folder in folders.values():
+        assert folder.strip(".")
+        assert not set(folder) & set('/\\ :*?"<>|')
+    assert folders["take 1"] == "take_1"
+    assert folders["take_1"] != "take_1"
+    assert folders["a.wav"] == "a.wav"
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        ("amt", {}),
+        ("mss", {"phase": "mixture"}),
+        ("msa", {"feature": "stft", "segmentation": "cbm", "bars": "heard"}),
+    ],
+)
+def test_every_objective_takes_whatever_keys_a_corpus_has(tracks, path, parameters):
+    made = plugin(f"objectives/{path}.py", **parameters)
+    made.set_data(train=tracks, test=tracks, licence="CC0", chords=[])
+    assert [r.id for r in made.task.test] == ["one", "two"]
+    assert made.task.train == tracks
