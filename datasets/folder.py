@@ -6,8 +6,9 @@ import benchopt
 from benchopt.benchmark import get_running_benchmark
 from benchopt.config import get_data_path
 
+from musaic_core.benchmark.choice import runs_all
 from musaic_core.data.audio import audio_files
-from musaic_core.data.corpus import read_corpus, read_track
+from musaic_core.data.corpus import read_corpus
 from musaic_core.data.recording import Track
 
 MINI = Path(__file__).resolve().parent / "mini"
@@ -26,7 +27,8 @@ class Dataset(benchopt.BaseDataset):
     """
 
     name = "folder"
-    parameters = {"path": [None], "learn_from": [None]}
+    # a run of all corpora does not have it
+    parameters = {"path": [] if runs_all("dataset") else [None], "learn_from": [None]}
     requirements = []
 
     def get_data(self):
@@ -64,12 +66,7 @@ def read_folder(path):
         )
         for file in audio_files(path)
     ]
-    folders = [
-        read_track(folder)
-        for folder in sorted(path.iterdir())
-        if folder.is_dir() and audio_files(folder)
-    ]
-    return recordings + folders
+    return recordings + [track for track in read_corpus(path) if track.stem_files]
 
 
 def beside(recording, *suffixes):

@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 from benchopt.benchmark import get_running_benchmark
 
+from musaic_core.benchmark.choice import runs_all
 from musaic_core.data.corpus import read_track
 from musaic_core.data.errors import InputError
 from musaic_core.data.recording import Track
@@ -27,7 +28,11 @@ class Dataset(benchopt.BaseDataset):
     """
 
     name = "stem"
-    parameters = {"path": [None], "learn_from": ["oracle"]}
+    # a run of all corpora does not have it
+    parameters = {
+        "path": [] if runs_all("dataset") else [None],
+        "learn_from": ["oracle"],
+    }
     requirements = []
 
     def get_data(self):

@@ -23,9 +23,10 @@ class Objective(BaseObjective):
     url = "../../amt"  # the reports link it: the folder they lie in
     task_class = Transcription
     score_columns = ("onset_f1", "note_f1", "frame_accuracy", "chroma_accuracy")
+    needs = ("notes",)
     learns_from = "piano"
     media = staticmethod(saved_media)
-    test_config = {"dataset": {"name": "mini"}}
+    test_config = {"dataset": {"name": "mini", "part": "piano"}}
 
     def make_task(self, train, test, isolated=(), hints=None, **data):
         return Transcription(train, test, isolated, seed=self.seed, hints=hints)

@@ -34,7 +34,7 @@ class Objective(BaseObjective):
             return True, f"the data is for {' and '.join(ranks)}"
         return False, None
 
-    def set_data(self, name, V, ranks, truth=None, recordings=()):
+    def set_data(self, name, V, ranks, truth=None, **other):
         data = Data(name, V)
         self.references = {name: data}
         self.folders = {name: "data"}

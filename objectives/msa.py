@@ -28,6 +28,7 @@ class Objective(BaseObjective):
     url = "../../msa"  # the reports link it: the folder they lie in
     task_class = Structure
     score_columns = ("boundary_f1_3", "boundary_f1_05", "pairwise_f1", "nce_f1")
+    needs = ("sections",)
     media = staticmethod(saved_media)
     parameters = {
         "feature": ["nn_log_mel"],

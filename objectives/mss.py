@@ -34,13 +34,14 @@ class Objective(BaseObjective):
     url = "../../mss"  # the reports link it: the folder they lie in
     task_class = Separation
     score_columns = ("sdr", "isr", "sir", "sar", "si_sdr")
+    needs = ("stems",)
     tracks_at_once = 2
     media = staticmethod(saved_media)
     parameters = {"phase": ["mixture"]}
     test_config = {"dataset": {"name": "mini", "part": "songs", "timbre": "seen"}}
 
     def skip(self, missing=None, train=(), **data):
-        if missing is None and any(len(track.stem_files) < 2 for track in train):
+        if missing is None and train and not any(map(_has_stems, train)):
             report_once("one instrument alone has no stems: nothing to separate")
             return True, None
         return super().skip(missing)
@@ -49,9 +50,10 @@ class Objective(BaseObjective):
         return track if "mixture" in track.stem_files else track.amid(SCORED)
 
     def make_task(self, train, test, hints=None, **data):
-        stems = list((train or test)[0].stem_files)
-        options = {"seed": self.seed, "hints": hints}
-        return Separation(train, test, stems, phase=self.phase, **options)
+        tracks = [*train, *test]
+        known = next(filter(_has_stems, tracks), tracks[0])
+        options = {"seed": self.seed, "hints": hints, "phase": self.phase}
+        return Separation(train, test, list(known.stem_files), **options)
 
     def score(self, track, stems):
         if track.stems() is None:
@@ -107,3 +109,7 @@ class Objective(BaseObjective):
             }
             self._shared[track.identity] = correlations_of(references), bounds
         return self._shared[track.identity]
+
+
+def _has_stems(track):
+    return len(track.stem_files) > 1

@@ -9,7 +9,7 @@ from musaic_core.lowrank.structured.convolutive import convolutive_nmf
 class Solver(LowRankSolver):
     """V[:, t] ≈ Σ_l W_l H[:, t - l]: templates that last `length` frames.
 
-    A note is one component from its attack to its decay, and a drum stroke is one event,
+    A note is one component from its attack to its decay, a drum stroke is one event,
     where an NMF needs a template for each of their phases. The patches W are those of
     notes or stems heard alone (`fixed`), or `rank` of them are found in each recording
     (`blind`).

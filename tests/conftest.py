@@ -52,7 +52,7 @@ class Suite:
         self.root = root
         self._n_runs = 0
         programs = Path(sys.executable).parent
-        self._environment = os.environ | {
+        self.environment = os.environ | {
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(root),
             "BENCHOPT_CONFIG": str(root / "benchopt.yml"),
@@ -69,7 +69,7 @@ class Suite:
         done = subprocess.run(
             [sys.executable, "-m", "benchopt", *map(str, arguments)],
             cwd=self.root,
-            env=self._environment,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

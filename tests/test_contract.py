@@ -13,7 +13,7 @@ from musaic_core.benchmark.solver import LowRankSolver, Solver
 from musaic_core.data.notes import Notes, write_midi
 from musaic_core.data.recording import Recording, Track
 from musaic_core.tasks.base import Task, matching_axes
-from musaic_core.tasks.given import Given, Hint
+from musaic_core.tasks.given import Dictionary, Given, Hint
 from musaic_core.tasks.transcription.task import Transcription
 
 
@@ -165,7 +165,7 @@ def test_a_solver_takes_the_first_axes_that_suit_it():
 
 def test_a_blind_model_is_given_no_dictionary(track):
     task = Transcription([], [track])
-    task.dictionary = object()
+    task.dictionary = Dictionary(np.ones((len(task.frequencies), 1)), np.array([60]))
     axes = task.axes[0]
     assert Given(task, axes, task.test[0], supervised=False).dictionary is None
     assert Given(task, axes, task.test[0]).dictionary is task.dictionary

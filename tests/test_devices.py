@@ -9,6 +9,8 @@ from musaic_core.lowrank.ncp import ncp
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.ntd import ntd
 from musaic_core.lowrank.penalties import Smoothness, Sparsity
+from musaic_core.lowrank.structured.convolutive import convolutive_nmf
+from musaic_core.lowrank.structured.harmonic import harmonic_nmf
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 every_device = pytest.mark.parametrize(
@@ -67,6 +69,21 @@ def test_penalised_and_deep_models_do_too(beta, device):
         same_numbers(
             deep_nmf(V, (4, 2), loss=loss, backend="torch", **options),
             deep_nmf(matrix, (4, 2), loss=loss, backend="numpy", **options),
+            device,
+        )
+
+
+@every_device
+@pytest.mark.parametrize("beta", [0, 1, 1.5, 2])
+def test_structured_models_do_too(beta, device):
+    matrix = TENSOR.reshape(20, -1)
+    bands = np.random.default_rng(1).random((20, 4, 3))
+    V = torch.from_numpy(matrix).to(device)
+    options = {"beta": beta, "max_iter": 5, "seed": 0}
+    for fit, given in ((convolutive_nmf, (4, 3)), (harmonic_nmf, (bands,))):
+        same_numbers(
+            fit(V, *given, backend="torch", **options),
+            fit(matrix, *given, backend="numpy", **options),
             device,
         )
 

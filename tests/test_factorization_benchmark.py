@@ -5,10 +5,13 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from solving import plugin, solve
 
 from musaic_core.lowrank.divergence import beta_divergence
 from musaic_core.tasks.bars import fold_bars
-from musaic_core.tasks.factorization.task import Approximation, assemble, factor_match
+from musaic_core.tasks.base import Estimate
+from musaic_core.tasks.factorization.scores import factor_match
+from musaic_core.tasks.factorization.task import Approximation, Data, assemble
 
 COLUMNS = {
     *("track", "value", "divergence", "relative_error", "factor_match"),
@@ -23,11 +26,13 @@ class Solver(Algorithm):
 
     name = "{name}"
 
-    def {method}:
-        raise AttributeError("gone in\\nNumPy 2")
+    def prepare(self):
+        {prepare}
 
-    {rest}
+    def minimise(self, start, n_iter):
+        {minimise}
 '''
+GONE = 'raise AttributeError("gone in\\nNumPy 2")'
 
 
 def truth(model):
@@ -44,12 +49,14 @@ def truth(model):
 def run(original, tmp_path_factory):
     """What a run on simulated data printed, and its results."""
     suite = original.copy(tmp_path_factory.mktemp("factorization") / "musaic")
-    for name, method, rest in (
-        ("at-import", "prepare(self)", "minimise = None"),
-        ("at-call", "minimise(self, start, n_iter)", ""),
+    (suite.root / "of_another_time.py").write_text(GONE, encoding="utf-8")
+    for name, prepare, minimise in (
+        ("at-import", "import of_another_time", "return start"),
+        ("at-call", "pass", GONE),
     ):
-        text = BROKEN.format(name=name, method=method, rest=rest)
-        (suite.root / "solvers" / f"{name.replace('-', '_')}.py").write_text(text)
+        text = BROKEN.format(name=name, prepare=prepare, minimise=minimise)
+        file = suite.root / "solvers" / f"{name.replace('-', '_')}.py"
+        file.write_text(text, encoding="utf-8")
     solvers = (
         *("musaic", "sklearn-updates", "tensorly", "silence", "at-import", "at-call"),
         "nmf[dictionary=blind,beta=2,n_iter=10]",
@@ -80,8 +87,13 @@ def test_every_solver_that_works_lowers_the_divergence(run):
     for (solver, *_), curve in worked.groupby(columns):
         solvers.add(solver.split("[")[0])
         if curve["sampling_strategy"].iloc[0] == "Iteration" and len(curve) > 1:
-            divergence = curve.sort_values("stop_val")["objective_divergence"]
-            assert divergence.iloc[-1] < 0.5 * divergence.iloc[0]
+            # how many iterations there are depends on how fast they are
+            curve = curve.sort_values("stop_val")
+            least = {1: 0.9, 8: 0.5}
+            for n_iter, share in least.items():
+                divergence = curve["objective_divergence"]
+                after = divergence[curve["stop_val"] >= n_iter]
+                assert (after < share * divergence.iloc[0]).all()
     assert {"musaic", "sklearn-updates", "tensorly", "nmf"} <= solvers
 
 
@@ -100,11 +112,13 @@ def test_backends_reach_one_divergence_from_one_start(run):
 
 def test_a_broken_package_costs_one_line(run):
     printed, results = run
-    assert printed.count("at-call: AttributeError: gone in NumPy 2") == 1
+    failure = "at-call: simulated nmf: AttributeError: gone in NumPy 2"
+    assert printed.count(failure) == 1
     assert "the package is broken: AttributeError: gone in NumPy 2" in printed
-    assert "silence gives notes, not factors" in printed
+    assert "gives notes, not factors" in printed
     failed = results[results["solver_name"] == "at-call"]
     assert (failed["objective_error"] != "").any()
+    assert not results["solver_name"].isin(["at-import", "silence"]).any()
     assert "Traceback" not in printed
 
 
@@ -140,7 +154,7 @@ def test_factor_match_sees_wrong_and_missing_components():
 def test_a_task_starts_every_solver_from_the_same_factors(model):
     V = truth(model).reconstruct()
     ranks = {"nmf": 3, "ncp": 3, "ntd": (4, 3, 2)}[model]
-    task = Approximation("data", V, model, ranks, beta=2, seed=1)
+    task = Approximation(Data("data", V), model, ranks, beta=2, seed=1)
     task.start[0][:] = 0  # a copy
     untouched = task.minimise(None, 0)["data"].answer.reconstruct()
     given = task.minimise(lambda start, n_iter: start, 5)["data"].answer.reconstruct()
@@ -149,8 +163,43 @@ def test_a_task_starts_every_solver_from_the_same_factors(model):
 
 
 def test_a_failing_algorithm_is_an_estimate_with_the_reason():
-    task = Approximation("data", truth("nmf").reconstruct(), "nmf", 3, beta=2)
+    data = Data("data", truth("nmf").reconstruct())
+    task = Approximation(data, "nmf", 3, beta=2)
     assert "ZeroDivisionError" in task.minimise(lambda *_: 1 / 0, 1)["data"].error
+
+
+@pytest.mark.parametrize("model", ["nmf", "ncp"])
+def test_models_of_the_music_tasks_answer_with_their_model(model):
+    V = truth(model).reconstruct().astype(np.float32)
+    task = Approximation(Data("data", V), model, 3, beta=1)
+    solver = plugin(f"solvers/{model}.py", dictionary="blind", beta=1, rank=3, n_iter=9)
+    (estimate,) = solve(task, solver).values()
+    assert estimate.answer is estimate.model
+    assert estimate.answer.reconstruct().shape == V.shape
+    assert estimate.n_parameters == estimate.model.n_parameters
+    other = plugin(f"solvers/{model}.py", dictionary="blind", beta=2, rank=3, n_iter=9)
+    assert "the task asks for β = 1" in other.skip(task)[1]
+
+
+def test_a_tensor_is_unfolded_for_models_of_matrices():
+    V = truth("ncp").reconstruct()
+    task = Approximation(Data("data", V), "ncp", 3, beta=1)
+    assert task.represent(task.test[0], task.axes[0]).shape == (20, 12 * 9)
+    assert task.represent(task.test[0], task.axes[1]).shape == V.shape
+
+
+def test_the_objective_takes_data_with_other_keys():
+    objective = plugin("objectives/factorization.py", beta=2, model="nmf")
+    true = truth("nmf")
+    data = {"V": true.reconstruct(), "ranks": {"nmf": 3}, "truth": true}
+    assert objective.skip(name="data", licence="unheard of", **data) == (False, None)
+    objective.set_data(name="data", licence="unheard of", **data)
+    (row,) = objective.evaluate_result({"data": Estimate(true)})
+    assert row["error"] == ""
+    assert row["divergence"] == pytest.approx(0, abs=1e-9)
+    assert row["factor_match"] == pytest.approx(1)
+    _, reason = objective.skip(name="data", V=data["V"], ranks={"ncp": 3})
+    assert reason == "the data is for ncp"
 
 
 def test_folding_keeps_the_energy_of_each_bar():

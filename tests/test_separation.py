@@ -7,26 +7,22 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import MINI
-from hypothesis import given, settings
+from hypothesis import given as drawn
+from hypothesis import settings
 from hypothesis import strategies as st
+from solving import factorizer, module_in, plugin, solve
 
-from musaic_core.data.track import (
-    InputError,
-    Track,
-    read_audio,
-    read_corpus,
-    read_track,
-)
-from musaic_core.lowrank.ncp import ncp
-from musaic_core.lowrank.nmf import nmf
-from musaic_core.results.pictures import (
-    draw_factors,
-    draw_spectrograms,
-    save_factors,
-    save_spectrograms,
-)
-from musaic_core.tasks.base import Estimate
+from musaic_core.data.audio import read_audio
+from musaic_core.data.corpus import read_corpus, read_track
+from musaic_core.data.errors import InputError
+from musaic_core.data.recording import Track
+from musaic_core.lowrank import ncp, nmf
+from musaic_core.results.figures import draw_factors, draw_spectrograms
+from musaic_core.results.saved import save_factors, save_spectrograms
+from musaic_core.tasks.given import Given
 from musaic_core.tasks.separation import task as separation
+from musaic_core.tasks.separation import wiener
+from musaic_core.tasks.separation.saved import save_stems
 from musaic_core.tasks.separation.scores import (
     bss_eval,
     correlations_of,
@@ -34,16 +30,13 @@ from musaic_core.tasks.separation.scores import (
     separation_scores,
     si_sdr,
 )
-from musaic_core.tasks.separation.task import (
+from musaic_core.tasks.separation.task import Separation, stems_of
+from musaic_core.tasks.separation.wiener import (
     HIGHEST,
     WINDOW,
-    Separation,
     bin_frequencies,
     ideal_stems,
     magnitudes,
-    save_stems,
-    stem_spectrograms,
-    stems_of,
     synthesize,
     transform,
 )
@@ -69,13 +62,6 @@ def museval_metrics():
     if package is None:
         pytest.skip("museval is not installed")
     return module_in(Path(package.origin).parent / "metrics.py")
-
-
-def module_in(file):
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def museval_scores(references, estimates, window):
@@ -156,7 +142,7 @@ def test_si_sdr_is_the_ratio_of_energies_whatever_the_scale():
 
 
 @settings(max_examples=25, deadline=None)
-@given(
+@drawn(
     sr=st.sampled_from([8000, 11025, 22050]),
     length=st.integers(2000, 9000),
     n_channels=st.integers(1, 2),
@@ -213,9 +199,9 @@ def test_a_row_is_the_same_frequency_at_any_sampling_rate(sr):
     assert bin_frequencies()[V.sum(1).argmax()] == pytest.approx(1000)
 
 
-def test_phase_recovery_helps_where_magnitudes_are_known(songs):
-    y, sr = songs.test[0].audio()
-    stems = np.stack(list(songs.test[0].stems().values()))
+def test_phase_recovery_helps_where_magnitudes_are_known(tracks):
+    y, sr = tracks[0].audio()
+    stems = np.stack(list(tracks[0].stems().values()))
     spectrograms = np.abs(transform(stems, sr)).transpose(0, 2, 3, 1)
     mixture, misi = (
         mean_sdr(stems, synthesize(y, sr, spectrograms, phase), sr)
@@ -227,31 +213,50 @@ def test_phase_recovery_helps_where_magnitudes_are_known(songs):
 # models
 
 
+STEMS = ["bass", "chords", "drums", "lead"]
+
+
 @pytest.fixture(scope="module")
-def songs():
-    """The embedded songs, of which ten seconds are scored."""
-    corpus = MINI / "songs"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(separation, "SCORED", 10)
-        yield Separation(
-            read_corpus(corpus / "train-seen"), read_corpus(corpus / "test")
-        )
+def tracks():
+    """Ten seconds amid each of the embedded songs."""
+    return [track.amid(10) for track in read_corpus(MINI / "songs" / "test")]
 
 
-def kl_nmf(V, templates):
-    if templates is None:
+@pytest.fixture(scope="module")
+def songs(tracks):
+    """The task to separate them."""
+    train = read_corpus(MINI / "songs" / "train-seen")
+    return Separation([track.amid(30) for track in train], tracks, STEMS)
+
+
+@pytest.fixture
+def song_task(songs, tracks):
+    """The task to separate one of them, which may be changed."""
+    task = Separation(songs.train, tracks[:1], STEMS)
+    task.dictionary = songs.dictionary
+    return task
+
+
+def kl_nmf(V, given):
+    if given.dictionary is None:
         return nmf(V, 30, beta=1, max_iter=60, seed=0)
-    R = templates.shape[1]
-    start = templates, np.full((R, V.shape[1]), V.mean(), V.dtype)
-    return nmf(V, R, beta=1, init=start, fixed=("templates",), max_iter=60)
+    W = given.dictionary.templates
+    R = W.shape[1]
+    start = W, np.full((R, V.shape[1]), V.mean(), V.dtype)
+    model = nmf(V, R, beta=1, init=start, fixed=("templates",), max_iter=60)
+    model.labels = given.dictionary.labels
+    return model
 
 
-def share_of_the_way(task, estimates):
+FIXED, BLIND = (factorizer(kl_nmf, dictionary) for dictionary in ("fixed", "blind"))
+
+
+def share_of_the_way(tracks, estimates):
     """From the mixture (0) to the ideal mask (1), mean over recordings."""
     shares = []
-    for track in task.test:
+    for track in tracks:
         (y, sr), stems = track.audio(), np.stack(list(track.stems().values()))
-        estimate = np.stack([estimates[track.id].answer[n] for n in task.stems])
+        estimate = np.stack([estimates[track.id].answer[n] for n in track.stem_files])
         low, high, sdr = (
             mean_sdr(stems, separated, sr)
             for separated in (
@@ -265,63 +270,108 @@ def share_of_the_way(task, estimates):
 
 
 def test_dictionaries_of_other_songs_go_a_third_of_the_way_to_the_ideal_mask(
-    songs,
+    songs, tracks
 ):
-    estimates = songs.factorize(kl_nmf, supervised=True)
-    assert share_of_the_way(songs, estimates) > 1 / 3
-    labels = next(iter(estimates.values())).labels
-    assert set(labels) == set(songs.stems)
+    estimates = solve(songs, FIXED)
+    assert share_of_the_way(tracks, estimates) > 1 / 3
+    labels = next(iter(estimates.values())).evidence.labels
+    assert set(labels) == set(STEMS)
 
 
-def test_blind_templates_are_given_to_stems_better_than_by_chance(songs):
-    by_rule = songs.factorize(kl_nmf, supervised=False)
+def test_blind_templates_are_given_to_stems_better_than_by_chance(songs, tracks):
+    by_rule = solve(songs, BLIND)
     rng = np.random.default_rng(0)
-    at_random = Separation(songs.train, songs.test)
+    at_random = Separation(songs.train, tracks, STEMS)
     at_random.dictionary = songs.dictionary
     at_random.share = lambda W: np.eye(4)[rng.integers(0, 4, W.shape[1])]
-    by_chance = at_random.factorize(kl_nmf, supervised=False)
-    gain = share_of_the_way(songs, by_rule)
+    by_chance = solve(at_random, BLIND)
+    gain = share_of_the_way(tracks, by_rule)
     assert gain > 0.15
-    assert gain > share_of_the_way(songs, by_chance) + 0.15
+    assert gain > share_of_the_way(tracks, by_chance) + 0.15
 
 
 def test_templates_of_the_dictionary_are_given_to_their_own_stems(songs):
     shares = songs.share(songs.dictionary.templates)
     np.testing.assert_allclose(shares.sum(1), 1, atol=1e-4)
-    given = np.array(songs.stems)[shares.argmax(1)]
-    assert (given == songs.dictionary.stems).mean() > 0.9
+    given = np.array(songs.labels)[shares.argmax(1)]
+    assert (given == songs.dictionary.labels).mean() > 0.9
 
 
-def test_a_tensor_model_separates_stereo(songs):
-    def model(V, templates):
-        R = templates.shape[1]
+def test_a_dictionary_has_entries_over_time(songs):
+    patches, labels = songs.dictionary.patches(3)
+    assert patches.shape == (len(songs.dictionary.templates), len(labels), 3)
+    np.testing.assert_allclose(patches.sum((0, 2)), 1, rtol=1e-4)
+    assert set(labels) == set(STEMS)
+    # that they are of one event shows in their spectra: those of the stem's own
+    shares = songs.share(patches.sum(2))
+    given = np.array(songs.labels)[shares.argmax(1)]
+    assert (given == labels).mean() > 0.7
+
+
+def test_the_dictionary_depends_on_the_seed(tmp_path):
+    track = song(tmp_path / "song", {"bass": 0.1 * noise(1, SR)})
+    first, again, other = (
+        Separation([track], [], ["bass"], seed=seed).dictionary.templates
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.allclose(first, other, atol=1e-3)
+
+
+def test_a_tensor_model_separates_stereo(song_task, tracks):
+    def model(V, given):
+        W = given.dictionary.templates
         assert V.ndim == 3
         assert V.shape[2] == 2
-        init = (templates, None, None)
-        return ncp(V, R, beta=1, init=init, fixed=(0,), max_iter=30, seed=0)
+        start = {"init": (W, None, None), "fixed": (0,), "seed": given.seed}
+        model = ncp(V, W.shape[1], beta=1, max_iter=30, **start)
+        model.labels = given.dictionary.labels
+        return model
 
-    task = Separation(songs.train, songs.test[:1])
-    task.dictionary = songs.dictionary
-    estimates = task.factorize(model, supervised=True, modes=3)
-    assert share_of_the_way(task, estimates) > 0.1
+    estimates = solve(song_task, factorizer(model, "fixed", n_axes=3))
+    assert share_of_the_way(tracks[:1], estimates) > 0.1
     (estimate,) = estimates.values()
-    y, _ = task.test[0].audio()
+    y, _ = tracks[0].audio()
     assert np.abs(sum(estimate.answer.values()) - y).max() < 1e-5
-    assert estimate.n_parameters == estimate.factorization.n_parameters > 0
+    assert estimate.n_parameters == estimate.model.n_parameters > 0
 
 
-def test_stem_spectrograms_sum_to_the_model():
-    V = np.abs(noise(20, 30, 2))
-    model = ncp(V, 6, beta=1, max_iter=5, seed=0)
-    shares = np.random.default_rng(0).dirichlet(np.ones(3), 6)
-    parts = stem_spectrograms(model, shares, V.shape)
-    assert parts.shape == (3, 20, 30, 2)
-    np.testing.assert_allclose(parts.sum(0), model.reconstruct(), rtol=1e-4)
+@pytest.mark.parametrize("n_axes", [2, 3])
+def test_the_spectrograms_of_stems_sum_to_the_model(song_task, n_axes):
+    described = []
+
+    def model(V, given):
+        fit = nmf if n_axes == 2 else ncp
+        found = fit(V, 6, beta=1, max_iter=5, seed=0)
+        described.append((found, song_task.describe(found, given), V.shape))
+        return found
+
+    (estimate,) = solve(song_task, factorizer(model, n_axes=n_axes)).values()
+    found, description, shape = described[-1]
+    assert description.magnitudes.shape == (len(STEMS), *shape)
+    np.testing.assert_allclose(
+        description.magnitudes.sum(0), found.reconstruct(), rtol=1e-3, atol=1e-6
+    )
+    assert len(estimate.evidence.labels) == found.templates.shape[1]
+    assert set(estimate.evidence.labels) <= set(STEMS)
 
 
 def test_the_tensor_has_the_matrix_as_its_root_mean_square_over_channels(songs):
-    V, tensor = (songs.represent(songs.test[0], modes) for modes in (2, 3))
+    V, tensor = (songs.represent(songs.test[0], axes) for axes in songs.axes)
     np.testing.assert_allclose(V, np.sqrt((tensor**2).mean(2)), rtol=1e-5)
+
+
+def test_what_is_given_has_the_rows_of_v(tmp_path):
+    """At a low sampling rate V ends at half of it, though the dictionary goes on."""
+    stems = {"bass": 0.1 * noise(1, 2 * SR)}
+    fine, coarse = (song(tmp_path / str(sr), stems, sr) for sr in (44100, SR))
+    task = Separation([fine], [coarse], ["bass"])
+    for axes in task.axes:
+        given = Given(task, axes, task.test[0])
+        assert len(given.V) == SR / 2 * WINDOW + 1 < len(task.dictionary.templates)
+        assert len(given.dictionary.templates) == len(given.V)
+        assert len(given.frequencies) == len(given.V)
+    assert len(Given(task, axes).dictionary.templates) == round(HIGHEST * WINDOW)
 
 
 # a real production
@@ -335,8 +385,8 @@ def production(tmp_path, monkeypatch):
             pytest.skip(f"{package} is not installed")
     stem = module_in(MINI.parent / "stem.py")
     stem.decode(stem.excerpt(), tmp_path / "production")
-    monkeypatch.setattr(separation, "WINDOW", 2048 / 44100)
-    monkeypatch.setattr(separation, "HOP", 512 / 44100)
+    monkeypatch.setattr(wiener, "WINDOW", 2048 / 44100)
+    monkeypatch.setattr(wiener, "HOP", 512 / 44100)
     return read_track(tmp_path / "production")
 
 
@@ -352,8 +402,8 @@ def test_oracle_dictionaries_of_a_production_score_as_published(
     production, templates, sdr, monkeypatch
 ):
     monkeypatch.setattr(separation, "TEMPLATES", templates)
-    task = Separation([production], [production])
-    (estimate,) = task.factorize(kl_nmf, supervised=True).values()
+    task = Separation([production], [production], production.stem_files)
+    (estimate,) = solve(task, FIXED).values()
     stems = np.stack(list(production.stems().values()))
     estimates = np.stack(list(estimate.answer.values()))
     # random starts differ by some tenths
@@ -414,8 +464,8 @@ def test_recordings_that_cannot_be_separated_cost_their_own_row(tmp_path, capsys
     good = song(tmp_path / "good", {"bass": bass, "lead": lead})
     short = song(tmp_path / "short", {"mixture": bass[:, :500]})
     odd = song(tmp_path / "odd", {"bass": bass, "voice": lead})
-    task = Separation([good, odd], [good, short])
-    estimates = task.factorize(kl_nmf, supervised=True)
+    task = Separation([good, odd], [good, short], ["bass", "lead"])
+    estimates = solve(task, FIXED)
     assert estimates["good"].error == ""
     assert "0.03 s are too short to separate" in estimates["short"].error
     printed = capsys.readouterr().out
@@ -423,7 +473,55 @@ def test_recordings_that_cannot_be_separated_cost_their_own_row(tmp_path, capsys
         printed
     )
     with pytest.raises(InputError, match="rename the files"):
-        stems_of(odd, task.stems)
+        stems_of(odd, task.labels)
+
+
+@pytest.mark.parametrize("solver", [FIXED, BLIND])
+def test_without_readable_training_stems_each_row_has_a_reason(
+    tmp_path, solver, capsys
+):
+    stems = {name: 0.1 * tones(SR, f)[0] for name, f in (("bass", 100), ("lead", 900))}
+    good = song(tmp_path / "good", stems)
+    broken = song(tmp_path / f"broken-{solver.dictionary}", stems)
+    broken.stem_files["bass"].write_bytes(b"no audio")
+    task = Separation([broken], [good], list(stems))
+    estimate = solve(task, solver)["good"]
+    assert estimate.answer is None
+    assert "could be read" in estimate.error
+    assert capsys.readouterr().out.count("not a readable WAV") == 1
+
+
+def test_training_tracks_of_one_name_are_all_learned_from(tmp_path):
+    low, high = (
+        song(tmp_path / str(hz), {"bass": 0.1 * tones(SR, hz)[0]}) for hz in (100, 3000)
+    )
+    low.id = high.id = "song"
+    templates = Separation([low, high], [], ["bass"]).dictionary.templates
+    loudest = bin_frequencies()[templates.argmax(0)]
+    assert {100, 3000} <= set(loudest)
+
+
+def test_the_objective_takes_corpora_with_other_keys_and_folders_without_stems(
+    tmp_path, capsys
+):
+    stems = {name: 0.1 * tones(SR, f)[0] for name, f in (("bass", 100), ("lead", 900))}
+    good = song(tmp_path / "good", stems)
+    bare = song(tmp_path / "bare", {"mixture": stems["bass"]})
+    objective = plugin("objectives/mss.py", phase="mixture")
+    data = {"train": [bare, good], "test": [bare, good], "licence": "unheard of"}
+    assert objective.skip(**data) == (False, None)
+    objective.set_data(**data)
+    assert objective.task.labels == ["bass", "lead"]
+    mixture = plugin("solvers/mixture.py")
+    assert mixture._set_objective(objective) == (False, None)
+    mixture.run(None)
+    rows = {r["track"]: r for r in objective.evaluate_result(**mixture.get_result())}
+    assert np.isfinite(rows["good"]["value"])
+    assert np.isnan(rows["bare"]["value"])
+    assert [row["error"] for row in rows.values()] == ["", ""]
+    skipped, _ = objective.skip(train=[bare], test=[bare])
+    assert skipped
+    assert "nothing to separate" in capsys.readouterr().out
 
 
 def test_a_dictionary_serves_other_sampling_rates(tmp_path):
@@ -437,8 +535,8 @@ def test_a_dictionary_serves_other_sampling_rates(tmp_path):
         for sr in rates
     )
     for train, test in ((first, second), (second, first)):
-        task = Separation([train], [test])
-        (estimate,) = task.factorize(kl_nmf, supervised=True).values()
+        task = Separation([train], [test], ["bass", "lead"])
+        (estimate,) = solve(task, FIXED).values()
         _, sr = test.audio()
         stems = np.stack(list(test.stems().values()))
         assert mean_sdr(stems, np.stack(list(estimate.answer.values())), sr) > 20
@@ -470,12 +568,3 @@ def test_spectrograms_are_drawn_of_mixture_reference_and_estimate(tmp_path, know
     picture = draw_spectrograms(file)
     assert picture.shape[2] == 3
     assert picture.std() > 0.05
-
-
-def test_an_estimate_carries_the_stem_of_each_template(songs):
-    task = Separation(songs.train, songs.test[:1])
-    task.dictionary = songs.dictionary
-    (estimate,) = task.factorize(kl_nmf, supervised=False).values()
-    assert isinstance(estimate, Estimate)
-    assert len(estimate.labels) == estimate.factorization.templates.shape[1]
-    assert set(estimate.labels) <= set(task.stems)

@@ -19,6 +19,11 @@ from musaic_core.lowrank import (
     harmonic_nmf,
     nmf,
 )
+from musaic_core.lowrank.divergence import BetaDivergence
+from musaic_core.lowrank.kernels.arrays import ArrayKernels
+from musaic_core.lowrank.structured.convolutive import ConvolutiveProblem
+from musaic_core.lowrank.structured.harmonic import HarmonicProblem
+from musaic_core.lowrank.updates import ExtrapolatedMU
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 every_beta = pytest.mark.parametrize("beta", BETAS)
@@ -312,6 +317,26 @@ def test_tensors_give_tensors_with_the_same_numbers(name):
         for array in (model.templates, model.activations, first_of(name, model)):
             assert isinstance(array, torch.Tensor)
         np.testing.assert_allclose(model.reconstruct(), expected, 1e-10)
+
+
+@every_name
+@pytest.mark.parametrize("beta", [0, 1, 2])
+def test_no_iteration_on_a_device_waits_for_the_host(name, beta):
+    # tensors without data: whatever asks for a number of theirs raises
+    device = torch.device("meta")
+    first, H = (torch.empty(a.shape, device=device) for a in start(name))
+    V = torch.empty((12, 20), device=device)
+    blocks = {FIRST[name]: first, "activations": H}
+    common = V, blocks, {}, BetaDivergence(beta, 1e-6), ArrayKernels()
+    if name == "convolutive":
+        state = ConvolutiveProblem(*common)
+    else:
+        state = HarmonicProblem(*common, bands=bands())
+    rule = ExtrapolatedMU()
+    for _ in range(3):
+        for block in blocks:
+            rule(state, block)
+            state.moved(block)
 
 
 @every_name

@@ -35,7 +35,8 @@ class Budget(StoppingCriterion):
     def check_convergence(self, objective_list):
         last = objective_list[-1]
         spent = max(last["stop_val"] / self.n_iter, last["time"] / self.seconds)
-        stop = spent >= 1 or not math.isfinite(last["objective_relative_error"])
+        error = last.get("objective_relative_error", math.nan)  # none if it failed
+        stop = spent >= 1 or not math.isfinite(error)
         return stop, min(spent, 1.0)
 
     def get_next_stop_val(self, stop_val):

@@ -7,6 +7,7 @@ from pathlib import Path
 import benchopt
 import joblib
 import numpy as np
+from benchopt.benchmark import get_running_benchmark
 
 from musaic_core.benchmark.digest import digest_of, files_imported
 from musaic_core.data.errors import InputError, report_once
@@ -31,6 +32,8 @@ class Objective(benchopt.BaseObjective):
         The columns that reports offer, without the prefix ``objective_``.
     lower_is_better : bool
         Whether ``value`` is a loss.
+    needs : tuple of str
+        What a corpus must know of its recordings for the task to make sense.
     learns_from : str
         The part of the embedded corpus that models of it learn from, where a corpus
         brings nothing to learn from.
@@ -44,6 +47,7 @@ class Objective(benchopt.BaseObjective):
     title = ""
     score_columns = ("value",)
     lower_is_better = False
+    needs: tuple[str, ...] = ()
     learns_from = "songs"
     tracks_at_once = 1
 
@@ -195,6 +199,12 @@ class Objective(benchopt.BaseObjective):
 
     def __setstate__(self, state):
         self._corpus = state["corpus"]
+
+
+def needs_of_task() -> set[str]:
+    """What the task of the benchmark that runs needs to know of recordings."""
+    benchmark = get_running_benchmark()
+    return set(benchmark.get_benchmark_objective().needs) if benchmark else set()
 
 
 def _are_tracks(value):

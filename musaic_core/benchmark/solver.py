@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 
 import benchopt
-import click
 from benchopt.benchmark import get_running_benchmark
 
+from musaic_core.benchmark.choice import runs_all
 from musaic_core.benchmark.digest import (
     BINARIES,
     PACKAGE,
@@ -58,7 +58,7 @@ class Solver(benchopt.BaseSolver):
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        if "name" in vars(cls) and _sweeps_everything():  # it is a plugin
+        if "name" in vars(cls) and runs_all("solver"):  # it is a plugin
             cls.parameters = cls._fitting_parameters()
 
     # ---- which of the runs it takes part in
@@ -308,13 +308,6 @@ def sweep(cls):
             names = [name.strip() for name in names.split(",")]
             parameters |= zip(names, value if len(names) > 1 else [value], strict=True)
         yield parameters
-
-
-def _sweeps_everything():
-    """Whether this is `benchopt run` without a choice of solvers."""
-    context = click.get_current_context(silent=True)
-    is_run = context is not None and context.info_name == "run"
-    return is_run and not (context.params["solver"] or context.params["force_solver"])
 
 
 def _cache_folder():

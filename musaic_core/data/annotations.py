@@ -20,9 +20,8 @@ def read_notes(file: Path, duration: float) -> Notes:
 
     Returns
     -------
-
-    Notes
-    -----
+    notes : Notes
+        In the order of their onsets.
 
     Raises
     ------

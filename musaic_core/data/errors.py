@@ -5,6 +5,13 @@ class InputError(ValueError):
     """A recording or annotation that can't be used; the message names the file."""
 
 
+def reason_of(error: Exception, name: str) -> str:
+    """Say in one line what went wrong with a recording of that name."""
+    if isinstance(error, InputError):
+        return str(error)
+    return f"{name}: {type(error).__name__}: {' '.join(str(error).split())}"
+
+
 _reported = set()
 
 

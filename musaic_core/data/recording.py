@@ -1,8 +1,9 @@
 """A recording, and a track: a recording with what its corpus knows of it."""
 
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -100,7 +101,7 @@ class Track:
         """Digest of all that the track is made of: a change of any of it changes it.
 
         That are its id, its stems' names in their order, the names, sizes and times of
-        change of its files, its functions with their arguments, and `middle`.
+        change of its files, its functions with their arguments, its tags, and `middle`.
         """
         return self._digest(_state)
 
@@ -113,12 +114,19 @@ class Track:
         return self._digest(_content)
 
     def _digest(self, of_file):
-        annotations = ((k, v) for k, v in vars(self).items() if k.endswith("_from"))
+        annotations = [(k, v) for k, v in vars(self).items() if k.endswith("_from")]
         parts = [
-            (name, source if source is None or callable(source) else of_file(source))
+            (name, _told(source, of_file))
             for name, source in (*self.stem_files.items(), *annotations)
         ]
-        return joblib.hash([self.id, self.middle, *parts])
+        try:
+            return joblib.hash([self.id, self.middle, self.tags, *parts])
+        except pickle.PicklingError:
+            raise TypeError(
+                f"{self.id}: one of its functions is a lambda or is defined inside of "
+                "another, so that it has no name to be told by; define it at the top "
+                "of a module, and bind its arguments with functools.partial"
+            ) from None
 
     def amid(self, seconds: float) -> "Track":
         """The same track, of which only so many seconds amid it are read."""
@@ -215,6 +223,18 @@ class Track:
         if source is None or callable(source):
             return source and source()
         return read(source, self.duration)
+
+
+def _told(source, of_file):
+    """What a digest tells a source by; files that a function is bound to count too."""
+    if isinstance(source, Path):
+        return of_file(source)
+    if isinstance(source, partial):
+        bound = [*source.args, *sorted(source.keywords.items())]
+        return source.func, [_told(argument, of_file) for argument in bound]
+    if isinstance(source, tuple):
+        return tuple(_told(part, of_file) for part in source)
+    return source
 
 
 def _state(file):

@@ -105,6 +105,7 @@ class Model:
         Returns
         -------
         array (B, K)
+            One column a pattern.
 
         Raises
         ------
@@ -202,7 +203,19 @@ class NCP(Model):
         return sum(map(size_of, self.factors))
 
     def along_last_mode(self, n_entries: int | None = None) -> Array:
-        """The last mode's factor, (B, C); see `Model.along_last_mode`."""
+        """The last mode's factor; see `Model.along_last_mode`.
+
+        Parameters
+        ----------
+        n_entries : int, optional
+            The size B of the last mode; with another than the data's, the model is
+            seen as an NMF.
+
+        Returns
+        -------
+        array (B, C)
+            In units of the patterns' norms.
+        """
         if n_entries not in (None, self.shape[-1]):
             return super().along_last_mode(n_entries)
         _, *between, last = self.factors
@@ -261,7 +274,19 @@ class NTD(Model):
         return size_of(self.core) + sum(map(size_of, self.factors))
 
     def along_last_mode(self, n_entries: int | None = None) -> Array:
-        """The last mode's factor, (B, R_N); see `Model.along_last_mode`."""
+        """The last mode's factor; see `Model.along_last_mode`.
+
+        Parameters
+        ----------
+        n_entries : int, optional
+            The size B of the last mode; with another than the data's, the model is
+            seen as an NMF.
+
+        Returns
+        -------
+        array (B, R_N)
+            In units of the patterns' norms.
+        """
         if n_entries not in (None, self.shape[-1]):
             return super().along_last_mode(n_entries)
         *others, last = self.factors

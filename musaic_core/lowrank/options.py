@@ -19,7 +19,7 @@ class Options(TypedDict, total=False):
     A factor's name is a string, such as "templates", or the number of a tensor's mode;
     each factorization says what its own are called.
 
-    Parameters
+    Attributes
     ----------
     beta : float, default=1.0
         Of the β-divergence that is minimised: 2 Euclidean, 1 Kullback-Leibler, 0

@@ -58,19 +58,63 @@ class Penalty:
         self.weight = weight
 
     def of_unit(self, B: Array) -> float:
-        """The penalty of components B (..., K, N), each of length 1."""
+        """The penalty of components of unit length.
+
+        Parameters
+        ----------
+        B : array (..., K, N)
+            One component a row, each of ℓ`norm` length 1.
+
+        Returns
+        -------
+        float
+            Without the weight.
+        """
         raise NotImplementedError
 
     def gradient_of_unit(self, B: Array) -> tuple[Array, Array]:
-        """Its gradient as a difference of nonnegative (..., K, N), (plus, minus)."""
+        """Its gradient as a difference of nonnegative parts.
+
+        Parameters
+        ----------
+        B : array (..., K, N)
+            As for `of_unit`.
+
+        Returns
+        -------
+        plus, minus : array (..., K, N)
+            The gradient is plus - minus.
+        """
         raise NotImplementedError
 
     def value(self, B: Array) -> float:
-        """What it adds to the objective."""
+        """What it adds to the objective.
+
+        Parameters
+        ----------
+        B : array (..., K, N)
+            Components of any length, one a row.
+
+        Returns
+        -------
+        float
+            With the weight.
+        """
         return self.weight * float(self.of_unit(self._unit(B)[0]))
 
     def parts(self, B: Array) -> tuple[Array, Array]:
-        """Both parts of the gradient of `value`, each (..., K, N)."""
+        """Both parts of the gradient of `value`.
+
+        Parameters
+        ----------
+        B : array (..., K, N)
+            As for `value`.
+
+        Returns
+        -------
+        plus, minus : array (..., K, N)
+            The gradient is plus - minus.
+        """
         unit, length = self._unit(B)
         plus, minus = self.gradient_of_unit(unit)
         # by the chain rule: growing a component does not change it at unit length
@@ -81,9 +125,22 @@ class Penalty:
         return factor * (plus + along_minus), factor * (minus + along_plus)
 
     def seen_from(self, name: Any, block: Any, problem: Any) -> Any:
-        """The penalty on `block` as a function of the block `name` alone, or None.
+        """The penalty on one block as a function of another, the rest held.
 
-        What is given back has `value`, `parts` and `is_linear`, as this class has.
+        Parameters
+        ----------
+        name : str or int
+            The block that moves.
+        block : str or int
+            The block that the penalty is given for.
+        problem : Problem
+            What both are of.
+
+        Returns
+        -------
+        Penalty or None
+            With `value`, `parts` and `is_linear`; None where it does not depend on
+            the block that moves.
         """
         if block == "core":
             raise ValueError(
@@ -112,7 +169,7 @@ class Sparsity(Penalty):
     Parameters
     ----------
     weight : float
-        μ, in units of the divergence per unit of activation.
+        The μ above, in units of the divergence per unit of activation.
 
     References
     ----------
@@ -123,7 +180,22 @@ class Sparsity(Penalty):
     """
 
     def seen_from(self, name: Any, block: Any, problem: Any) -> Any:
-        """Its ℓ1 norm of `block`, or for others the sum of their lengths, weighted."""
+        """Its ℓ1 norm of the block, or for others the sum of their lengths, weighted.
+
+        Parameters
+        ----------
+        name : str or int
+            The block that moves.
+        block : str or int
+            The block that the penalty is given for.
+        problem : Problem
+            What both are of.
+
+        Returns
+        -------
+        object
+            With `value`, `parts` and `is_linear`.
+        """
         coupling = problem.coupling(name, problem.lengths(block))
         # the core, in which the objective is linear, counts in ℓ1 in any case
         return _Length(self.weight * coupling, 1 if name in (block, "core") else 2)
@@ -153,6 +225,11 @@ class Smoothness(Penalty):
     σ² is the component's mean square, so that quiet and loud components are smoothed
     alike. Of a tensor, "time" is the axis of the mode that it is given for.
 
+    Parameters
+    ----------
+    weight : float
+        The objective is the divergence plus `weight` times the penalty.
+
     References
     ----------
     Virtanen, "Monaural sound source separation by nonnegative matrix factorization
@@ -178,6 +255,11 @@ class Orthogonality(Penalty):
     The paper stays on the manifold of orthogonal factors, for β = 2; as a penalty it
     is for any β, and the weight decides how much overlap is left.
 
+    Parameters
+    ----------
+    weight : float
+        The objective is the divergence plus `weight` times the penalty.
+
     References
     ----------
     Choi, "Algorithms for orthogonal nonnegative matrix factorization", IJCNN 2008.
@@ -200,8 +282,9 @@ class MinimumVolume(Penalty):
     Parameters
     ----------
     weight : float
+        The objective is the divergence plus `weight` times the penalty.
     delta : float, default=0.01
-        δ, which bounds the volume of dependent templates from below.
+        The δ that bounds the volume of dependent templates from below.
 
     References
     ----------

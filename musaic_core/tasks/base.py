@@ -40,7 +40,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from musaic_core.data.errors import InputError, report_once
+from musaic_core.data.errors import InputError, reason_of, report_once
 from musaic_core.data.recording import Recording, Track
 from musaic_core.tasks.given import Dictionary, Given, Hint
 
@@ -217,19 +217,56 @@ class Task:
             What was raised last, where it failed on all tracks and none of them is to
             blame.
         """
-        estimates, failures = {}, []
-        for track in tracks:
-            try:
-                estimates[track.id] = estimate(track)
-            except Exception as error:
-                failures.append(error)
-                reason = reason_of(error, track.id)
-                report_once(reason)
-                estimates[track.id] = Estimate(error=reason)
-        broken_model = not any(isinstance(error, InputError) for error in failures)
-        if failures and len(failures) == len(estimates) and broken_model:
-            raise failures[-1]
-        return estimates
+        attempts = list(_attempts(tracks, estimate))
+        errors = [error for *_, error in attempts]
+        if errors and not any(e is None or isinstance(e, InputError) for e in errors):
+            raise errors[-1]
+        return {
+            track.id: Estimate(error=reason_of(error, track.id)) if error else made
+            for track, made, error in attempts
+        }
+
+    def learned(
+        self, tracks: Iterable, read: Callable[[Any], Any], by_model: bool = False
+    ) -> list[tuple]:
+        """Call a function on tracks to learn from, and leave out where it fails.
+
+        Parameters
+        ----------
+        tracks : iterable of Track
+            Their ids may repeat, as where two corpora are put together.
+        read : callable
+            Takes a track, gives whatever is learned from.
+        by_model : bool
+            Whether it is a model that is called, and to blame if it always fails.
+
+        Returns
+        -------
+        list of (Track, object)
+            Each track that can be used, and what the function gave. Of the others, a
+            line has said why.
+
+        Raises
+        ------
+        Exception
+            What was raised last, where a model failed on all tracks.
+        """
+        attempts = list(_attempts(tracks, read))
+        used = [(track, made) for track, made, error in attempts if error is None]
+        if by_model and attempts and not used:
+            raise attempts[-1][-1]
+        return used
+
+
+def _attempts(tracks, function):
+    """Each track, what a function gives of it, and the error if it raises one."""
+    for track in tracks:
+        try:
+            made, error = function(track), None
+        except Exception as raised:
+            made, error = None, raised
+            report_once(reason_of(error, track.id))
+        yield track, made, error
 
 
 def matching_axes(wanted: Iterable[Axes], offered: Iterable[Axes]) -> Axes | None:
@@ -249,10 +286,3 @@ def matching_axes(wanted: Iterable[Axes], offered: Iterable[Axes]) -> Axes | Non
             ):
                 return axes
     return None
-
-
-def reason_of(error: Exception, name: str) -> str:
-    """Say in one line what went wrong with a recording of that name."""
-    if isinstance(error, InputError):
-        return str(error)
-    return f"{name}: {type(error).__name__}: {' '.join(str(error).split())}"

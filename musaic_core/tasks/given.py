@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from musaic_core.data.errors import InputError, report_once
+from musaic_core.data.errors import reason_of, report_once
 from musaic_core.data.recording import Recording, Track
 
 
@@ -47,6 +47,28 @@ class Dictionary:
             What each is of.
         """
         return self.learn_patches(length)
+
+    def cut(self, n_rows: int | None) -> Dictionary:
+        """Keep the lowest rows, as of recordings at a low sampling rate.
+
+        Parameters
+        ----------
+        n_rows : int or None
+            None keeps all.
+
+        Returns
+        -------
+        Dictionary
+            Its spectra are of sum 1 or less.
+        """
+        if n_rows is None or len(self.templates) <= n_rows:
+            return self
+
+        def learn_patches(length):
+            patches, labels = self.patches(length)
+            return patches[:n_rows], labels
+
+        return Dictionary(self.templates[:n_rows], self.labels, learn_patches)
 
 
 @dataclass(frozen=True)
@@ -122,8 +144,8 @@ class Given:
         for track in tracks:
             try:
                 yield track, self.of(track).V
-            except InputError as error:
-                report_once(str(error))
+            except Exception as error:
+                report_once(reason_of(error, track.id))
 
     @cached_property
     def V(self) -> np.ndarray:  # noqa: N802
@@ -152,9 +174,10 @@ class Given:
         """Times at which bars begin, s, and at which the last one ends, (B + 1,)."""
         return self._task.bars(self.recording)
 
-    @property
+    @cached_property
     def dictionary(self) -> Dictionary | None:
-        return self._task.dictionary if self._supervised else None
+        dictionary = self._task.dictionary if self._supervised else None
+        return dictionary and dictionary.cut(self._n_rows)
 
     @property
     def isolated(self) -> list[Track]:
@@ -163,7 +186,13 @@ class Given:
 
     @property
     def frequencies(self) -> np.ndarray:
-        return self._task.frequencies
+        frequencies = self._task.frequencies
+        return None if frequencies is None else frequencies[: self._n_rows]
+
+    @property
+    def _n_rows(self):
+        """Rows of V, which at a low sampling rate are not all that the task has."""
+        return None if None in (self.axes, self.recording) else len(self.V)
 
     @property
     def frame(self) -> float:
@@ -194,6 +223,7 @@ class Given:
         mask = np.ones((len(labels), n_frames), bool)
         for hint in self.hints:
             if not hint.sounds:
-                first, last = round(hint.start / self.frame), hint.end / self.frame
-                mask[np.asarray(labels) == hint.label, first : round(last)] = False
+                times = np.maximum([hint.start, hint.end], 0)
+                first, last = np.round(times / self.frame).astype(int)
+                mask[np.asarray(labels) == hint.label, first:last] = False
         return mask

@@ -15,12 +15,18 @@ class Layer(NMF):
 
     Parameters
     ----------
-    templates, activations, n_iter, labels
-        As in `NMF`; the activations are the product of those above.
+    templates : array (F, C)
+        One spectrum a column.
+    activations : array (C, T)
+        The product of those above.
+    n_iter : int
+        Iterations that were run.
     n_parameters : int
         Numbers that the whole model is made of.
     shape : tuple of int
         The data's.
+    labels : sequence of length C, optional
+        What each component stands for.
     """
 
     n_parameters: int = 0
@@ -33,14 +39,20 @@ class DeepNMF(NMF):
 
     Parameters
     ----------
-    templates, activations, n_iter, labels
+    templates : array (F, C)
         Of the NMF of the data, the finest layer.
+    activations : array (C, T)
+        Of the same.
+    n_iter : int
+        Iterations that were run; those of the start are not counted.
     below : list of NMF
         The first factorizes the templates, ``templates ≈ W_2 A_2``, the next one W_2,
         and so on. Column k of A_2 says what template k is made of.
     tied : bool
         Whether the templates are the product of what is below, and not compared
         with it.
+    labels : sequence of length C, optional
+        What each component of the finest layer stands for.
     """
 
     below: list[NMF] = field(default_factory=list)
@@ -65,13 +77,17 @@ class DeepNCP(NCP):
 
     Parameters
     ----------
-    cp, n_iter, labels
-        Of the NCP of the data.
+    cp : tensorly.cp_tensor.CPTensor
+        The NCP of the data.
+    n_iter : int
+        Iterations that were run; those of the start are not counted.
     below : dict of int to list of NMF
         By mode: the first factorizes the mode's factor, ``U ≈ U_2 A_2``, the next one
         U_2, and so on.
     tied : bool
         Whether those factors are the product of what is below.
+    labels : sequence of length C, optional
+        What each component of the finest layer stands for.
     """
 
     below: dict[int, list[NMF]] = field(default_factory=dict)
@@ -97,14 +113,18 @@ class DeepNTD(NTD):
 
     Parameters
     ----------
-    tucker, n_iter, labels
-        Of the NTD of the data.
+    tucker : tensorly.tucker_tensor.TuckerTensor
+        The NTD of the data.
+    n_iter : int
+        Iterations that were run; those of the start are not counted.
     below : dict of int or "core" to list of NMF
         By mode: the first factorizes the mode's factor, the next one its templates,
         and so on. Below the core, its unfolding (R_1 … R_N-1, R_N) whose columns are
         the patterns of the last mode.
     tied : bool
         Whether those factors are the product of what is below.
+    labels : sequence of length C, optional
+        What each component of the finest layer stands for.
     """
 
     below: dict[int | str, list[NMF]] = field(default_factory=dict)

@@ -1,8 +1,17 @@
-/* half.h for every instruction set and real type, and which of them runs here. */
+/* half.h for every instruction set and real type, and which of them runs here.
+ *
+ * With BASELINE_ONLY there is but the first, for builds that check what the code does:
+ * they take minutes for each. */
 
 #include <string.h>
 
 #include "pool.h"
+
+#if defined(__x86_64__) && !defined(BASELINE_ONLY)
+#define MORE_SETS 1
+#else
+#define MORE_SETS 0
+#endif
 
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
@@ -82,7 +91,7 @@ typedef int products_any(const void *, const void *, void *, const ptrdiff_t[4],
 #define ISA baseline
 #include "instances.h"
 
-#if defined(__x86_64__)
+#if MORE_SETS
 
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
@@ -115,7 +124,7 @@ typedef int products_any(const void *, const void *, void *, const ptrdiff_t[4],
 #pragma GCC pop_options
 #endif
 
-#endif /* __x86_64__ */
+#endif /* MORE_SETS */
 
 typedef struct {
     const char *name;
@@ -133,7 +142,7 @@ typedef struct {
      middle_step_##isa##64}
 static const kernel_set sets[] = {
     KERNEL_SET(baseline),
-#if defined(__x86_64__)
+#if MORE_SETS
     KERNEL_SET(avx2), KERNEL_SET(avx512),
 #endif
 };
@@ -141,7 +150,7 @@ static const kernel_set *kernels = sets;
 
 static int supported(size_t set)
 {
-#if defined(__x86_64__)
+#if MORE_SETS
     __builtin_cpu_init();
     if (set == 1)
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

@@ -60,7 +60,7 @@ class OnlineOptions(TypedDict, total=False):
 
     Columns are those of the last axis: the frames of a matrix, the bars of a tensor.
 
-    Parameters
+    Attributes
     ----------
     layers : sequence of int, or dict of int to sequence of int
         Ranks of layers below the templates of a matrix, ``W = W_2 A_2`` and so on, or

@@ -149,6 +149,7 @@ class ConvolutiveNMF(Model):
         Returns
         -------
         array (F, T)
+            Of the data's shape.
         """
         H = with_gains(self.activations, gains)
         return _in_rows(self.patches).mT @ _delayed(H, self.patches.shape[2])

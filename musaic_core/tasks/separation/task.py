@@ -18,7 +18,7 @@ from musaic_core.data.errors import InputError
 from musaic_core.data.recording import Track
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.structured.convolutive import convolutive_nmf
-from musaic_core.tasks.base import Estimate, Task
+from musaic_core.tasks.base import Task
 from musaic_core.tasks.given import Dictionary
 from musaic_core.tasks.separation.wiener import (
     HOP,
@@ -128,12 +128,9 @@ class Separation(Task):
         def read(track):
             _, sr = track.audio()
             stems = stems_of(track, self.labels)
-            return Estimate(
-                np.stack([magnitudes(transform(stems[s], sr)) for s in self.labels])
-            )
+            return np.stack([magnitudes(transform(stems[s], sr)) for s in self.labels])
 
-        learned = self.each(self.train, read).values()
-        spectra = [e.answer for e in learned if not e.error]
+        spectra = [V for _, V in self.learned(self.train, read)]
         if not spectra:
             return None
         rows = min(V.shape[1] for V in spectra)
@@ -248,7 +245,7 @@ def stems_of(track: Track, names: Iterable[str]) -> dict[str, np.ndarray]:
     """
     if set(track.stem_files) != set(names):
         raise InputError(
-            f"{track.name}: its stems are {', '.join(track.stem_files)}; "
+            f"{track.id}: its stems are {', '.join(track.stem_files)}; "
             f"what is learned from has {', '.join(names)}: rename the files"
         )
     return track.stems()

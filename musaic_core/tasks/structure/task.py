@@ -10,10 +10,12 @@ from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pandas as pd
 
 from musaic_core.data.errors import InputError
+from musaic_core.data.recording import Track
 from musaic_core.tasks.bars import fold_bars
-from musaic_core.tasks.base import Estimate, Task
+from musaic_core.tasks.base import Task
 from musaic_core.tasks.kept import Kept
 from musaic_core.tasks.structure.decoder import SectionDecoder, make_sections
 from musaic_core.tasks.structure.features import (
@@ -155,17 +157,17 @@ class Structure(Task):
         return fold_bars(feature, FRAME, self.bars(recording))
 
     @cached_property
-    def examples(self) -> list[tuple]:
-        """Track, bars, duration and sections of each training recording with them."""
+    def examples(self) -> dict[Track, pd.DataFrame]:
+        """Sections of each training recording that can be read and has some."""
 
         def read(track):
-            if track.sections is None:
-                return Estimate()
-            self._kept.get(track, lambda: self._fold(track))
-            return Estimate((track, self.bars(track), track.duration, track.sections))
+            sections = track.sections
+            if sections is not None:
+                self._kept.get(track, lambda: self._fold(track))
+            return sections
 
-        estimates = self.each(self.train, read).values()
-        return [e.answer for e in estimates if e.answer is not None]
+        sections = self.learned(self.train, read)
+        return {track: known for track, known in sections if known is not None}
 
     def describe(self, model, given):
         """What a model has of each pattern in each bar, (B, patterns)."""
@@ -173,14 +175,9 @@ class Structure(Task):
 
     def tune(self, describe):
         """Choose similarity and segmentation on the training recordings."""
-        described = self.each(
-            [track for track, *_ in self.examples],
-            lambda track: Estimate(describe(track)),
-        )
         examples = [
-            (described[track.id].answer, *known)
-            for track, *known in self.examples
-            if not described[track.id].error
+            (X, self.bars(track), track.duration, self.examples[track])
+            for track, X in self.learned(self.examples, describe, by_model=True)
         ]
         if not examples:
             raise InputError("no training recording could be used to tune the decoder")

@@ -21,7 +21,7 @@ from musaic_core.data.notes import Notes
 from musaic_core.data.recording import Track
 from musaic_core.lowrank.models import NMF
 from musaic_core.tasks.bars import fold_bars
-from musaic_core.tasks.base import Estimate, Task
+from musaic_core.tasks.base import Task
 from musaic_core.tasks.given import Dictionary
 from musaic_core.tasks.kept import Kept
 from musaic_core.tasks.transcription.decoder import NoteDecoder, Salience
@@ -94,10 +94,8 @@ class Transcription(Task):
     def dictionary(self) -> Dictionary | None:
         """Attack and sustain of every isolated note, or None if there are none."""
         spectra, pitches = [], []
-        for V, notes in self._isolated_notes:
-            for (onset, offset), pitch in zip(
-                notes.intervals, notes.pitches, strict=True
-            ):
+        for _, (V, notes) in self._isolated_notes:
+            for onset, offset, pitch in notes.table():
                 start, attack, end = np.array([onset, onset + 0.12, offset]) / FRAME
                 cuts = int(start), int(attack), max(int(end), int(attack) + 1)
                 for first, last in pairwise(cuts):
@@ -111,8 +109,8 @@ class Transcription(Task):
     def _patches(self, length):
         """The first frames of every isolated note, (F, P, length)."""
         spectra, pitches = [], []
-        for V, notes in self._isolated_notes:
-            for onset, pitch in zip(notes.onsets, notes.pitches, strict=True):
+        for _, (V, notes) in self._isolated_notes:
+            for onset, _, pitch in notes.table():
                 start = int(onset / FRAME)
                 cut = V[:, start : start + length]
                 spectra.append(np.pad(cut, ((0, 0), (0, length - cut.shape[1]))))
@@ -121,12 +119,14 @@ class Transcription(Task):
 
     @cached_property
     def _isolated_notes(self):
-        """Spectrogram and notes of each recording of isolated notes that can be read."""
-        read = self.each(
-            self.isolated,
-            lambda track: Estimate((self._spectrogram(track), track.notes)),
-        )
-        return [e.answer for e in read.values() if not e.error]
+        """Each readable recording of isolated notes, its spectrogram and notes."""
+
+        def read(track):
+            if track.notes is None:
+                raise InputError(f"{track.name}: no file says which notes are played")
+            return self._spectrogram(track), track.notes
+
+        return self.learned(self.isolated, read)
 
     def represent(self, recording, axes=axes[0]):
         """Magnitudes of a recording.
@@ -144,7 +144,7 @@ class Transcription(Task):
         V = self._kept.get(recording, lambda: self._spectrogram(recording))
         if len(axes) == 2:
             return V.copy()
-        bars = self._bars[recording] = find_bars(V)
+        bars = self.bars(recording)
         return fold_bars(V, FRAME, bars, _frames_per_bar(bars))
 
     def _spectrogram(self, recording):
@@ -165,8 +165,8 @@ class Transcription(Task):
     # ---- decoding
 
     @cached_property
-    def excerpts(self) -> dict[str, tuple[np.ndarray, Notes, Track]]:
-        """The middle of each training recording, by its id: spectrogram and notes."""
+    def excerpts(self) -> dict[Track, tuple[np.ndarray, Notes, float]]:
+        """Spectrogram, notes and start (s) of the middle of each training recording."""
 
         def middle(track):
             V = self.represent(track)
@@ -174,11 +174,11 @@ class Transcription(Task):
                 raise InputError(f"{track.name}: has no notes to tune the decoder on")
             length = int(TUNING_SECONDS / FRAME)
             first = max(0, (V.shape[1] - length) // 2)
-            notes = track.notes.between(first * FRAME, (first + length) * FRAME)
-            return Estimate((V[:, first : first + length].copy(), notes, track))
+            start = first * FRAME
+            notes = track.notes.between(start, start + length * FRAME)
+            return V[:, first : first + length].copy(), notes, start
 
-        read = self.each(self.train, middle)
-        return {name: e.answer for name, e in read.items() if not e.error}
+        return dict(self.learned(self.train, middle))
 
     def describe(self, model, given):
         """Read how strongly each pitch sounds from a model's components."""
@@ -201,14 +201,13 @@ class Transcription(Task):
         """
         rng = np.random.default_rng(self.seed)
 
-        def learn(track):
-            V, notes, _ = self.excerpts[track.id]
-            coloured = [Excerpt(track, V, rng) for _ in range(COLOURINGS)]
-            return Estimate([(describe(excerpt), notes) for excerpt in coloured])
+        def heard(track):
+            V, notes, start = self.excerpts[track]
+            coloured = [Excerpt(track, V, start, rng) for _ in range(COLOURINGS)]
+            return [(describe(excerpt), notes) for excerpt in coloured]
 
-        readable = [track for track in self.train if track.id in self.excerpts]
-        learned = self.each(readable, learn).values()
-        examples = [pair for e in learned if not e.error for pair in e.answer]
+        learned = self.learned(self.excerpts, heard, by_model=True)
+        examples = [example for _, examples in learned for example in examples]
         if not examples:
             raise InputError("no training recording could be used to tune the decoder")
         decoder = NoteDecoder().fit(examples)
@@ -223,13 +222,17 @@ class Excerpt:
     track : Track
     V : ndarray, shape (F, T)
         Spectrogram of its middle.
+    start : float
+        When it begins in the track, s.
     rng : numpy.random.Generator
         Draws the gains, of some 6 dB.
     """
 
-    def __init__(self, track: Track, V: np.ndarray, rng: np.random.Generator) -> None:
+    def __init__(
+        self, track: Track, V: np.ndarray, start: float, rng: np.random.Generator
+    ) -> None:
         self.id = track.id
-        self._track = track
+        self._track, self._start = track, start
         self._gains = rng.normal(0, 6, 80)
         bands = self._at(np.linspace(0, 1, len(V)))
         self.V = V * (10 ** (bands / 20)).astype(V.dtype)[:, None]
@@ -240,7 +243,9 @@ class Excerpt:
 
     def audio(self) -> tuple[np.ndarray, int]:
         """Samples (channels, samples) of what `V` shows, and the sampling rate."""
-        y, sr = self._track.amid(TUNING_SECONDS).audio()
+        y, sr = self._track.audio()
+        first, length = round(self._start * sr), round(self.duration * sr)
+        y = y[:, first : first + length]
         hz = np.fft.rfftfreq(y.shape[1], 1 / sr)
         bands = band_frequencies()
         position = np.interp(hz, bands, np.linspace(0, 1, len(bands)))
@@ -259,7 +264,7 @@ def _of_sum_one(spectra, pitches):
     if not pairs:
         return None, None
     spectra, pitches = zip(*((s / s.sum(), p) for s, p in pairs), strict=True)
-    return np.stack(spectra, axis=1), np.array(pitches)
+    return np.stack(spectra, axis=1), np.array(pitches, int)
 
 
 def salience(model) -> np.ndarray:
@@ -323,7 +328,7 @@ def _frames_per_bar(bars):
 
 
 def _in_time(rows, bars, n_frames):
-    """Rows (n, frames in a bar × bars) at the frames of the recording, (n, n_frames)."""
+    """Rows (n, frames in a bar × bars) at a recording's frames, (n, n_frames)."""
     n, lengths = _frames_per_bar(bars), np.diff(bars)[:, None]
     centres = (bars[:-1, None] + lengths * (np.arange(n) + 0.5) / n).ravel()
     rows = np.asarray(rows).reshape(-1, n, len(bars) - 1).swapaxes(1, 2)

@@ -1,0 +1,146 @@
+"""Salience to notes, for any model."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from musaic_core.data.notes import Notes
+from musaic_core.tasks.transcription.decoder import NoteDecoder, Salience
+from musaic_core.tasks.transcription.scores import transcription_scores
+from musaic_core.tasks.transcription.spectrogram import FRAME, PITCHES
+
+
+def heard(notes, n_frames, level=1.0, noise=0.0, seed=0):
+    """A salience in which notes attack at once and decay by a third in a second."""
+    rng = np.random.default_rng(seed)
+    out = noise * rng.random((88, n_frames))
+    for (onset, offset), pitch in zip(notes.intervals, notes.pitches, strict=True):
+        first, last = round(onset / FRAME), round(offset / FRAME)
+        times = np.arange(last - first)[: n_frames - first] * FRAME
+        out[pitch - 21, first : first + len(times)] += np.exp(-times / 2.5)
+    return Salience(level * out)
+
+
+def melody(seed, n=30):
+    """Some notes of random pitches, one every 0.3 s, some of them two at once."""
+    rng = np.random.default_rng(seed)
+    return Notes.from_rows(
+        (0.3 * i + 0.2, 0.3 * i + rng.uniform(0.35, 0.6), pitch, 80, "")
+        for i in range(n)
+        for pitch in rng.choice(np.arange(40, 80), rng.integers(1, 3), replace=False)
+    )
+
+
+@pytest.fixture(scope="module")
+def decoder():
+    """A decoder fitted on a salience with much noise, so that it has to decide."""
+    examples = [melody(seed) for seed in range(3)]
+    return NoteDecoder().fit(
+        [
+            (heard(notes, 430, noise=0.2, seed=i), notes)
+            for i, notes in enumerate(examples)
+        ]
+    )
+
+
+def test_the_notes_of_a_clean_salience_are_found(decoder):
+    reference = melody(seed=7)
+    estimate = decoder.decode(heard(reference, 430))
+    scores = transcription_scores(reference, estimate, 430 * FRAME)
+    assert scores["onset_f1"] > 0.95
+    assert scores["frame_accuracy"] > 0.75
+
+
+def test_noise_alone_gives_fewer_notes_than_music(decoder):
+    music = decoder.decode(heard(melody(seed=7), 430, noise=0.2, seed=9))
+    assert len(music) >= 25
+    assert len(decoder.decode(Salience(np.zeros((88, 430))))) == 0
+
+
+saliences = st.tuples(
+    st.integers(1, 80), st.integers(0, 2**32 - 1), st.floats(0, 1)
+).map(
+    lambda draw: (
+        np.random.default_rng(draw[1]).gamma(0.3, 1, (88, draw[0]))
+        * (np.random.default_rng(draw[1] + 1).random((88, draw[0])) < draw[2])
+    )
+)
+whatever = settings(
+    deadline=None,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    database=None,
+)
+
+
+@whatever
+@given(salience=saliences)
+def test_decoded_notes_lie_on_the_keyboard_and_last(decoder, salience):
+    found = decoder.decode(Salience(salience))
+    onsets, offsets = found.intervals.T
+    assert (onsets >= 0).all()
+    assert (offsets > onsets).all()
+    assert (offsets <= (salience.shape[1] + 1) * FRAME).all()
+    assert set(found.pitches) <= set(PITCHES)
+    assert ((found.velocities >= 1) & (found.velocities <= 127)).all()
+    for pitch in np.unique(found.pitches):  # a key is struck again only once it is up
+        of_key = found.pitches == pitch
+        assert (onsets[of_key][1:] >= offsets[of_key][:-1] - 1e-9).all()
+
+
+@whatever
+@given(salience=saliences, scale=st.floats(-12, 12))
+def test_notes_do_not_depend_on_the_scale_of_the_salience(decoder, salience, scale):
+    found = decoder.decode(Salience(salience))
+    scaled = decoder.decode(Salience(2.0 ** round(scale) * salience))
+    np.testing.assert_array_equal(scaled.intervals, found.intervals)
+    np.testing.assert_array_equal(scaled.pitches, found.pitches)
+    np.testing.assert_array_equal(scaled.velocities, found.velocities)
+
+
+@pytest.mark.parametrize("factor", [1e-6, 3.7, 1e6])
+def test_a_louder_recording_gives_the_same_notes(decoder, factor):
+    music = heard(melody(seed=5), 430, noise=0.1)
+    found = decoder.decode(music)
+    assert len(found)
+    louder = decoder.decode(Salience(factor * music.level))
+    np.testing.assert_array_equal(louder.intervals, found.intervals)
+    np.testing.assert_array_equal(louder.pitches, found.pitches)
+
+
+def test_a_decoder_fitted_on_silence_finds_nothing():
+    silence = Salience(np.zeros((88, 100)))
+    decoder = NoteDecoder().fit([(silence, melody(seed=0, n=5))])
+    assert len(decoder.decode(silence)) == 0
+    assert len(decoder.decode(heard(melody(seed=0, n=5), 100))) == 0
+
+
+def test_a_decoder_fitted_on_nothing_finds_nothing():
+    decoder = NoteDecoder().fit([])
+    assert len(decoder.decode(heard(melody(seed=0, n=5), 100))) == 0
+
+
+def with_onsets(notes, n_frames, seed):
+    """A salience that swells, beside probabilities of onsets where notes begin."""
+    rng = np.random.default_rng(seed)
+    onset = 0.3 * rng.random((88, n_frames))
+    level = 0.2 * rng.random((88, n_frames))
+    for (start, end), pitch in zip(notes.intervals, notes.pitches, strict=True):
+        first, last = round(start / FRAME), min(round(end / FRAME), n_frames)
+        onset[pitch - 21, first] = 0.9
+        level[pitch - 21, first:last] += np.linspace(0.3, 1, last - first)
+    return Salience(level, onset)
+
+
+def test_notes_begin_where_a_model_says_that_they_do():
+    examples = [melody(seed) for seed in range(3)]
+    decoder = NoteDecoder().fit(
+        [(with_onsets(notes, 430, i), notes) for i, notes in enumerate(examples)]
+    )
+    reference = melody(seed=7)
+    found = decoder.decode(with_onsets(reference, 430, 7))
+    scores = transcription_scores(reference, found, 430 * FRAME)
+    assert scores["onset_f1"] > 0.95
+    matched = [np.abs(reference.onsets - onset).min() for onset in found.onsets]
+    assert np.median(matched) <= FRAME / 2  # not half of the lag later

@@ -1,0 +1,81 @@
+"""How good estimated notes are."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from musaic_core.data.notes import Notes
+from musaic_core.tasks.transcription.decoder import no_notes
+from musaic_core.tasks.transcription.scores import transcription_scores
+
+METRICS = {
+    **dict.fromkeys(("onset", "note"), ("precision", "recall", "f1")),
+    **dict.fromkeys(("frame", "chroma"), ("precision", "recall", "accuracy")),
+}
+SCORES = [f"{of}_{metric}" for of, metrics in METRICS.items() for metric in metrics]
+
+notes = st.lists(
+    st.tuples(
+        st.floats(0, 9).map(lambda time: round(time, 3)),
+        st.floats(0.05, 1),
+        st.integers(21, 108),
+    ),
+    min_size=1,
+    max_size=20,
+    unique_by=lambda note: (note[2], note[0]),
+).map(lambda rows: Notes.from_rows((t, t + length, p, 80, "") for t, length, p in rows))
+
+whatever = settings(deadline=None, max_examples=50, database=None)
+
+
+@whatever
+@given(reference=notes)
+def test_the_reference_itself_scores_one(reference):
+    scores = transcription_scores(reference, reference, 10.0)
+    assert set(scores) == set(SCORES)
+    for name in ("onset_f1", "note_f1", "onset_precision", "note_recall"):
+        assert scores[name] == 1
+    # a frame that no note reaches counts for nothing
+    assert scores["frame_accuracy"] == scores["frame_precision"] == 1
+    assert scores["chroma_accuracy"] == 1
+
+
+@whatever
+@given(reference=notes)
+def test_silence_scores_zero(reference):
+    scores = transcription_scores(reference, no_notes(), 10.0)
+    assert set(scores) == set(SCORES)
+    assert set(scores.values()) == {0}
+
+
+@whatever
+@given(reference=notes, estimate=notes)
+def test_scores_lie_between_zero_and_one(reference, estimate):
+    scores = transcription_scores(reference, estimate, 10.0)
+    assert all(0 <= score <= 1 for score in scores.values())
+    assert scores["note_f1"] <= scores["onset_f1"]
+    assert scores["frame_accuracy"] <= scores["chroma_accuracy"] + 1e-12
+
+
+@pytest.mark.parametrize(("shift", "right"), [(0.03, 1), (-0.03, 1), (0.07, 0)])
+def test_an_onset_is_right_within_50_ms(shift, right):
+    reference = Notes.from_rows([(1.0, 2.0, 60, 80, "")])
+    estimate = Notes.from_rows([(1.0 + shift, 2.0, 60, 80, "")])
+    assert transcription_scores(reference, estimate, 3.0)["onset_f1"] == right
+
+
+def test_an_octave_error_counts_as_right_only_for_chroma():
+    reference = Notes.from_rows([(1.0, 2.0, 60, 80, "")])
+    estimate = Notes.from_rows([(1.0, 2.0, 72, 80, "")])
+    scores = transcription_scores(reference, estimate, 3.0)
+    assert scores["chroma_accuracy"] == 1
+    assert scores["onset_f1"] == scores["note_f1"] == scores["frame_accuracy"] == 0
+
+
+def test_a_note_cut_short_is_right_for_its_onset_only():
+    reference = Notes.from_rows([(1.0, 2.0, 60, 80, "")])
+    estimate = Notes.from_rows([(1.0, 1.5, 60, 80, "")])
+    scores = transcription_scores(reference, estimate, 3.0)
+    assert (scores["onset_f1"], scores["note_f1"]) == (1, 0)
+    assert scores["frame_precision"] == 1
+    assert scores["frame_recall"] == pytest.approx(0.5, abs=0.03)
