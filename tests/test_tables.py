@@ -1,6 +1,7 @@
 """What the pages say is what the files say."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -68,6 +69,13 @@ def rows(root, marker):
 def test_a_page_says_what_its_files_say(page):
     text = page.read_text(encoding="utf-8")
     assert text == filled(page), "run python -m tools.tables"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_no_paragraph_is_cut_by_a_marker(page):
+    # Markdown takes a line that begins with a comment for one of HTML
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"^\s*<!-- value: ", text, re.MULTILINE)
 
 
 def test_the_measured_files_are_all_shown():
