@@ -19,7 +19,7 @@ class Dataset(benchopt.BaseDataset):
     requirements = []
 
     def get_data(self):
-        rng = np.random.default_rng(self.get_seed())
+        rng = np.random.default_rng(self.get_seed(use_repetition=True))
         shape, ranks = (80, 96, 40), (8, 6, 5)
         if self.model == "nmf":
             shapes, ranks = [(120, 10), (10, 400)], 10

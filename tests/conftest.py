@@ -73,6 +73,7 @@ class Suite:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            encoding="utf-8",
         )
         assert done.returncode == 0, done.stdout
         return re.sub(r"\x1b\[[\d;]*m", "", done.stdout)  # no colours
@@ -104,9 +105,9 @@ class Suite:
     def edit(self, path, old="", new="\n"):
         """Replace text in a file, or add a blank line to it."""
         file = self.root / path
-        text = file.read_text()
+        text = file.read_text(encoding="utf-8")
         assert old in text
-        file.write_text(text.replace(old, new) if old else text + new)
+        file.write_text(text.replace(old, new) if old else text + new, encoding="utf-8")
 
     def add_solver(self, name, predict, answers="notes", requirements=(), extra=""):
         """Add a solver's file; `predict` is the body of its method of that name."""

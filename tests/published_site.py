@@ -179,8 +179,10 @@ def write_results(folder, name="run.parquet", table=None):
         if folder.name == "amt":
             np.savez(saved / "notes.npz", estimate=notes, reference=notes[:1])
         if folder.name == "msa":
-            (saved / "estimate.lab").write_text("0\t6.5\tA\n6.5\t14\tB\n")
-            (saved / "true.lab").write_text("0\t7\tA\n7\t14\tB\n")
+            (saved / "estimate.lab").write_text(
+                "0\t6.5\tA\n6.5\t14\tB\n", encoding="utf-8"
+            )
+            (saved / "true.lab").write_text("0\t7\tA\n7\t14\tB\n", encoding="utf-8")
         if folder.name == "mss":
             for stem in ("drums.ogg", "vocals.ogg"):
                 shutil.copy(folder.parents[1] / "recordings" / stem, saved)
@@ -218,7 +220,9 @@ new gridjs.Grid({
 def make_site(root):
     """Make the site of these results; give its folder."""
     benchmarks = make_benchmarks(root)
-    (benchmarks / "amt" / "outputs" / "amt_run.html").write_text(REPORT)
+    (benchmarks / "amt" / "outputs" / "amt_run.html").write_text(
+        REPORT, encoding="utf-8"
+    )
     site = root / "results"
     main(["--benchmarks", str(benchmarks), "--output", str(site)])
     return site

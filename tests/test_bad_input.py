@@ -71,7 +71,9 @@ def with_samples(value):
 
 
 def text_named_wav(folder, y, sr):
-    (folder / "bad.wav").write_text("These are words, not a recording.\n" * 99)
+    (folder / "bad.wav").write_text(
+        "These are words, not a recording.\n" * 99, encoding="utf-8"
+    )
 
 
 def other_format(folder, y, sr):
@@ -125,7 +127,7 @@ def unreadable_sections(file):
 
 @beside_a_recording("lab")
 def sections_without_times(file):
-    file.write_text("intro\tverse\tchorus\n")
+    file.write_text("intro\tverse\tchorus\n", encoding="utf-8")
 
 
 # what is broken, the file to blame, and what to do about it
@@ -253,7 +255,9 @@ def test_beats_that_models_are_to_be_told_and_that_are_broken_cost_their_row(
     (suite.root / "songs").mkdir()
     for name in ("good", "bad"):
         soundfile.write(suite.root / f"songs/{name}.wav", y, sr)
-    (suite.root / "songs/bad.csv").write_text("no,times\nhere,at all\n")
+    (suite.root / "songs/bad.csv").write_text(
+        "no,times\nhere,at all\n", encoding="utf-8"
+    )
     _, results = suite.run(
         *("-o", "*[bars=annotated]"),
         benchmark="msa",

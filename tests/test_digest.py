@@ -66,9 +66,11 @@ def test_a_digest_changes_with_content_and_path_and_not_with_the_place(project):
     files = files_imported(project / "musaic_core/models/first.py")
     before = digest_of(files)
     assert digest_of(reversed(sorted(files))) == before
-    (project / "musaic_core/kernels/fast.c").write_text("int faster;\n")
+    (project / "musaic_core/kernels/fast.c").write_text(
+        "int faster;\n", encoding="utf-8"
+    )
     assert digest_of(files) != before
-    (project / "musaic_core/kernels/fast.c").write_text("int fast;\n")
+    (project / "musaic_core/kernels/fast.c").write_text("int fast;\n", encoding="utf-8")
     assert digest_of(files) == before
 
 

@@ -238,6 +238,7 @@ def test_omp_num_threads_is_obeyed():
         capture_output=True,
         text=True,
         check=True,
+        encoding="utf-8",
     )
     assert result.stdout.strip() == "5"
 

@@ -181,7 +181,11 @@ def test_it_stands_alone_and_loads_pytorch_for_tensors_only():
         "print(others + heavy)"
     )
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        encoding="utf-8",
     )
     assert result.stdout.strip() == "[]"
 

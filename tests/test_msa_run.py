@@ -86,7 +86,7 @@ def test_the_patterns_of_an_ntd_are_saved_once(first):
 
 def test_the_page_has_every_figure(first):
     suite, _, results = first
-    page = (suite.outputs("msa") / "msa_page.html").read_text()
+    page = (suite.outputs("msa") / "msa_page.html").read_text(encoding="utf-8")
     for figure in (
         *("score", "ranking", "quality_against_time"),
         *("self_similarity", "patterns"),

@@ -46,7 +46,7 @@ def compiled(folder, *flags):
     shutil.copytree(ROOT / "musaic_core", folder / "musaic_core", ignore=ignore)
     target = folder / "musaic_core/lowrank/kernels/_native.abi3.so"
     build = ["gcc", *CHECKED, *flags, *FLAGS, SOURCE, "-o", target]
-    result = subprocess.run(build, capture_output=True, text=True)
+    result = subprocess.run(build, capture_output=True, text=True, encoding="utf-8")
     if "cannot find" in result.stderr:
         pytest.skip(f"the sanitizer is not installed: {result.stderr.strip()}")
     assert result.returncode == 0, result.stderr
@@ -55,7 +55,10 @@ def compiled(folder, *flags):
 def runtime(name):
     """The file of a sanitizer's runtime, which a Python without it has to preload."""
     result = subprocess.run(
-        ["gcc", f"-print-file-name={name}.so"], capture_output=True, text=True
+        ["gcc", f"-print-file-name={name}.so"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
     )
     return result.stdout.strip()
 
@@ -70,13 +73,14 @@ def run_in(folder, arguments, libraries, **options):
         env=environment,
         capture_output=True,
         text=True,
+        encoding="utf-8",
     )
 
 
 def test_the_compiler_has_nothing_to_say(tmp_path):
     flags = ["-O3", "-Wall", "-Wextra", "-Werror", "-c", "-o", tmp_path / "native.o"]
     build = ["gcc", *FLAGS, *flags, SOURCE]
-    result = subprocess.run(build, capture_output=True, text=True)
+    result = subprocess.run(build, capture_output=True, text=True, encoding="utf-8")
     assert result.returncode == 0, result.stderr
 
 

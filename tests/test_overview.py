@@ -73,6 +73,8 @@ def test_a_new_solver_has_its_line_with_what_it_gives_and_why_not(untouched, cop
 
 
 def test_a_file_that_cannot_be_loaded_is_no_empty_line(copy):
-    (copy / "solvers" / "broken.py").write_text(f"import nothing_like_it\n{SOLVER}")
+    (copy / "solvers" / "broken.py").write_text(
+        f"import nothing_like_it\n{SOLVER}", encoding="utf-8"
+    )
     with pytest.raises(ModuleNotFoundError, match="nothing_like_it"):
         overview(copy / "benchmarks")

@@ -150,7 +150,9 @@ def test_what_a_page_says_of_a_task_is_asked_of_its_objective(amt, benchmarks):
     assert (amt.title, amt.lower_is_better) == ("Transcription", False)
     loss, _ = read_latest(benchmarks / "loss")
     assert (loss.title, loss.lower_is_better) == ("Approximation", True)
-    (benchmarks / "msa" / "objective.py").write_text("import nothing_like_it")
+    (benchmarks / "msa" / "objective.py").write_text(
+        "import nothing_like_it", encoding="utf-8"
+    )
     benchmark, [problem] = read_latest(benchmarks / "msa")
     assert benchmark is None
     assert "its objective.py can't be loaded" in problem
@@ -348,7 +350,8 @@ def test_a_report_asks_no_other_machine_and_its_pictures_shrink(tmp_path):
     source.write_text(
         '<html><head><link href="https://a.org/a.css" rel="stylesheet">'
         '<script src="https://a.org/a.js"></script></head>'
-        f'<img src="data:image/png;base64,{encoded}"><a href="x_1.parquet">data</a>'
+        f'<img src="data:image/png;base64,{encoded}"><a href="x_1.parquet">data</a>',
+        encoding="utf-8",
     )
     write_report(source, tmp_path / "amt.html", "amt.parquet")
     text = gzip.decompress(unpacked(tmp_path / "amt.js")).decode()
@@ -364,7 +367,8 @@ def test_figures_that_make_a_report_large_are_left_out(tmp_path):
     source = tmp_path / "source.html"
     source.write_text(
         f"<html><head></head>{options}<script>window._plots = {json.dumps(plots)};"
-        f"</script>{options}</html>"
+        f"</script>{options}</html>",
+        encoding="utf-8",
     )
     write_report(source, tmp_path / "amt.html", "amt.parquet")
     text = gzip.decompress(unpacked(tmp_path / "amt.js")).decode()
@@ -487,8 +491,8 @@ def test_missing_recordings_and_folders_are_named_and_the_rest_is_published(
 def test_a_folder_of_other_things_is_left_alone(benchmarks, tmp_path, capsys):
     other = tmp_path / "other"
     other.mkdir()
-    (other / "thesis.tex").write_text("precious")
-    (other / "scores.csv").write_text("of mine")
+    (other / "thesis.tex").write_text("precious", encoding="utf-8")
+    (other / "scores.csv").write_text("of mine", encoding="utf-8")
     before = content(other)
     with pytest.raises(SystemExit):
         publish(benchmarks, other)
@@ -499,7 +503,7 @@ def test_a_folder_of_other_things_is_left_alone(benchmarks, tmp_path, capsys):
 
 def test_what_was_put_into_a_published_folder_is_not_lost(benchmarks, tmp_path, capsys):
     site = publish(benchmarks, tmp_path / "site")
-    (site / "data" / "thesis.tex").write_text("precious")
+    (site / "data" / "thesis.tex").write_text("precious", encoding="utf-8")
     before = content(site)
     with pytest.raises(SystemExit):
         publish(benchmarks, site)
@@ -524,7 +528,7 @@ def test_a_failure_leaves_the_site_that_was_there(benchmarks, tmp_path, monkeypa
 def test_where_the_folder_cannot_be_exchanged_the_old_one_stays(tmp_path, monkeypatch):
     site = tmp_path / "site"
     with replaced_folder(site) as new:
-        (new / "a.txt").write_text("old")
+        (new / "a.txt").write_text("old", encoding="utf-8")
     rename = type(site).rename
 
     def fail(self, target):
@@ -534,8 +538,8 @@ def test_where_the_folder_cannot_be_exchanged_the_old_one_stays(tmp_path, monkey
 
     monkeypatch.setattr(type(site), "rename", fail)
     with pytest.raises(OSError, match="busy"), replaced_folder(site) as new:
-        (new / "a.txt").write_text("new")
-    assert (site / "a.txt").read_text() == "old"
+        (new / "a.txt").write_text("new", encoding="utf-8")
+    assert (site / "a.txt").read_text(encoding="utf-8") == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["site"]
 
 
@@ -543,10 +547,10 @@ def test_a_link_to_a_site_stays_a_link(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "site")
     for text in ("old", "new"):
         with replaced_folder(tmp_path / "link") as new:
-            (new / "a.txt").write_text(text)
+            (new / "a.txt").write_text(text, encoding="utf-8")
     assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "site" / "a.txt").read_text() == "new"
-    assert (tmp_path / "site" / MARKER).read_text() == "a.txt\n"
+    assert (tmp_path / "site" / "a.txt").read_text(encoding="utf-8") == "new"
+    assert (tmp_path / "site" / MARKER).read_text(encoding="utf-8") == "a.txt\n"
 
 
 # ---- what may be read
@@ -559,7 +563,7 @@ def hostile(benchmarks, tmp_path):
     """A folder outside of the repository, and what a results file could say of it."""
     outside = tmp_path / "outside"
     outside.mkdir()
-    (outside / "secret.py").write_text(SECRET)
+    (outside / "secret.py").write_text(SECRET, encoding="utf-8")
     soundfile.write(outside / "secret.ogg", recording(), RATE)
     notes = np.array([[1.0, 2.0, 99]])
     np.savez(outside / "notes.npz", estimate=notes, reference=notes)
@@ -631,7 +635,7 @@ def test_sources_outside_of_the_repository_are_not_read(
     benchmarks, hostile, tmp_path, capsys, how
 ):
     (benchmarks.parent / "solvers" / "link.py").symlink_to(hostile / "secret.py")
-    (benchmarks.parent / "passwords.txt").write_text(SECRET)
+    (benchmarks.parent / "passwords.txt").write_text(SECRET, encoding="utf-8")
     file = {
         "up": "../../../outside/secret.py",
         "absolute": str(hostile / "secret.py"),

@@ -153,7 +153,7 @@ def test_a_figure_can_be_had_as_csv(desktop, site):
     desktop.wait_for_selector("#cost-chart .main-svg")
     with desktop.expect_download() as download:
         desktop.click("#cost .csv, #cost ~ .csv")
-    text = Path(download.value.path()).read_text()
+    text = Path(download.value.path()).read_text(encoding="utf-8")
     assert text.splitlines()[0].startswith("series,point,x,y")
     assert "nmf β=1 fixed" in text
     assert "Pareto front" in text

@@ -445,7 +445,7 @@ def test_benchopt_makes_a_report_where_nothing_could_be_scored(running, capsys):
     benchopt.plotting.plot_benchmark_html(
         [outputs / "run.parquet"], running, config={}, display=False
     )
-    text = (outputs / "amt_run.html").read_text()
+    text = (outputs / "amt_run.html").read_text(encoding="utf-8")
     assert NO_SCORES in text
 
 

@@ -102,8 +102,10 @@ def later(file):
 
 
 def shifted(file):
-    time, *rest = file.read_text().splitlines()
-    file.write_text("\n".join([time.replace("0", "0.001", 1), *rest]) + "\n")
+    time, *rest = file.read_text(encoding="utf-8").splitlines()
+    file.write_text(
+        "\n".join([time.replace("0", "0.001", 1), *rest]) + "\n", encoding="utf-8"
+    )
 
 
 EDITS = {
@@ -165,7 +167,8 @@ def test_parallel_runs_give_the_scores_of_a_sequential_run(
     dask = tmp_path / "dask.yml"
     dask.write_text(
         "backend: dask\ndask_n_workers: 2\ndask_dashboard_address: null\n"
-        f"dask_local_directory: {tmp_path / 'workers'}\n"
+        f"dask_local_directory: {tmp_path / 'workers'}\n",
+        encoding="utf-8",
     )
     for how in (("-j", 2), ("--parallel-config", dask)):
         _, parallel = run(suite, task, "--no-cache", *how)

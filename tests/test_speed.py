@@ -96,7 +96,7 @@ def test_a_batch_on_a_device_is_what_each_matrix_gives_alone():
 def test_records_have_what_a_table_is_made_of(quick, tmp_path, capsys):
     file = tmp_path / "records.json"
     speed.main(["--only", "ncp-beta2", "--json", str(file)])
-    records = json.loads(file.read_text())
+    records = json.loads(file.read_text(encoding="utf-8"))
     assert {"mu, c", "mu, numpy"} <= {r["backend"] for r in records}
     for record in records:
         assert set(record) == {"problem", "package", "backend", "ms", "limit_ms"}

@@ -356,7 +356,7 @@ def test_the_pattern_of_a_section_is_the_mean_of_its_bars():
 def test_annotations_that_make_no_sense_are_refused_by_name(
     song, tmp_path, name, text, advice
 ):
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, encoding="utf-8")
     track = Track(
         "song",
         song.stem_files,
@@ -368,7 +368,9 @@ def test_annotations_that_make_no_sense_are_refused_by_name(
 
 
 def test_labels_may_have_spaces_and_lines_may_be_parted_by_them(song, tmp_path):
-    (tmp_path / "sections.lab").write_text("0 4.5 first verse\n\n4.5\t9\tchorus\n")
+    (tmp_path / "sections.lab").write_text(
+        "0 4.5 first verse\n\n4.5\t9\tchorus\n", encoding="utf-8"
+    )
     track = Track("s", song.stem_files, sections_from=tmp_path / "sections.lab")
     assert track.sections["label"].tolist() == ["first verse", "chorus"]
 

@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not known:
         parser.error(f"--only {options.only} is not one of the problems")
     if options.json:
-        with open(options.json, "w") as file:
+        with open(options.json, "w", encoding="utf-8") as file:
             json.dump(records, file, indent=1)
 
 

@@ -286,10 +286,10 @@ def write_annotations(annotations, folder, duration):
     sections[-1] = (sections[-1][0], duration, sections[-1][2])
     chords.append((chords[-1][1], duration, "N"))
     lines = ["time,position", *(f"{time:.4f},{position}" for time, position in beats)]
-    (folder / "beats.csv").write_text("\n".join(lines) + "\n")
+    (folder / "beats.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for name, spans in (("sections", sections), ("chords", chords)):
         lines = [f"{start:.4f}\t{end:.4f}\t{label}\n" for start, end, label in spans]
-        (folder / f"{name}.lab").write_text("".join(lines))
+        (folder / f"{name}.lab").write_text("".join(lines), encoding="utf-8")
 
 
 def performances():
@@ -388,7 +388,9 @@ def main():
                 "duration": duration,
             }
 
-    version = subprocess.check_output(["fluidsynth", "--version"], text=True)
+    version = subprocess.check_output(
+        ["fluidsynth", "--version"], text=True, encoding="utf-8"
+    )
     files = sorted(p for track in tracks for p in (out / track).iterdir())
     manifest = {
         "fonts": {
@@ -401,7 +403,7 @@ def main():
         "files": {p.relative_to(out).as_posix(): sha256(p) for p in files},
     }
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
-    (out / "manifest.json").write_text(text + "\n")
+    (out / "manifest.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Salience to notes, for any model.
 
 The *salience* of a pitch over time is how strongly it sounds. Where it rises, a note
-may start: a logistic regression decides, from how steep and how loud the rise is beside the
-other pitches; and, where a model has an opinion of its own on where notes start, from
-that. The note lasts until its salience has decayed. Regression and decay are fitted on
-training recordings, for each model by itself and in units of each recording's own
-loudness, so no model is favoured by its scale.
+may start: a logistic regression decides, from how steep and how loud the rise is beside
+the other pitches; and, where a model has an opinion of its own on where notes start,
+from that. The note lasts until its salience has decayed. Regression and decay are
+fitted on training recordings, for each model by itself and in units of each recording's
+own loudness, so no model is favoured by its scale.
 """
 
 from dataclasses import dataclass

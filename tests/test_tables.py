@@ -1,0 +1,163 @@
+"""What the pages say is what the files say."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from musaic_core.publish.tables import COLUMNS
+from tools.tables import ROOT, filled, pages
+
+HEAD = "<!-- {} -->"
+SCORES = [
+    # task, corpus, label, kind, apart, n, of, score; the best of a corpus first
+    ("amt", "piano", "nmf β=1", "low-rank", False, 8, 8, 0.98765),
+    ("amt", "piano", "cnn", "learned", False, 7, 8, 0.9),
+    ("amt", "piano", "silence", "floor", True, 8, 8, 0.0),
+    ("amt", "songs", "cnn", "learned", False, 4, 4, 0.5),
+    ("amt", "songs", "sines", "peer", False, 4, 4, 0.45),
+    ("amt", "songs", "nmf β=1", "low-rank", False, 0, 4, None),
+    ("amt", "songs", "silence", "floor", True, 4, 4, 0.0),
+    ("mss", "songs", "nmf β=1", "low-rank", False, 4, 4, 5.1),
+    ("mss", "songs", "mask", "oracle", True, 4, 4, 9.454),
+]
+SPEED = [
+    ("kl", "musaic", "mu, c", 5.14),
+    ("kl", "musaic", "hals-mu, c", 2.0),
+    ("kl", "musaic", "mu, numpy", 7.0),
+    ("kl", "sklearn", "mu", 12.34),
+    ("kl", "torchnmf", "", 123.4),
+    ("gpu", "musaic", "mu, torch", 1.0),
+]
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A repository with files that pages name."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "results").mkdir()
+    names = ["task", "corpus", "label", "kind", "apart", "n", "of", "score"]
+    table = pd.DataFrame(SCORES, columns=names).reindex(columns=COLUMNS)
+    table.to_csv(tmp_path / "results/scores.csv", index=False)
+    names = ["problem", "package", "backend", "ms"]
+    records = [dict(zip(names, row, strict=True)) for row in SPEED]
+    (tmp_path / "speed.json").write_text(json.dumps(records), encoding="utf-8")
+    (tmp_path / "a.csv").write_text('x,"y, z"\n0.10,a|b\n', encoding="utf-8")
+    (tmp_path / "v.json").write_text('{"gain": "0.950", "n": 3}', encoding="utf-8")
+    return tmp_path
+
+
+def rendered(root, text):
+    page = root / "README.md"
+    page.write_text(text, encoding="utf-8")
+    return filled(page, root)
+
+
+def rows(root, marker):
+    """Cells of the table that a marker is filled with, without the line of dashes."""
+    text = rendered(root, f"Before\n\n{HEAD.format(marker)}old<!-- end -->\n\nafter\n")
+    start, table, end = text.split("\n\n", 2)[0], *text.split("\n\n")[2:4]
+    assert start == "Before"
+    assert end == "<!-- end -->"
+    head, dashes, *lines = table.splitlines()
+    assert set(dashes) <= set("|- ")
+    return [[c.strip() for c in line[2:-2].split(" | ")] for line in (head, *lines)]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_a_page_says_what_its_files_say(page):
+    text = page.read_text(encoding="utf-8")
+    assert text == filled(page), "run python -m tools.tables"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_no_paragraph_is_cut_by_a_marker(page):
+    # Markdown takes a line that begins with a comment for one of HTML
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"^\s*<!-- value: ", text, re.MULTILINE)
+
+
+def test_the_measured_files_are_all_shown():
+    text = "".join(page.read_text(encoding="utf-8") for page in pages())
+    for file in (ROOT / "docs" / "measured").iterdir():
+        assert f": docs/measured/{file.name} " in text, file
+
+
+def test_what_was_edited_by_hand_is_written_anew(root):
+    text = f"a {HEAD.format('value: v.json gain')}0.960<!-- end --> b"
+    assert rendered(root, text) == text.replace("0.960", "0.950")
+
+
+def test_what_is_filled_in_stays_as_it_is(root):
+    once = rendered(root, "<!-- csv: a.csv -->\n<!-- end -->\n")
+    assert rendered(root, once) == once
+
+
+def test_scores_have_a_row_a_label_the_best_first_and_a_column_a_corpus(root):
+    assert rows(root, "scores: task=amt") == [
+        ["model", "piano", "songs"],
+        ["nmf β=1", "0.988", "–"],
+        ["cnn", "0.900 (7 of 8)", "0.500"],
+        ["sines", "–", "0.450"],
+        ["silence, floor", "0.000", "0.000"],
+    ]
+
+
+def test_scores_are_those_asked_for_under_the_titles_asked_for(root):
+    marker = (
+        'scores: task=amt columns="songs: 4 songs; piano" digits=2 head="F1, β"\n'
+        '    rows="nmf β=1: `nmf`, β = 1; cnn"'
+    )
+    assert rows(root, marker) == [
+        ["F1, β", "4 songs", "piano"],
+        ["cnn", "0.50", "0.90 (7 of 8)"],
+        ["`nmf`, β = 1", "–", "0.99"],
+    ]
+    assert rows(root, "scores: task=mss digits=2")[1:] == [
+        ["nmf β=1", "5.10"],
+        ["mask, oracle", "9.45"],
+    ]
+
+
+def test_a_csv_file_is_shown_as_it_is(root):
+    assert rows(root, "csv: a.csv") == [["x", "y, z"], ["0.10", "a\\|b"]]
+
+
+def test_speed_is_our_fastest_beside_the_fastest_peer(root):
+    head = ["problem", "`musaic_core`", "fastest peer", "ratio"]
+    assert rows(root, "speed: speed.json problems=kl") == [
+        head,
+        ["kl", "2.00 ms (hals-mu, c)", "12.3 ms (sklearn, mu)", "6.2 ×"],
+    ]
+    assert rows(root, 'speed: speed.json rule=mu problems="kl: KL, β = 1"') == [
+        head,
+        ["KL, β = 1", "5.14 ms (mu, c)", "12.3 ms (sklearn, mu)", "2.4 ×"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("marker", "reason"),
+    [
+        ("csv: nothing.csv", "nothing.csv"),
+        ("value: v.json loss", "no key 'loss'; there is gain, n"),
+        ("scores: task=amr", "no task 'amr'; there is amt, mss"),
+        ("scores: task=amt rows=nmf", "no label 'nmf'; there is nmf β=1, cnn"),
+        ("scores: task=mss columns=piano", "no corpus 'piano'; there is songs"),
+        ("scores: task=amt colour=red", "colour"),
+        ("speed: speed.json problems=is", "no problem 'is'; there is kl, gpu"),
+        ("speed: speed.json problems=gpu", "gpu has no peer"),
+        ("speed: speed.json rule=hals", "kl has no hals"),
+        ("score: task=amt", "score is none of scores, csv, speed, value"),
+    ],
+)
+def test_what_is_not_there_is_named_with_its_page(root, marker, reason):
+    with pytest.raises(ValueError, match=r"README\.md: <!-- ") as caught:
+        rendered(root, f"{HEAD.format(marker)}<!-- end -->")
+    assert reason in str(caught.value)
+
+
+def test_a_marker_without_end_is_an_error_not_a_lost_page(root):
+    text = "<!-- csv: a.csv -->\n\n<!-- value: v.json n -->3<!-- end -->"
+    with pytest.raises(ValueError, match=r"a\.csv -->: <!-- end --> is missing"):
+        rendered(root, text)

@@ -1,0 +1,145 @@
+"""Tables and numbers of the pages: ``python -m tools.tables`` writes them from files.
+
+What stands in README.md and docs/*.md between a marker and ``<!-- end -->`` is made of
+a file, and a test fails where it is not what the file says. The markers:
+
+``<!-- scores: task=amt rows="nmf β=1; silence" columns="mini piano seen: seen" -->``
+    Of results/scores.csv: a row a label, the best in the first column first, and a
+    column a corpus; all of them where ``rows`` or ``columns`` are left out. Floors,
+    oracles and means over a part of the recordings are marked. ``digits=2`` rounds to
+    so many decimals (3), and ``head="SDR, dB"`` is the first column's title.
+``<!-- csv: docs/measured/online.csv -->``
+    The file as it is, its first line as the table's head.
+``<!-- speed: docs/measured/speed.json rule=mu problems="ntd-beta1: NTD, β = 1" -->``
+    Of what ``python -m tools.speed --json FILE`` wrote: a row a problem, with our
+    fastest (by that update rule, if one is named), the fastest peer, and the ratio.
+``<!-- value: docs/measured/deep.json gain -->``
+    One value of a JSON object, in running text.
+
+Lists are separated by semicolons; ``name: title`` shows under a title what has a name.
+"""
+
+import csv
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pandas as pd
+
+from tools.speed_problems import OURS
+
+ROOT = Path(__file__).resolve().parent.parent
+MARKER = re.compile(
+    r"(<!-- (\w+): (.*?) -->)(.*?)(<!-- end -->|(?=<!-- \w+: )|\Z)", re.DOTALL
+)
+
+
+def pages(root: Path = ROOT) -> list[Path]:
+    """List the pages that are filled in."""
+    return [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+
+
+def filled(page: Path, root: Path = ROOT) -> str:
+    """Write a page's text anew; raises ValueError where a marker can't be filled in."""
+
+    def fill(match):
+        marker, kind, wanted, _, end = match.groups()
+        try:
+            if not end:
+                raise ValueError("<!-- end --> is missing")
+            if kind not in KINDS:
+                raise ValueError(f"{kind} is none of {', '.join(KINDS)}")
+            words = shlex.split(wanted)
+            options = dict(word.split("=", 1) for word in words if "=" in word)
+            words = [word for word in words if "=" not in word]
+            made = KINDS[kind](root, *words, **options)
+            return marker + (made if isinstance(made, str) else _table(made)) + end
+        except (OSError, ValueError, TypeError) as error:
+            raise ValueError(f"{page.name}: {marker}: {error}") from error
+
+    return MARKER.sub(fill, page.read_text(encoding="utf-8"))
+
+
+def _table(rows):
+    """Markdown of rows, the first one the head."""
+    rows = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    rows.insert(1, ["---"] * len(rows[0]))
+    return "\n\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows) + "\n"
+
+
+def _chosen(text, known, what):
+    """Titles of a list's names, by name, or of all that is known."""
+    if text is None:
+        return {name: name for name in known}
+    entries = (entry.strip().partition(": ") for entry in text.split(";"))
+    chosen = {name: title or name for name, _, title in entries}
+    for name in chosen:
+        if name not in known:
+            raise ValueError(f"no {what} {name!r}; there is {', '.join(known)}")
+    return chosen
+
+
+def _scores(root, *, task, rows=None, columns=None, digits="3", head="model"):
+    df = pd.read_csv(root / "results" / "scores.csv")
+    _chosen(task, df["task"].unique(), "task")
+    df = df[df["task"] == task]
+    columns = _chosen(columns, df["corpus"].unique(), "corpus")
+    # the file has the best of each corpus first
+    order = pd.concat([df[df["corpus"] == corpus] for corpus in columns])
+    order = order.sort_values("apart", kind="stable").drop_duplicates("label")
+    rows = _chosen(rows, order["label"].tolist(), "label")
+    yield head, *columns.values()
+    for label in (label for label in order["label"] if label in rows):
+        cells = df[df["label"] == label].set_index("corpus")
+        kind = f", {cells['kind'].iloc[0]}" if cells["apart"].any() else ""
+        means = (_mean(cells, corpus, int(digits)) for corpus in columns)
+        yield rows[label] + kind, *means
+
+
+def _mean(cells, corpus, digits):
+    if corpus not in cells.index or pd.isna(cells.loc[corpus, "score"]):
+        return "–"
+    cell = cells.loc[corpus]
+    part = f" ({cell['n']} of {cell['of']})" if cell["n"] < cell["of"] else ""
+    return f"{cell['score']:.{digits}f}{part}"
+
+
+def _csv(root, name):
+    with open(root / name, encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def _speed(root, name, *, rule=None, problems=None):
+    records = json.loads((root / name).read_text(encoding="utf-8"))
+    known = dict.fromkeys(record["problem"] for record in records)
+    yield "problem", "`musaic_core`", "fastest peer", "ratio"
+    for problem, title in _chosen(problems, known, "problem").items():
+        runs = [record for record in records if record["problem"] == problem]
+        peers = [run for run in runs if run["package"] != OURS]
+        ours = [run for run in runs if run["package"] == OURS]
+        ours = [run for run in ours if rule in (None, *run["backend"].split(", "))]
+        if not ours or not peers:
+            raise ValueError(f"{problem} has no {'peer' if ours else rule or OURS}")
+        our, peer = (min(many, key=lambda run: run["ms"]) for many in (ours, peers))
+        told = _told(our, our["backend"]), _told(peer, peer["package"], peer["backend"])
+        yield title, *told, f"{peer['ms'] / our['ms']:.1f} ×"
+
+
+def _told(run, *names):
+    digits = 2 if run["ms"] < 10 else 1 if run["ms"] < 100 else 0
+    return f"{run['ms']:.{digits}f} ms ({', '.join(filter(None, names))})"
+
+
+def _value(root, name, key):
+    values = json.loads((root / name).read_text(encoding="utf-8"))
+    _chosen(key, values, "key")
+    return str(values[key])
+
+
+KINDS = {"scores": _scores, "csv": _csv, "speed": _speed, "value": _value}
+
+if __name__ == "__main__":
+    for page in pages():
+        page.write_text(filled(page), encoding="utf-8", newline="\n")
+        print(page)
