@@ -31,7 +31,18 @@ class Notes:
 
     @classmethod
     def from_rows(cls, rows) -> "Notes":
-        """Build from (onset, offset, pitch, velocity, part) in any order."""
+        """Build notes of rows.
+
+        Parameters
+        ----------
+        rows : iterable of tuple
+            Onset (s), offset (s), pitch, velocity and part, in any order of rows.
+
+        Returns
+        -------
+        notes : Notes
+            In the order of their onsets.
+        """
         rows = sorted(rows, key=lambda row: (row[0], row[2]))
         columns = list(zip(*rows, strict=True)) if rows else [[]] * 5
         return cls(
@@ -45,13 +56,30 @@ class Notes:
         return len(self.pitches)
 
     def between(self, start: float, end: float) -> "Notes":
-        """The notes that begin from start until end (s), in time from start."""
+        """Notes that begin in a stretch of time.
+
+        Parameters
+        ----------
+        start, end : float
+            The stretch, s.
+
+        Returns
+        -------
+        notes : Notes
+            With times from the start of the stretch on.
+        """
         inside = (start <= self.onsets) & (self.onsets < end)
         intervals, *others = (column[inside] for column in vars(self).values())
         return Notes(intervals - start, *others)
 
     def table(self) -> np.ndarray:
-        """Onset (s), offset (s) and MIDI pitch of each note, (n, 3)."""
+        """Lay the notes out as one array.
+
+        Returns
+        -------
+        ndarray, shape (n, 3)
+            Onset (s), offset (s) and MIDI note number of each.
+        """
         return np.column_stack([self.intervals, self.pitches])
 
     @property
@@ -69,7 +97,21 @@ def read_midi(file: Path) -> Notes:
     """Read the pitched notes of a MIDI file; each lasts until its sound is damped.
 
     A key released under the sustain pedal (controller 64) sounds until the pedal
-    rises or the key is struck again, as in MAPS and MAESTRO (Hawthorne et al. 2018).
+    rises or the key is struck again, as in MAPS and MAESTRO.
+
+    Parameters
+    ----------
+    file : Path
+
+    Returns
+    -------
+    notes : Notes
+        Without drums.
+
+    References
+    ----------
+    Hawthorne et al., "Onsets and frames: Dual-objective piano transcription", ISMIR
+    2018.
     """
     rows = []
     for instrument in pretty_midi.PrettyMIDI(str(file)).instruments:
@@ -99,7 +141,13 @@ def _damped(release, pedal):
 
 
 def write_midi(notes: Notes, file: Path) -> None:
-    """Write notes as a MIDI file, one track a part, to a millisecond."""
+    """Write notes as a MIDI file, one track a part, to a millisecond.
+
+    Parameters
+    ----------
+    notes : Notes
+    file : Path
+    """
     midi = pretty_midi.PrettyMIDI(resolution=960)
     for part in sorted(set(notes.parts)):
         instrument = pretty_midi.Instrument(program=0, name=str(part))

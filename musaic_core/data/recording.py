@@ -40,7 +40,14 @@ class Recording:
         _tracks[self] = track
 
     def audio(self) -> tuple[np.ndarray, int]:
-        """Samples, float32 (channels, samples), and the sampling rate in Hz."""
+        """Read the recording.
+
+        Returns
+        -------
+        y : ndarray of float32, shape (channels, samples)
+        sr : int
+            Sampling rate, Hz.
+        """
         return _tracks[self].audio()
 
     @property
@@ -129,7 +136,17 @@ class Track:
             ) from None
 
     def amid(self, seconds: float) -> "Track":
-        """The same track, of which only so many seconds amid it are read."""
+        """The same track, of which only the middle is heard.
+
+        Parameters
+        ----------
+        seconds : float
+            Of the audio that is read; annotations keep the times of all of it.
+
+        Returns
+        -------
+        Track
+        """
         return replace(self, middle=seconds)
 
     def audio(self) -> tuple[np.ndarray, int]:
@@ -163,7 +180,13 @@ class Track:
         return y, sr
 
     def stems(self) -> dict[str, np.ndarray] | None:
-        """Read the stems, each (channels, samples); they sum to `audio`."""
+        """Read the stems, which sum to `audio`.
+
+        Returns
+        -------
+        dict of str to ndarray of float32, shape (channels, samples), or None
+            None where they are not known.
+        """
         if list(self.stem_files) == ["mixture"]:
             return None
         return {

@@ -60,15 +60,39 @@ class Model(Protocol):
     n_parameters: int  # numbers that the model is made of
 
     def reconstruct(self, gains: Any = None) -> Any:
-        """Approximate V, each component times its gain, (C,) or (C, T)."""
+        """Approximate V, each component times its gain.
+
+        Parameters
+        ----------
+        gains : array, shape (C,) or (C, T), optional
+            One a component, or one a component and column; by default all are 1.
+
+        Returns
+        -------
+        array
+            Of V's shape.
+        """
 
     def loudness(self) -> Any:
-        """How much each component adds to V in time, summed over frequency, (C, T)."""
+        """How much each component adds to V in time, summed over frequency.
+
+        Returns
+        -------
+        array, shape (C, T)
+        """
 
     def along_last_mode(self, n_entries: int) -> Any:
         """How much of each pattern each entry of V's last axis has.
 
-        An array (n_entries, number of patterns), in units of the patterns' norms.
+        Parameters
+        ----------
+        n_entries : int
+            The size of that axis.
+
+        Returns
+        -------
+        array, shape (n_entries, number of patterns)
+            In units of the patterns' norms.
         """
 
 
@@ -157,7 +181,17 @@ class Task:
         return self.train
 
     def misfit(self, solver: Any) -> str | None:
-        """Say why a solver makes no sense on these recordings; None if it does."""
+        """Say why a solver makes no sense on these recordings.
+
+        Parameters
+        ----------
+        solver : musaic_core.benchmark.solver.Solver
+
+        Returns
+        -------
+        str or None
+            None if it does make sense.
+        """
 
     def prepare(self, axes: Axes | None, describes: bool) -> None:
         """Compute what all models share, off their clocks.
@@ -171,16 +205,60 @@ class Task:
         """
 
     def represent(self, recording: Recording | Track, axes: Axes) -> np.ndarray:
-        """Make V, with these axes, of a recording."""
+        """Make V of a recording.
+
+        Parameters
+        ----------
+        recording : Recording or Track
+        axes : tuple of str
+            One of the class's ``axes``.
+
+        Returns
+        -------
+        ndarray of float32
+            Nonnegative, frequency first. It is the model's own, to be changed at will.
+        """
 
     def transform(self, recording: Recording | Track) -> np.ndarray:
-        """Make the complex spectrum (channels, frequencies, frames) of a recording."""
+        """Make the complex spectrum of a recording.
+
+        Parameters
+        ----------
+        recording : Recording or Track
+
+        Returns
+        -------
+        ndarray of complex64, shape (channels, frequencies, frames)
+        """
 
     def bars(self, recording: Recording | Track) -> np.ndarray:
-        """Find the times at which bars begin, and the end of the last one, s."""
+        """Find the bars of a recording.
+
+        Parameters
+        ----------
+        recording : Recording or Track
+
+        Returns
+        -------
+        ndarray, shape (B + 1,)
+            Times at which they begin, s, and at which the last one ends.
+        """
 
     def describe(self, model: Model, given: Given) -> Any:
-        """Make a description, such as the decoder takes, of a model's factors."""
+        """Make a description, such as the decoder takes, of a model's factors.
+
+        Parameters
+        ----------
+        model : Model
+            Of ``given.V``.
+        given : Given
+            What the model was told.
+
+        Returns
+        -------
+        object
+            Saliences of pitches, spectrograms of stems, a vector a bar, …
+        """
 
     def tune(self, describe: Callable[[Recording | Track], Any]) -> Callable:
         """Tune the task's decoder on the descriptions that a model makes of `train`.
@@ -278,6 +356,10 @@ def matching_axes(wanted: Iterable[Axes], offered: Iterable[Axes]) -> Axes | Non
         The axes that a solver takes; None in a tuple stands for any axis.
     offered : iterable of tuple of str
         Those that a task has.
+
+    Returns
+    -------
+    tuple of str or None
     """
     for pattern in wanted:
         for axes in offered:

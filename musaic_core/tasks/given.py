@@ -125,7 +125,16 @@ class Given:
         self.seed = seed
 
     def of(self, recording: Recording | Track) -> Given:
-        """What the same model is told of another recording."""
+        """What the same model is told of another recording.
+
+        Parameters
+        ----------
+        recording : Recording or Track
+
+        Returns
+        -------
+        Given
+        """
         return Given(self._task, self.axes, recording, self.seed, self._supervised)
 
     def read(self, tracks: Iterable[Track]) -> Iterator[tuple[Track, np.ndarray]]:

@@ -57,12 +57,16 @@ class Separation(Task):
 
     Parameters
     ----------
-    train, test, seed, hints
-        As in `Task`; the seed is of the dictionary's random starts.
+    train : iterable of Track
+        What models and decoders may learn from.
+    test : iterable of Track or Recording
+        What they are scored on.
     stems : list of str
         Names of the stems that the recordings are separated into.
     phase : {"mixture", "misi"}
         Phases of the stems' spectra: see `synthesize`.
+    **options
+        As `Task` takes them; the seed is of the dictionary's random starts.
     """
 
     answers = "stems"

@@ -9,12 +9,29 @@ HIGHEST = 10_000  # Hz that models see; what lies above follows the last kHz of 
 
 
 def bin_frequencies() -> np.ndarray:
-    """Centre of each row of what models see, Hz, (F,)."""
+    """Centre of each row of what models see.
+
+    Returns
+    -------
+    ndarray, shape (F,)
+        Hz.
+    """
     return np.arange(round(HIGHEST * WINDOW)) / WINDOW
 
 
 def transform(y: np.ndarray, sr: int) -> np.ndarray:
-    """Short-time Fourier transform (..., frequencies, frames) of (..., samples)."""
+    """Short-time Fourier transform.
+
+    Parameters
+    ----------
+    y : ndarray, shape (..., samples)
+    sr : int
+        Sampling rate, Hz.
+
+    Returns
+    -------
+    ndarray of complex64, shape (..., frequencies, frames)
+    """
     n_fft, hop = _samples(WINDOW, sr), _samples(HOP, sr)
     # the last samples too are to lie under two windows: else the inverse, which
     # divides by their sum, blows up what masks have left there
@@ -23,7 +40,21 @@ def transform(y: np.ndarray, sr: int) -> np.ndarray:
 
 
 def inverse_transform(spectra: np.ndarray, sr: int, length: int) -> np.ndarray:
-    """Signals (..., samples) of short-time Fourier transforms."""
+    """Signals of short-time Fourier transforms.
+
+    Parameters
+    ----------
+    spectra : ndarray, shape (..., frequencies, frames)
+        As `transform` gives them.
+    sr : int
+        Sampling rate, Hz.
+    length : int
+        Samples of the signals.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., samples)
+    """
     return librosa.istft(
         spectra,
         n_fft=_samples(WINDOW, sr),
@@ -37,7 +68,20 @@ def _samples(seconds, sr):
 
 
 def magnitudes(spectra: np.ndarray, modes: int = 2) -> np.ndarray:
-    """What models see of a transform (channels, F, T): see `Separation.represent`."""
+    """What models see of a transform.
+
+    Parameters
+    ----------
+    spectra : ndarray, shape (channels, frequencies, frames)
+        As `transform` gives them.
+    modes : {2, 3}
+        2: root mean square over channels; 3: with the channels as last axis.
+
+    Returns
+    -------
+    ndarray of float32, shape (F, T) or (F, T, channels)
+        In bins up to `HIGHEST`.
+    """
     heard = np.abs(spectra[:, : round(HIGHEST * WINDOW)])
     if modes == 2:
         return np.sqrt((heard**2).mean(0))

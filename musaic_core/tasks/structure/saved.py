@@ -107,8 +107,12 @@ def save_patterns(model, bars: np.ndarray, sections: pd.DataFrame, file: Path) -
 
     Parameters
     ----------
-    model, bars, sections
-        As `section_patterns` takes them.
+    model : NTD
+        Of a tensor frequency × time in bar × bar.
+    bars : ndarray, shape (B + 1,)
+        Times, s.
+    sections : DataFrame
+        ``start`` (s), ``end`` (s), ``label``.
     file : Path
         A NumPy ``.npz`` file.
     """

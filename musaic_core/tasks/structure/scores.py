@@ -24,13 +24,35 @@ def _detection(true, found, window):
 
 
 def boundary_f1(reference: pd.DataFrame, estimate: pd.DataFrame) -> list[float]:
-    """F-measures of the boundaries at 0.5 and 3 s."""
+    """F-measures of the boundaries.
+
+    Parameters
+    ----------
+    reference, estimate : DataFrame
+        ``start`` (s), ``end`` (s), ``label``.
+
+    Returns
+    -------
+    list of float
+        At 0.5 s and at 3 s.
+    """
     true, _, found, _ = _intervals(reference, estimate)
     return [_detection(true, found, window)[2] for window in (0.5, 3)]
 
 
 def label_f1(reference: pd.DataFrame, estimate: pd.DataFrame) -> list[float]:
-    """Pairwise and NCE F-measures of the labels."""
+    """F-measures of the labels.
+
+    Parameters
+    ----------
+    reference, estimate : DataFrame
+        ``start`` (s), ``end`` (s), ``label``.
+
+    Returns
+    -------
+    list of float
+        By pairs of frames, and by normalised conditional entropies.
+    """
     intervals = _intervals(reference, estimate)
     return [
         mir_eval.segment.pairwise(*intervals)[2],

@@ -48,8 +48,10 @@ class Structure(Task):
 
     Parameters
     ----------
-    train, test, seed, hints
-        As in `Task`.
+    train : iterable of Track
+        What models and decoders may learn from.
+    test : iterable of Track or Recording
+        What they are scored on.
     feature : str
         A key of `FEATURES`.
     segmentation : str
@@ -57,6 +59,8 @@ class Structure(Task):
     downbeats : dict of str to ndarray, InputError or None, optional
         Times, s, by the ids of test recordings, or why they can't be read: where bars
         are not to be heard. The training recordings then have their annotated bars too.
+    **options
+        As `Task` takes them.
     """
 
     answers = "sections"
@@ -97,6 +101,14 @@ class Structure(Task):
         They are heard: every fourth of librosa's beats, from the one of the first four
         that makes the strongest onsets; or, where the task is given downbeats, those.
         Bars of the median length fill what is before and after.
+
+        Parameters
+        ----------
+        recording : Recording or Track
+
+        Returns
+        -------
+        ndarray, shape (B + 1,)
 
         Raises
         ------

@@ -148,7 +148,17 @@ class Rises:
     loudness: float
 
     def of(self, chosen: np.ndarray) -> "Rises":
-        """Those that a mask (n,) or indices choose."""
+        """Choose some of them.
+
+        Parameters
+        ----------
+        chosen : ndarray
+            A mask (n,), or indices.
+
+        Returns
+        -------
+        Rises
+        """
         columns = self.keys, self.frames, self.times, self.features
         return Rises(*(column[chosen] for column in columns), self.loudness)
 
@@ -257,5 +267,10 @@ def _matches(rises, notes):
 
 
 def no_notes() -> Notes:
-    """An empty transcription."""
+    """Make an empty transcription.
+
+    Returns
+    -------
+    notes : Notes
+    """
     return Notes.from_rows([])
