@@ -145,7 +145,7 @@ def test_fit_and_predict_are_on_clocks_of_their_own(track, monkeypatch):
         return spend(2, state["w"])
 
     monkeypatch.setattr(module, "fitted", lambda key, fit, where: (fit(), 7.0))
-    monkeypatch.setattr(Solver, "_state_depends_on", lambda self: {})
+    monkeypatch.setattr(Solver, "state_depends_on", lambda self: {})
     monkeypatch.setattr(module, "_cache_folder", Path)
     solver = solver_of(track, fit=fit, predict=predict)
     solver.run(None)

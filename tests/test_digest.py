@@ -3,7 +3,12 @@
 import pytest
 
 from musaic_core.benchmark import digest
-from musaic_core.benchmark.digest import digest_of, files_imported, versions
+from musaic_core.benchmark.digest import (
+    digest_of,
+    digest_of_code,
+    files_imported,
+    versions,
+)
 
 
 @pytest.fixture
@@ -87,3 +92,15 @@ def test_versions_are_by_package_and_none_where_absent():
     found = versions(["pip::numpy>=2", "surely-absent"])
     assert found["numpy"]
     assert found["surely-absent"] is None
+
+
+def test_what_is_learned_does_not_depend_on_comments_and_docstrings(tmp_path):
+    def digest_after(text):
+        file = tmp_path / "model.py"
+        file.write_text(text, encoding="utf-8")
+        return digest_of_code([file])
+
+    before = digest_after('"""Words."""\nclass A:\n    """B."""\n\n    x = 1\n')
+    assert digest_after('"""Other."""\nclass A:\n    # why\n    x = 1\n') == before
+    assert digest_after('"""Words."""\nclass A:\n    """B."""\n\n    x = 2\n') != before
+    assert digest_after('"""Words."""\nclass A:\n    y = 1\n') != before

@@ -34,6 +34,41 @@ def digest_of(files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
+def digest_of_code(files: Iterable[Path]) -> str:
+    """Digest of what files of this project do: comments and docstrings do not count.
+
+    Parameters
+    ----------
+    files : iterable of Path
+
+    Returns
+    -------
+    str
+    """
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        text = file.read_text(encoding="utf-8")
+        if file.suffix == ".py":
+            tree = ast.parse(text)
+            for node in ast.walk(tree):
+                body = getattr(node, "body", None)
+                if isinstance(body, list) and _is_text(body[:1]):
+                    del body[0]
+            text = ast.dump(tree)
+        digest.update(file.name.encode() + text.encode())
+    return digest.hexdigest()
+
+
+def _is_text(statements):
+    """Whether they are one string, which does nothing."""
+    return any(
+        isinstance(s, ast.Expr)
+        and isinstance(s.value, ast.Constant)
+        and isinstance(s.value.value, str)
+        for s in statements
+    )
+
+
 def files_imported(file: Path) -> set[Path]:
     """Files of `musaic_core` that a file needs, imports of imports included.
 

@@ -12,6 +12,7 @@ from musaic_core.benchmark.digest import (
     BINARIES,
     PACKAGE,
     digest_of,
+    digest_of_code,
     files_imported,
     versions,
 )
@@ -151,11 +152,15 @@ class Solver(benchopt.BaseSolver):
         return skip
 
     def set_objective(self, task):
+        self.set_task(task)
+        task.prepare(self.given_axes, self.describes)
+        self.prepare()
+
+    def set_task(self, task):
+        """Say what is to be learned from."""
         self.task = task
         self.seed = self.get_seed(use_repetition=True)
         self.given_axes = matching_axes(self.axes, task.axes)
-        task.prepare(self.given_axes, self.describes)
-        self.prepare()
 
     def prepare(self):
         """Import packages and load weights, off the clock."""
@@ -220,13 +225,18 @@ class Solver(benchopt.BaseSolver):
 
     def _fit(self):
         """The state, trained now or before, and the seconds that it took."""
+        return self.fitted_in([SHIPPED, _cache_folder() / "states"])
+
+    def fitted_in(self, folders):
+        """The state and its seconds; looked for in folders, and kept in the last."""
         return fitted(
-            self._state_depends_on(),
+            self.state_depends_on(),
             lambda: self.fit(self.task.train, self._given(None)),
-            [SHIPPED, _cache_folder() / "states"],
+            folders,
         )
 
-    def _state_depends_on(self):
+    def state_depends_on(self):
+        """All that the state depends on, for the store."""
         files = {
             file
             for plugin in (self._module_filename, type(self.task))
@@ -240,7 +250,7 @@ class Solver(benchopt.BaseSolver):
             "task": self.task.answers,
             "seed": self.seed,
             "training material": [track.content for track in self.task.recordings],
-            "code": digest_of({*files, _file_of(self._module_filename)}),
+            "code": digest_of_code({*files, _file_of(self._module_filename)}),
         }
 
     def get_result(self):

@@ -37,8 +37,7 @@ def fitted(
     seconds : float
         What its training took, whenever that was.
     """
-    text = json.dumps(depends_on, sort_keys=True)
-    name = f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.safetensors"
+    text, name = json.dumps(depends_on, sort_keys=True), file_name(depends_on)
     for folder in folders:
         if (folder / name).exists() and (read := _read(folder / name, text)):
             return read
@@ -55,6 +54,22 @@ def fitted(
         safetensors.numpy.save_file(state, written, metadata)
         written.replace(file)
     return state, seconds
+
+
+def file_name(depends_on: dict) -> str:
+    """Name of the file of a state.
+
+    Parameters
+    ----------
+    depends_on : dict
+        All that it depends on.
+
+    Returns
+    -------
+    str
+    """
+    text = json.dumps(depends_on, sort_keys=True)
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.safetensors"
 
 
 def _read(file, depends_on):
