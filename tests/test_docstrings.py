@@ -73,7 +73,7 @@ def public(module):
 def expected(path, item, owner):
     """Which checks a docstring has to pass."""
     name = path.rpartition(".")[2]
-    if owner is not None and any(hasattr(base, name) for base in owner.__mro__[1:]):
+    if owner is not None and any(hasattr(base, name) for base in bases(owner)):
         # the base class says what the method does; a docstring adds what is special
         return TRUE - {"GL08"}
     if inspect.isclass(item) and not made_here(item):
@@ -83,6 +83,12 @@ def expected(path, item, owner):
         # behind the package's face a sentence may do
         return TRUE
     return COMPLETE
+
+
+def bases(cls):
+    """The classes above; of one that is mixed in, also those beside it."""
+    family = [cls, *cls.__subclasses__()]
+    return {base for member in family for base in member.__mro__} - set(family)
 
 
 def made_here(cls):

@@ -75,7 +75,16 @@ def _read_file(file, middle):
 
 
 def describe_audio(file: Path):
-    """Read a file's header: ``duration`` (s), ``frames``, ``samplerate`` (Hz).
+    """Read a file's header.
+
+    Parameters
+    ----------
+    file : Path
+
+    Returns
+    -------
+    soundfile._SoundFileInfo
+        With ``duration`` (s), ``frames`` and ``samplerate`` (Hz).
 
     Raises
     ------
@@ -93,7 +102,16 @@ def describe_audio(file: Path):
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """List the files of a folder that are audio by their suffix, readable or not."""
+    """List the files of a folder that are audio by their suffix, readable or not.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    list of Path
+    """
     return [
         file
         for file in sorted(folder.iterdir())

@@ -31,7 +31,18 @@ class Notes:
 
     @classmethod
     def from_rows(cls, rows) -> "Notes":
-        """Build from (onset, offset, pitch, velocity, part) in any order."""
+        """Build from a row a note.
+
+        Parameters
+        ----------
+        rows : iterable of (float, float, int, int, str)
+            Onset and offset (s), MIDI pitch, velocity and part, in any order.
+
+        Returns
+        -------
+        notes : Notes
+            In order of their onsets.
+        """
         rows = sorted(rows, key=lambda row: (row[0], row[2]))
         columns = list(zip(*rows, strict=True)) if rows else [[]] * 5
         return cls(
@@ -45,13 +56,31 @@ class Notes:
         return len(self.pitches)
 
     def between(self, start: float, end: float) -> "Notes":
-        """The notes that begin from start until end (s), in time from start."""
+        """Keep the notes that begin in a stretch of time.
+
+        Parameters
+        ----------
+        start : float
+        end : float
+            The stretch, s.
+
+        Returns
+        -------
+        notes : Notes
+            In time from `start`.
+        """
         inside = (start <= self.onsets) & (self.onsets < end)
         intervals, *others = (column[inside] for column in vars(self).values())
         return Notes(intervals - start, *others)
 
     def table(self) -> np.ndarray:
-        """Onset (s), offset (s) and MIDI pitch of each note, (n, 3)."""
+        """Put times and pitches into one array.
+
+        Returns
+        -------
+        ndarray of float, shape (n, 3)
+            Onset (s), offset (s) and MIDI pitch of each note.
+        """
         return np.column_stack([self.intervals, self.pitches])
 
     @property
@@ -70,6 +99,14 @@ def read_midi(file: Path) -> Notes:
 
     A key released under the sustain pedal (controller 64) sounds until the pedal
     rises or the key is struck again, as in MAPS and MAESTRO (Hawthorne et al. 2018).
+
+    Parameters
+    ----------
+    file : Path
+
+    Returns
+    -------
+    notes : Notes
     """
     rows = []
     for instrument in pretty_midi.PrettyMIDI(str(file)).instruments:
@@ -99,7 +136,13 @@ def _damped(release, pedal):
 
 
 def write_midi(notes: Notes, file: Path) -> None:
-    """Write notes as a MIDI file, one track a part, to a millisecond."""
+    """Write notes as a MIDI file, one track a part, to a millisecond.
+
+    Parameters
+    ----------
+    notes : Notes
+    file : Path
+    """
     midi = pretty_midi.PrettyMIDI(resolution=960)
     for part in sorted(set(notes.parts)):
         instrument = pretty_midi.Instrument(program=0, name=str(part))

@@ -40,7 +40,14 @@ class Recording:
         _tracks[self] = track
 
     def audio(self) -> tuple[np.ndarray, int]:
-        """Samples, float32 (channels, samples), and the sampling rate in Hz."""
+        """Read the sound.
+
+        Returns
+        -------
+        samples : ndarray of float32, shape (channels, samples)
+        rate : int
+            Sampling rate, Hz.
+        """
         return _tracks[self].audio()
 
     @property
@@ -129,7 +136,16 @@ class Track:
             ) from None
 
     def amid(self, seconds: float) -> "Track":
-        """The same track, of which only so many seconds amid it are read."""
+        """The same track, of which only so many seconds amid it are read.
+
+        Parameters
+        ----------
+        seconds : float
+
+        Returns
+        -------
+        Track
+        """
         return replace(self, middle=seconds)
 
     def audio(self) -> tuple[np.ndarray, int]:
@@ -163,7 +179,13 @@ class Track:
         return y, sr
 
     def stems(self) -> dict[str, np.ndarray] | None:
-        """Read the stems, each (channels, samples); they sum to `audio`."""
+        """Read the stems.
+
+        Returns
+        -------
+        dict of str to ndarray of float32, shape (channels, samples), or None
+            They sum to `audio`; None where the mixture is all there is.
+        """
         if list(self.stem_files) == ["mixture"]:
             return None
         return {

@@ -60,15 +60,39 @@ class Model(Protocol):
     n_parameters: int  # numbers that the model is made of
 
     def reconstruct(self, gains: Any = None) -> Any:
-        """Approximate V, each component times its gain, (C,) or (C, T)."""
+        """Approximate V, each component times its gain.
+
+        Parameters
+        ----------
+        gains : array (C,) or (C, T), optional
+            By default all are 1.
+
+        Returns
+        -------
+        array
+            In V's shape.
+        """
 
     def loudness(self) -> Any:
-        """How much each component adds to V in time, summed over frequency, (C, T)."""
+        """Sum each component over frequency: how much it adds to V in time.
+
+        Returns
+        -------
+        array (C, T)
+        """
 
     def along_last_mode(self, n_entries: int) -> Any:
-        """How much of each pattern each entry of V's last axis has.
+        """Say how much of each pattern each entry of V's last axis has.
 
-        An array (n_entries, number of patterns), in units of the patterns' norms.
+        Parameters
+        ----------
+        n_entries : int
+            Of that axis.
+
+        Returns
+        -------
+        array (n_entries, number of patterns)
+            In units of the patterns' norms.
         """
 
 
@@ -157,7 +181,18 @@ class Task:
         return self.train
 
     def misfit(self, solver: Any) -> str | None:
-        """Say why a solver makes no sense on these recordings; None if it does."""
+        """Say why a solver makes no sense on these recordings.
+
+        Parameters
+        ----------
+        solver : Solver
+            Of `musaic_core.benchmark`.
+
+        Returns
+        -------
+        str or None
+            The reason, for users; None if it does.
+        """
 
     def prepare(self, axes: Axes | None, describes: bool) -> None:
         """Compute what all models share, off their clocks.
@@ -171,16 +206,59 @@ class Task:
         """
 
     def represent(self, recording: Recording | Track, axes: Axes) -> np.ndarray:
-        """Make V, with these axes, of a recording."""
+        """Make V of a recording.
+
+        Parameters
+        ----------
+        recording : Recording or Track
+        axes : tuple of str
+            One of the task's.
+
+        Returns
+        -------
+        ndarray
+            With an axis a name, frequency first.
+        """
 
     def transform(self, recording: Recording | Track) -> np.ndarray:
-        """Make the complex spectrum (channels, frequencies, frames) of a recording."""
+        """Make the complex spectrum of a recording.
+
+        Parameters
+        ----------
+        recording : Recording or Track
+
+        Returns
+        -------
+        ndarray of complex, shape (channels, frequencies, frames)
+        """
 
     def bars(self, recording: Recording | Track) -> np.ndarray:
-        """Find the times at which bars begin, and the end of the last one, s."""
+        """Find the times at which bars begin, and the end of the last one.
+
+        Parameters
+        ----------
+        recording : Recording or Track
+
+        Returns
+        -------
+        ndarray of float, shape (bars + 1,)
+            Times, s.
+        """
 
     def describe(self, model: Model, given: Given) -> Any:
-        """Make a description, such as the decoder takes, of a model's factors."""
+        """Make a description of a model's factors.
+
+        Parameters
+        ----------
+        model : Model
+        given : Given
+            What it was told of the recording.
+
+        Returns
+        -------
+        object
+            A description, such as the decoder takes.
+        """
 
     def tune(self, describe: Callable[[Recording | Track], Any]) -> Callable:
         """Tune the task's decoder on the descriptions that a model makes of `train`.
@@ -270,7 +348,7 @@ def _attempts(tracks, function):
 
 
 def matching_axes(wanted: Iterable[Axes], offered: Iterable[Axes]) -> Axes | None:
-    """The first axes on offer that a solver takes; None if there are none.
+    """Find the first axes on offer that a solver takes; None if there are none.
 
     Parameters
     ----------
@@ -278,6 +356,10 @@ def matching_axes(wanted: Iterable[Axes], offered: Iterable[Axes]) -> Axes | Non
         The axes that a solver takes; None in a tuple stands for any axis.
     offered : iterable of tuple of str
         Those that a task has.
+
+    Returns
+    -------
+    tuple of str or None
     """
     for pattern in wanted:
         for axes in offered:

@@ -125,7 +125,16 @@ class Given:
         self.seed = seed
 
     def of(self, recording: Recording | Track) -> Given:
-        """What the same model is told of another recording."""
+        """Give what the same model is told of another recording.
+
+        Parameters
+        ----------
+        recording : Recording or Track
+
+        Returns
+        -------
+        Given
+        """
         return Given(self._task, self.axes, recording, self.seed, self._supervised)
 
     def read(self, tracks: Iterable[Track]) -> Iterator[tuple[Track, np.ndarray]]:
@@ -186,6 +195,7 @@ class Given:
 
     @property
     def frequencies(self) -> np.ndarray:
+        """Centre of each row of V, Hz; None where the task has none."""
         frequencies = self._task.frequencies
         return None if frequencies is None else frequencies[: self._n_rows]
 
@@ -196,6 +206,7 @@ class Given:
 
     @property
     def frame(self) -> float:
+        """Time between two frames, s."""
         return self._task.frame
 
     @property

@@ -215,6 +215,10 @@ def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
     ----------
     reference, estimate : ndarray, shape (channels, samples)
 
+    Returns
+    -------
+    float
+
     References
     ----------
     Le Roux, Wisdom, Erdogan and Hershey, "SDR – half-baked or well done?", ICASSP
@@ -263,6 +267,18 @@ def separation_scores(
 
 
 def mean_sdr(references: np.ndarray, estimates: np.ndarray, sr: int) -> float:
-    """The ``sdr`` of `separation_scores` alone, of arrays as `bss_eval` takes."""
+    """Compute the ``sdr`` of `separation_scores` alone.
+
+    Parameters
+    ----------
+    references, estimates : ndarray, shape (stems, channels, samples)
+    sr : int
+        Sampling rate, Hz.
+
+    Returns
+    -------
+    float
+        In dB.
+    """
     sdr = _sdr(references, estimates, min(sr, references.shape[-1]))
     return float(np.nanmedian(sdr, axis=1).mean())

@@ -57,12 +57,14 @@ class Separation(Task):
 
     Parameters
     ----------
-    train, test, seed, hints
-        As in `Task`; the seed is of the dictionary's random starts.
+    train : iterable of Track
+    test : iterable of Track or Recording
     stems : list of str
         Names of the stems that the recordings are separated into.
     phase : {"mixture", "misi"}
         Phases of the stems' spectra: see `synthesize`.
+    **options
+        As in `Task`; the seed is of the dictionary's random starts.
     """
 
     answers = "stems"

@@ -9,12 +9,29 @@ HIGHEST = 10_000  # Hz that models see; what lies above follows the last kHz of 
 
 
 def bin_frequencies() -> np.ndarray:
-    """Centre of each row of what models see, Hz, (F,)."""
+    """Centre of each row of what models see.
+
+    Returns
+    -------
+    ndarray of float, shape (F,)
+        In Hz.
+    """
     return np.arange(round(HIGHEST * WINDOW)) / WINDOW
 
 
 def transform(y: np.ndarray, sr: int) -> np.ndarray:
-    """Short-time Fourier transform (..., frequencies, frames) of (..., samples)."""
+    """Short-time Fourier transform.
+
+    Parameters
+    ----------
+    y : ndarray of float, shape (..., samples)
+    sr : int
+        Sampling rate, Hz.
+
+    Returns
+    -------
+    ndarray of complex, shape (..., frequencies, frames)
+    """
     n_fft, hop = _samples(WINDOW, sr), _samples(HOP, sr)
     # the last samples too are to lie under two windows: else the inverse, which
     # divides by their sum, blows up what masks have left there
@@ -23,7 +40,20 @@ def transform(y: np.ndarray, sr: int) -> np.ndarray:
 
 
 def inverse_transform(spectra: np.ndarray, sr: int, length: int) -> np.ndarray:
-    """Signals (..., samples) of short-time Fourier transforms."""
+    """Signals of short-time Fourier transforms.
+
+    Parameters
+    ----------
+    spectra : ndarray of complex, shape (..., frequencies, frames)
+    sr : int
+        Sampling rate, Hz.
+    length : int
+        Samples.
+
+    Returns
+    -------
+    ndarray of float, shape (..., samples)
+    """
     return librosa.istft(
         spectra,
         n_fft=_samples(WINDOW, sr),
@@ -37,7 +67,18 @@ def _samples(seconds, sr):
 
 
 def magnitudes(spectra: np.ndarray, modes: int = 2) -> np.ndarray:
-    """What models see of a transform (channels, F, T): see `Separation.represent`."""
+    """What models see of a transform.
+
+    Parameters
+    ----------
+    spectra : ndarray of complex, shape (channels, frequencies, frames)
+    modes : {2, 3}
+
+    Returns
+    -------
+    ndarray of float, shape (F, frames) or (F, frames, channels)
+        See `Separation.represent`.
+    """
     heard = np.abs(spectra[:, : round(HIGHEST * WINDOW)])
     if modes == 2:
         return np.sqrt((heard**2).mean(0))

@@ -56,6 +56,11 @@ class SectionDecoder:
         Parameters
         ----------
         examples : list of (X (B, D), bars (B + 1,), duration, sections)
+
+        Returns
+        -------
+        SectionDecoder
+            Itself.
         """
         if not examples:
             return self
@@ -99,7 +104,22 @@ class SectionDecoder:
         return self
 
     def decode(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str]]:
-        """Self-similarity (B, B), bars at which segments begin and B, and labels."""
+        """Find sections.
+
+        Parameters
+        ----------
+        X : ndarray, shape (B, D)
+            A vector a bar.
+
+        Returns
+        -------
+        similarity : ndarray, shape (B, B)
+            Of the bars to each other.
+        boundaries : ndarray of int
+            Bars at which segments begin, and B.
+        labels : list of str
+            One a segment.
+        """
         similarity = self_similarity(X, self._similarity)
         boundaries = self._segment(similarity, **self._options)
         return (

@@ -107,8 +107,11 @@ def save_patterns(model, bars: np.ndarray, sections: pd.DataFrame, file: Path) -
 
     Parameters
     ----------
-    model, bars, sections
-        As `section_patterns` takes them.
+    model : Model
+        As `section_patterns` takes it, and so for the next two.
+    bars : ndarray, shape (B + 1,)
+        In s.
+    sections : DataFrame
     file : Path
         A NumPy ``.npz`` file.
     """

@@ -24,13 +24,33 @@ def _detection(true, found, window):
 
 
 def boundary_f1(reference: pd.DataFrame, estimate: pd.DataFrame) -> list[float]:
-    """F-measures of the boundaries at 0.5 and 3 s."""
+    """Compute the F-measures of the boundaries at 0.5 and 3 s.
+
+    Parameters
+    ----------
+    reference, estimate : DataFrame
+        Sections: start (s), end (s) and label.
+
+    Returns
+    -------
+    list of float
+    """
     true, _, found, _ = _intervals(reference, estimate)
     return [_detection(true, found, window)[2] for window in (0.5, 3)]
 
 
 def label_f1(reference: pd.DataFrame, estimate: pd.DataFrame) -> list[float]:
-    """Pairwise and NCE F-measures of the labels."""
+    """Compute the pairwise and NCE F-measures of the labels.
+
+    Parameters
+    ----------
+    reference, estimate : DataFrame
+        Sections: start (s), end (s) and label.
+
+    Returns
+    -------
+    list of float
+    """
     intervals = _intervals(reference, estimate)
     return [
         mir_eval.segment.pairwise(*intervals)[2],

@@ -48,8 +48,8 @@ class Structure(Task):
 
     Parameters
     ----------
-    train, test, seed, hints
-        As in `Task`.
+    train : iterable of Track
+    test : iterable of Track or Recording
     feature : str
         A key of `FEATURES`.
     segmentation : str
@@ -57,6 +57,8 @@ class Structure(Task):
     downbeats : dict of str to ndarray, InputError or None, optional
         Times, s, by the ids of test recordings, or why they can't be read: where bars
         are not to be heard. The training recordings then have their annotated bars too.
+    **options
+        As in `Task`.
     """
 
     answers = "sections"

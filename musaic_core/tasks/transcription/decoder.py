@@ -148,7 +148,16 @@ class Rises:
     loudness: float
 
     def of(self, chosen: np.ndarray) -> "Rises":
-        """Those that a mask (n,) or indices choose."""
+        """Keep those that a mask or indices choose.
+
+        Parameters
+        ----------
+        chosen : ndarray of bool, shape (n,), or of int
+
+        Returns
+        -------
+        Rises
+        """
         columns = self.keys, self.frames, self.times, self.features
         return Rises(*(column[chosen] for column in columns), self.loudness)
 
@@ -257,5 +266,10 @@ def _matches(rises, notes):
 
 
 def no_notes() -> Notes:
-    """An empty transcription."""
+    """Make an empty transcription.
+
+    Returns
+    -------
+    notes : Notes
+    """
     return Notes.from_rows([])

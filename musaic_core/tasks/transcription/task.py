@@ -45,10 +45,12 @@ class Transcription(Task):
 
     Parameters
     ----------
-    train, test, seed, hints
-        As in `Task`; the seed is of the colouring of the training recordings.
+    train : iterable of Track
+    test : iterable of Track or Recording
     isolated : iterable of Track
         Recordings of single notes, for the dictionary.
+    **options
+        As in `Task`; the seed is of the colouring of the training recordings.
     """
 
     answers = "notes"
@@ -242,7 +244,15 @@ class Excerpt:
         return np.interp(position, np.linspace(0, 1, 80), self._gains)
 
     def audio(self) -> tuple[np.ndarray, int]:
-        """Samples (channels, samples) of what `V` shows, and the sampling rate."""
+        """Read the sound, coloured.
+
+        Returns
+        -------
+        samples : ndarray of float32, shape (channels, samples)
+            Of what `V` shows.
+        rate : int
+            Sampling rate, Hz.
+        """
         y, sr = self._track.audio()
         first, length = round(self._start * sr), round(self.duration * sr)
         y = y[:, first : first + length]
