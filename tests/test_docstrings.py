@@ -10,23 +10,30 @@ import pytest
 import musaic_core
 from musaic_core import lowrank
 
-# What is missing, or says other than the signature. Left out: what is a matter of style
-# (GL01 to GL03 and SS06 are ruff's; SS05 wants a verb, where a noun may say more), and
-# what not every function needs (ES01 more text, EX01 examples, SA01 other functions).
-# PR07 and RT03 want a description where name, type and summary have said all.
+# What is missing, misplaced, or says other than the signature. Left out: what not every
+# function needs (ES01 more text, EX01 examples, SA01 other functions); descriptions
+# where name, type and summary have said all (PR07, RT03), and what these begin and end
+# with (PR08, PR09, RT04, RT05); summaries that begin with no verb or capital, as of a
+# thing or of ℓ1 norms (SS05, SS02); and RT02, as a value may have a name.
 TRUE = {
+    "GL01",  # text that does not begin at the quotes
+    "GL02",  # quotes that are not closed on a line of their own
+    "GL03",  # two blank lines
     "GL05",  # tabs
     "GL06",  # sections that numpydoc does not know
     "GL07",  # in another order
     "GL08",  # no docstring
+    "GL10",  # directives without colons
     "PR02",  # parameters that are none
     "PR03",  # in another order
     "PR04",  # without a type
     "PR05",  # types that end with a period
+    "PR06",  # types by another name than Python's
     "PR10",  # no space before the colon
     "SS01",  # no summary
     "SS03",  # a summary without period
     "SS04",  # one that begins with a blank
+    "SS06",  # one of several lines
 }
 COMPLETE = TRUE | {
     "PR01",  # parameters that are not documented
