@@ -3,7 +3,7 @@
 import benchopt
 import numpy as np
 
-from musaic_core.results.rows import NO_SCORES, datasets, kinds, score_cells, seconds
+from musaic_core.results.rows import datasets, kinds, score_cells, seconds
 from musaic_core.results.statistics import ranking
 
 GREY = "#9aa5b1"
@@ -24,12 +24,14 @@ class Plot(benchopt.BasePlot):
         table["seconds"] = seconds(df, dataset)[time].reindex(table.index)
         # what takes no time has no logarithm
         table = table[(table["seconds"] > 0) & (table["n"] > 0)]
+        span = table["seconds"][~table["apart"]]
+        span = span if len(span) else table["seconds"]
         points = []
         for row in table.itertuples():
             x, y = [row.seconds], [row.mean]
             style = self.get_style(row.Index)
             if row.apart:
-                x = [table["seconds"].min(), table["seconds"].max()]
+                x = [span.min(), span.max()]
                 y = 2 * y
                 style = style | {"color": GREY}
             points.append(
@@ -43,9 +45,11 @@ class Plot(benchopt.BasePlot):
         return points
 
     def get_metadata(self, df, dataset, time):
-        there = self.plot(df, dataset, time)
+        title = "Quality against time"
+        if not self.plot(df, dataset, time):
+            title = "No solver was both scored and timed here"
         return {
-            "title": f"{'Quality against time' if there else NO_SCORES}\n{dataset}",
+            "title": f"{title}\n{dataset}",
             "xlabel": TIMES[time],
             "ylabel": "mean score",
             "scale": "semilog-x",

@@ -19,7 +19,7 @@ class Solver(BaseSolver):
     describes = True
     axes = (("frequency", "time"),)
     requirements = ["pip::torch"]
-    parameters = {"steps": [1000]}
+    parameters = {"steps": [1500]}
 
     def fit(self, train, given):
         def read(tracks):

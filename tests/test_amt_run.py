@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from conftest import FAST_NMF
 
+from musaic_core.data.corpus import read_corpus
 from musaic_core.data.notes import read_midi
-from musaic_core.data.track import read_corpus
-from musaic_core.tasks.transcription.task import transcription_scores
+from musaic_core.tasks.transcription.scores import transcription_scores
 
 COLUMNS = {
     "value",

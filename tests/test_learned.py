@@ -27,6 +27,13 @@ def tones(rows, n_frames):
     return V, notes
 
 
+@pytest.fixture(scope="module", autouse=True)
+def short_examples():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(note_cnn, "LENGTH", 60)
+        yield
+
+
 @pytest.fixture(scope="module")
 def recording():
     rng = np.random.default_rng(0)
@@ -164,9 +171,8 @@ def test_state_is_stored_as_safetensors(recording, state):
     assert np.array_equal(before, after)
 
 
-def test_training_lowers_the_loss(recording, isolated, monkeypatch):
+def test_training_lowers_the_loss(recording, isolated):
     def errors(steps):
-        monkeypatch.setattr(note_cnn, "LENGTH", 100)
         state = fit(
             [recording], [isolated], frequencies=FREQUENCIES, frame=FRAME, steps=steps
         )

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from conftest import BLIND_NMF, FAST_NMF, PIANO, SONGS
 
-from musaic_core.data.track import read_corpus
-from musaic_core.tasks.structure.task import structure_scores
+from musaic_core.data.corpus import read_corpus
+from musaic_core.tasks.structure.scores import structure_scores
 
 COLUMNS = {
     "value",

@@ -85,7 +85,9 @@ def train(
     return {name: a.cpu().numpy() for name, a in averaged.module.state_dict().items()}
 
 
-def load(network: nn.Module, state: dict[str, np.ndarray], device: str = "cpu"):
+def load(
+    network: nn.Module, state: dict[str, np.ndarray], device: str = "cpu"
+) -> nn.Module:
     """Set a network's state to what `train` gave.
 
     Parameters

@@ -35,12 +35,14 @@ class Allowed:
         Parameters
         ----------
         benchmark : Benchmark
+            Whose results name it.
         files : str
             From the results file, relative to the benchmark's outputs.
 
         Returns
         -------
         Path
+            The folder, which need not be there, links followed.
 
         Raises
         ------
@@ -59,6 +61,7 @@ class Allowed:
         Parameters
         ----------
         benchmark : Benchmark
+            Whose results name it.
         files : str
             From the results file: joined by ";", relative to the repository or
             absolute.
@@ -66,6 +69,7 @@ class Allowed:
         Returns
         -------
         list of Path
+            They need not be there.
 
         Raises
         ------
@@ -85,12 +89,14 @@ class Allowed:
         Parameters
         ----------
         benchmark : Benchmark
+            Whose results name it.
         file : str
             From the results file, relative to the benchmark's folder.
 
         Returns
         -------
         Path
+            The file, which need not be there.
 
         Raises
         ------

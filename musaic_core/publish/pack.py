@@ -29,6 +29,7 @@ def write_text(text: str, file: Path) -> None:
     Parameters
     ----------
     text : str
+        With line ends as Python has them; they stay so.
     file : Path
         In a folder that is made if it is not there.
     """
@@ -42,6 +43,7 @@ def write_packed(data: bytes, file: Path) -> None:
     Parameters
     ----------
     data : bytes
+        What the page's script is to get.
     file : Path
         In a folder that is made if it is not there.
     """
@@ -56,7 +58,9 @@ def write_once(content: bytes, folder: Path, encode: Callable[[bytes], bytes]) -
     Parameters
     ----------
     content : bytes
+        What tells one file from another.
     folder : Path
+        It is made if it is not there.
     encode : callable
         Takes the content and gives the bytes to write.
 
@@ -77,9 +81,11 @@ def write_audio(y: np.ndarray, sr: int, folder: Path) -> str:
     Parameters
     ----------
     y : ndarray of float32, shape (channels, samples)
+        The samples, from -1 to 1.
     sr : int
         Sampling rate, Hz.
     folder : Path
+        It is made if it is not there.
 
     Returns
     -------
@@ -95,10 +101,12 @@ def compress(data: bytes) -> bytes:
     Parameters
     ----------
     data : bytes
+        Of any kind.
 
     Returns
     -------
     bytes
+        As gzip writes them, without a time.
     """
     return gzip.compress(data, 9, mtime=0)
 
@@ -112,6 +120,7 @@ def encode_audio(y: np.ndarray, sr: int) -> bytes:
     Parameters
     ----------
     y : ndarray of float, shape (channels, samples)
+        The samples, from -1 to 1; beyond, they are clipped.
     sr : int
         Sampling rate, Hz.
 
@@ -195,6 +204,7 @@ def write_plotly(file: Path) -> None:
     Parameters
     ----------
     file : Path
+        The script to write.
     """
     write_packed(compress(plotly.offline.get_plotlyjs().encode()), file)
 
@@ -209,7 +219,7 @@ def write_report(source: Path, file: Path, results: str) -> None:
     Parameters
     ----------
     source : Path
-        benchopt's page.
+        The page that benchopt made.
     file : Path
         The copy, which loads its content from a script of the same name beside it.
     results : str

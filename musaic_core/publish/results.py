@@ -234,6 +234,7 @@ def readable(name: str, with_base: bool = True) -> str:
     Returns
     -------
     str
+        The values of the parameters, with the names of those that are numbers.
     """
     base, _, parameters = name.partition("[")
     words = [base] if with_base else []

@@ -71,11 +71,12 @@ def prose(text: str) -> Markup:
     Parameters
     ----------
     text : str
+        As Python gives it.
 
     Returns
     -------
     Markup
-        Escaped.
+        Whatever HTML is in the text is escaped.
     """
     paragraphs = re.split(r"\n\s*\n", str(escape(text.strip())))
     code = [re.sub(r"`{1,2}([^`]+)`{1,2}", r"<code>\1</code>", p) for p in paragraphs]

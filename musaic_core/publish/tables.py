@@ -104,6 +104,7 @@ def units(benchmark: Benchmark) -> dict[str, str]:
     Parameters
     ----------
     benchmark : Benchmark
+        Its rows tell whether it is of music of known length.
 
     Returns
     -------
@@ -128,6 +129,7 @@ def front(costs, qualities) -> np.ndarray:
     Returns
     -------
     ndarray of bool, shape (n,)
+        Whether each is on the front.
     """
     costs, qualities = np.asarray(costs, float), np.asarray(qualities, float)
     beaten = (
@@ -144,6 +146,7 @@ def number(value: float | None) -> str:
     Parameters
     ----------
     value : float or None
+        None and NaN are no number.
 
     Returns
     -------
@@ -161,6 +164,7 @@ def cost(value: float | None) -> str:
     Parameters
     ----------
     value : float or None
+        None and NaN are no number.
 
     Returns
     -------
@@ -183,6 +187,7 @@ def sentences(table: pd.DataFrame, benchmark: Benchmark) -> list[tuple[str, str]
     table : DataFrame
         From `scores`.
     benchmark : Benchmark
+        The one to speak of.
 
     Returns
     -------

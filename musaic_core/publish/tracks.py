@@ -115,6 +115,7 @@ def write_media(recording: Page, folder: Path, allowed: Allowed) -> dict | None:
     Parameters
     ----------
     recording : Page
+        From `find_recordings`.
     folder : Path
         Of the packed files.
     allowed : Allowed

@@ -69,6 +69,7 @@ def render(figure: matplotlib.figure.Figure) -> np.ndarray:
     Parameters
     ----------
     figure : matplotlib.figure.Figure
+        Of any size.
 
     Returns
     -------
@@ -107,6 +108,7 @@ def message(text: str) -> np.ndarray:
     Parameters
     ----------
     text : str
+        It is broken into lines.
 
     Returns
     -------

@@ -24,6 +24,7 @@ def datasets(df: pd.DataFrame) -> list[str]:
     Returns
     -------
     list of str
+        Names of the corpora, after `ALL` where there are several.
     """
     names = df["dataset_name"].unique().tolist()
     return [ALL, *names] if len(names) > 1 else names
@@ -81,7 +82,7 @@ def kinds(df: pd.DataFrame, dataset: str = ALL) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        low-rank, learned, hybrid, peer, floor or oracle, by label; "" where the
+        By label, low-rank, learned, hybrid, peer, floor or oracle; "" where the
         results do not say.
     """
     df = with_labels(df)
@@ -100,10 +101,12 @@ def inside(path: Path, folders: Iterable[Path]) -> bool:
     path : Path
         Of a file or folder, whether or not there is one.
     folders : iterable of Path
+        They may be links themselves.
 
     Returns
     -------
     bool
+        Where it leads decides, and not how it is written.
     """
     path = Path(path).resolve()
     return any(path.is_relative_to(Path(folder).resolve()) for folder in folders)

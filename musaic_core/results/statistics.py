@@ -47,6 +47,7 @@ class Interval:
     Parameters
     ----------
     mean : float
+        Of the recordings, each with the mean of its repetitions.
     n : int
         Recordings that it is a mean of.
     half_width : float

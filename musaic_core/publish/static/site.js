@@ -209,7 +209,7 @@ function costChart() {
     });
   }
   // floors and oracles do not compete: lines beside the points
-  const costs = points.map((p) => p[cost]);
+  const costs = (competing.length ? competing : points).map((p) => p[cost]);
   const span = [Math.min(...costs), Math.max(...costs)];
   const known = readJSON("points").filter((p) => p.task === task && p.corpus === corpus && p.apart && p.score !== null);
   for (const p of costs.length ? known : []) {
