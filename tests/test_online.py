@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import MiniBatchNMF
 
-from musaic_core.data.track import Track, read_corpus
+from musaic_core.data.corpus import read_corpus
+from musaic_core.data.recording import Track
 from musaic_core.lowrank.divergence import beta_divergence
 from musaic_core.lowrank.ncp import ncp
 from musaic_core.lowrank.nmf import nmf
