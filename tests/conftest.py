@@ -141,6 +141,13 @@ def shorten(track, folder, seconds):
         sections.to_csv(file, sep="\t", header=False, index=False)
 
 
+def pytest_collection_modifyitems(items):
+    """Mark what runs benchopt as slow."""
+    for item in items:
+        if "original" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def original(tmp_path_factory):
     """A copy of the suite with seconds of music for a corpus. Not to be changed."""

@@ -25,7 +25,7 @@ from musaic_core.lowrank.penalties import (
     Sparsity,
 )
 from musaic_core.lowrank.steps import with_sums_of
-from musaic_core.tasks.factorization.task import factor_match
+from musaic_core.tasks.factorization.scores import factor_match
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 RHO = (0.7, 0.3)

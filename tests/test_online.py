@@ -1,6 +1,5 @@
 """Learning from a stream: what it reaches, what it keeps, what it refuses."""
 
-import importlib.util
 import tracemalloc
 from functools import partial
 
@@ -8,10 +7,11 @@ import numpy as np
 import pytest
 import reference_factorization as reference
 import torch
-from conftest import MINI, ROOT
+from conftest import MINI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import MiniBatchNMF
+from solving import plugin, solve
 
 from musaic_core.data.corpus import read_corpus
 from musaic_core.data.recording import Track
@@ -21,7 +21,8 @@ from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.ntd import ntd
 from musaic_core.lowrank.online import OnlineNCP, OnlineNMF, OnlineNTD
 from musaic_core.lowrank.starts import data_templates
-from musaic_core.tasks.transcription.task import Transcription, transcription_scores
+from musaic_core.tasks.transcription.scores import transcription_scores
+from musaic_core.tasks.transcription.task import Transcription
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 every_beta = pytest.mark.parametrize("beta", BETAS)
@@ -317,20 +318,17 @@ def test_bad_arguments_are_named():
 # ---- the solver
 
 
-def test_the_solver_learns_from_what_it_can_read_and_transcribes(tmp_path):
-    spec = importlib.util.spec_from_file_location(
-        "online_nmf", ROOT / "solvers/online_nmf.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    solver = object.__new__(module.Solver)
-    vars(solver).update(seed=0, beta=1, rank=88, n_epochs=2, n_iter=60)
+def test_the_solver_learns_from_what_it_can_read_and_transcribes(tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmark, "_cache_folder", lambda: tmp_path)
+    options = {"beta": 1, "rank": 88, "n_epochs": 2, "n_iter": 60}
+    solver = plugin("solvers/online_nmf.py", **options)
     broken = Track("broken", {"mixture": tmp_path / "nowhere.wav"})
     folder = MINI / "piano"
     train = [broken, *read_corpus(folder / "train-seen")]
-    task = Transcription(train, read_corpus(folder / "test")[-1:])
-    (track,) = task.test
-    estimate = solver.solve(task)[track.id]
+    track = read_corpus(folder / "test")[-1]
+    task = Transcription(train, [track])
+    estimate = solve(task, solver)[track.id]
     scores = transcription_scores(track.notes, estimate.answer, track.duration)
     assert scores["onset_f1"] > 0.7
-    assert solver.mismatch(Transcription([], task.test)).startswith("learns from")
+    without = Transcription([], [track])
+    assert solver.misfit(without).startswith("it learns from training recordings")

@@ -1,10 +1,12 @@
 """What the pages say is what the files say."""
 
 import json
+import pkgutil
 import re
 
 import pandas as pd
 import pytest
+from solving import module_in
 
 from musaic_core.publish.tables import COLUMNS
 from tools.tables import ROOT, filled, pages
@@ -136,6 +138,41 @@ def test_speed_is_our_fastest_beside_the_fastest_peer(root):
     ]
 
 
+def test_solvers_are_shown_with_their_parameters(root):
+    (root / "benchmarks").symlink_to(ROOT / "benchmarks")
+    heads, *lines = rows(root, "solvers: kind=low-rank")
+    assert heads == ["solver", "V", "parameters of a default run"]
+    (line,) = [line for line in lines if line[0] == "`ncp`"]
+    assert line[1] == "any × any × any"
+    assert "; rank = " in line[2]
+    assert not [line for line in lines if line[0] == "`silence`"]
+
+
+def test_what_the_pages_name_is_there():
+    tests = "".join(f.read_text(encoding="utf-8") for f in ROOT.glob("tests/*.py"))
+    checked = 0
+    for page in [*pages(), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]:
+        text = page.read_text(encoding="utf-8")
+        for path in re.findall(r"\bmusaic_core/[\w./]*\w", text):
+            assert (ROOT / path).exists(), f"{page.name}: {path}"
+        for name in re.findall(r"\bmusaic_core(?:\.\w+)+", text):
+            assert pkgutil.resolve_name(name), f"{page.name}: {name}"
+        for module, name in re.findall(r"from (musaic_core\S*) import (\w+)", text):
+            assert pkgutil.resolve_name(f"{module}:{name}"), f"{page.name}: {name}"
+        for name in re.findall(r"\btest_\w+(?=`)", text):
+            assert f"def {name}(" in tests, f"{page.name}: {name}"
+        for path in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+            assert (page.parent / path).exists(), f"{page.name}: {path}"
+            checked += 1
+    assert checked > 10
+
+
+def test_the_page_of_models_has_every_solver():
+    page = (ROOT / "docs/models.md").read_text(encoding="utf-8")
+    for file in (ROOT / "solvers").glob("*.py"):
+        assert f"`{module_in(file).Solver.name}`" in page, file
+
+
 @pytest.mark.parametrize(
     ("marker", "reason"),
     [
@@ -148,7 +185,7 @@ def test_speed_is_our_fastest_beside_the_fastest_peer(root):
         ("speed: speed.json problems=is", "no problem 'is'; there is kl, gpu"),
         ("speed: speed.json problems=gpu", "gpu has no peer"),
         ("speed: speed.json rule=hals", "kl has no hals"),
-        ("score: task=amt", "score is none of scores, csv, speed, value"),
+        ("score: task=amt", "score is none of scores, csv, speed, value, solvers"),
     ],
 )
 def test_what_is_not_there_is_named_with_its_page(root, marker, reason):

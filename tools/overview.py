@@ -50,6 +50,37 @@ def overview(folder: Path = FILE.parent) -> str:
     return HEAD + table + "\n" + "".join(f"{i}. {n}\n" for i, n in enumerate(notes, 1))
 
 
+def parameters(root: Path = ROOT, kind: str | None = None) -> list[list[str]]:
+    """List what each solver looks at, and what a default run sweeps of it.
+
+    Parameters
+    ----------
+    root : Path
+        Of the repository.
+    kind : str, optional
+        Of the solvers, such as low-rank; by default all.
+
+    Returns
+    -------
+    list of list of str
+        A row a solver, the first row the heads.
+    """
+    rows = [["solver", "V", "parameters of a default run"]]
+    benchmark = Benchmark(min(root.glob("benchmarks/*/objective.py")).parent)
+    for solver in map(_loaded, benchmark.get_solvers()):
+        if kind in (None, solver.kind):
+            axes = [" × ".join(name or "any" for name in axes) for axes in solver.axes]
+            swept = [f"{k} = {_values(v)}" for k, v in solver.parameters.items()]
+            rows.append([f"`{solver.name}`", " or ".join(axes), "; ".join(swept)])
+    return [[cell or "–" for cell in row] for row in rows]
+
+
+def _values(values):
+    """The values of a parameter, or of some that go together."""
+    values = [value if isinstance(value, tuple) else (value,) for value in values]
+    return " or ".join(", ".join(map(str, value)) for value in values)
+
+
 def _loaded(plugin):
     """A plugin's class; raises what kept its file from being loaded."""
     if hasattr(plugin, "_exc"):  # benchopt's stand-in for what did not load

@@ -13,6 +13,8 @@ a file, and a test fails where it is not what the file says. The markers:
 ``<!-- speed: docs/measured/speed.json rule=mu problems="ntd-beta1: NTD, β = 1" -->``
     Of what ``python -m tools.speed --json FILE`` wrote: a row a problem, with our
     fastest (by that update rule, if one is named), the fastest peer, and the ratio.
+``<!-- solvers: kind=low-rank -->``
+    What each solver looks at and its parameters, from the code.
 ``<!-- value: docs/measured/deep.json gain -->``
     One value of a JSON object, in running text.
 
@@ -27,6 +29,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from tools.overview import parameters
 from tools.speed_problems import OURS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -138,6 +141,7 @@ def _value(root, name, key):
 
 
 KINDS = {"scores": _scores, "csv": _csv, "speed": _speed, "value": _value}
+KINDS["solvers"] = parameters
 
 if __name__ == "__main__":
     for page in pages():

@@ -19,8 +19,10 @@ class Budget(StoppingCriterion):
     n_iter : int
     seconds : float
         Of the run so far.
-    strategy, key_to_monitor, minimize
-        As benchopt's criteria take them.
+    strategy : str, optional
+        As benchopt's criteria take it, and so for the others.
+    key_to_monitor : str, optional
+    minimize : bool
     """
 
     def __init__(

@@ -64,23 +64,62 @@ class Objective(benchopt.BaseObjective):
         self.task = self._kept_task(train, tracks, **data)
 
     def scored_part(self, track):
-        """The part of a test track that is analysed and scored: all of it."""
+        """The part of a test track that is analysed and scored: all of it.
+
+        Parameters
+        ----------
+        track : Track
+
+        Returns
+        -------
+        Track
+        """
         return track
 
     @staticmethod
     def annotated(track, name):
-        """An annotation; None where it can't be read, which the score then tells."""
+        """Read an annotation; None where it can't be read, which the score then tells.
+
+        Parameters
+        ----------
+        track : Track
+        name : str
+            Of the attribute, such as notes.
+
+        Returns
+        -------
+        object or None
+        """
         try:
             return getattr(track, name)
         except InputError:
             return None
 
     def make_task(self, train, test, **data):
-        """Make the task of what a dataset gives."""
+        """Make the task of what a dataset gives.
+
+        Parameters
+        ----------
+        train : list of Track
+        test : list of Track
+        **data
+            What else the dataset gives.
+
+        Returns
+        -------
+        Task
+        """
         return self.task_class(train, test, seed=self.seed)
 
     def save(self, track, estimate, folder):
-        """Keep what is made of a track in a folder: nothing."""
+        """Keep what is made of a track in a folder: nothing.
+
+        Parameters
+        ----------
+        track : Track
+        estimate : Estimate
+        folder : Path
+        """
 
     @property
     def seed(self):
@@ -202,7 +241,13 @@ class Objective(benchopt.BaseObjective):
 
 
 def needs_of_task() -> set[str]:
-    """What the task of the benchmark that runs needs to know of recordings."""
+    """Say what the task of the benchmark that runs needs to know of recordings.
+
+    Returns
+    -------
+    set of str
+        Names of a track's attributes; empty where no benchmark runs.
+    """
     benchmark = get_running_benchmark()
     return set(benchmark.get_benchmark_objective().needs) if benchmark else set()
 

@@ -66,19 +66,51 @@ class Solver(benchopt.BaseSolver):
 
     @classmethod
     def mismatch(cls, task: type) -> str | None:
-        """Why the model makes no sense for a kind of task; None if it does."""
+        """Say why the model makes no sense for a kind of task.
+
+        Parameters
+        ----------
+        task : subclass of Task
+
+        Returns
+        -------
+        str or None
+            The reason, for users; None if it does.
+        """
         if cls.answers != task.answers:
             return f"gives {cls.answers}, not {task.answers}"
 
     @classmethod
     def misfit_of(cls, parameters: dict, task: type) -> str | None:
-        """Why these parameters make none for a kind of task; None if they do."""
+        """Say why these parameters make no sense for a kind of task.
+
+        Parameters
+        ----------
+        parameters : dict
+            Values by name, one of each.
+        task : subclass of Task
+
+        Returns
+        -------
+        str or None
+            The reason, for users; None if they do.
+        """
         supervised = parameters.get("dictionary", "blind") != "blind"
         if supervised and not task.learns_dictionary:
             return "there is nothing to learn a dictionary from"
 
     def misfit(self, task) -> str | None:
-        """Why the model makes none for a task's recordings; None if it does."""
+        """Say why the model makes no sense for a task's recordings.
+
+        Parameters
+        ----------
+        task : Task
+
+        Returns
+        -------
+        str or None
+            The reason, for users; None if it does.
+        """
 
     def skip(self, task):
         reason = self.mismatch(type(task))
@@ -119,7 +151,17 @@ class Solver(benchopt.BaseSolver):
 
     @classmethod
     def how_to_install(cls, missing: list[str]) -> str:
-        """Say what the solver needs and how to get it."""
+        """Say what the solver needs and how to get it.
+
+        Parameters
+        ----------
+        missing : list of str
+            Names of packages.
+
+        Returns
+        -------
+        str
+        """
         how = f"pip install {' '.join(missing)}"
         if cls.install_cmd == "shell":
             how = f"bash install_scripts/{cls.install_script}"
@@ -310,11 +352,21 @@ def _told(axes):
     return " or ".join(" × ".join(name or "any" for name in names) for names in axes)
 
 
-def sweep(cls):
-    """Each combination of a solver's default parameters, as a dict."""
-    for values in itertools.product(*cls.parameters.values()):
+def sweep(solver):
+    """Go through each combination of a solver's default parameters.
+
+    Parameters
+    ----------
+    solver : subclass of benchopt.BaseSolver
+
+    Yields
+    ------
+    dict
+        Values by the parameters' names.
+    """
+    for values in itertools.product(*solver.parameters.values()):
         parameters = {}
-        for names, value in zip(cls.parameters, values, strict=True):
+        for names, value in zip(solver.parameters, values, strict=True):
             names = [name.strip() for name in names.split(",")]
             parameters |= zip(names, value if len(names) > 1 else [value], strict=True)
         yield parameters

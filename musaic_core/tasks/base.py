@@ -82,7 +82,7 @@ class Model(Protocol):
         """
 
     def along_last_mode(self, n_entries: int) -> Any:
-        """How much of each pattern each entry of V's last axis has.
+        """Say how much of each pattern each entry of V's last axis has.
 
         Parameters
         ----------
@@ -348,7 +348,7 @@ def _attempts(tracks, function):
 
 
 def matching_axes(wanted: Iterable[Axes], offered: Iterable[Axes]) -> Axes | None:
-    """The first axes on offer that a solver takes; None if there are none.
+    """Find the first axes on offer that a solver takes; None if there are none.
 
     Parameters
     ----------

@@ -195,6 +195,7 @@ class Given:
 
     @property
     def frequencies(self) -> np.ndarray:
+        """Centre of each row of V, Hz; None where the task has none."""
         frequencies = self._task.frequencies
         return None if frequencies is None else frequencies[: self._n_rows]
 
@@ -205,6 +206,7 @@ class Given:
 
     @property
     def frame(self) -> float:
+        """Time between two frames, s."""
         return self._task.frame
 
     @property

@@ -45,14 +45,20 @@ def minimise_in_layers(
     problem : subclass of Layered
     V : array
         The data.
-    shapes, order
+    shapes : dict of name to tuple of int
         Of the model without layers, as `musaic_core.lowrank.run.minimise` takes them.
+    order : sequence of names
+        Likewise.
     start : callable
         ``start(given, init=..., fixed=..., ...)`` gives that model's factors by name.
     stacks : dict of name to sequence of int
         Ranks of the layers below a factor, the upper one first.
-    loss, weights, init, start_iter
-        As in `musaic_core.lowrank.deep_nmf`, `weights` by the names in `stacks`.
+    loss : {"layers", "data"}
+        As in `musaic_core.lowrank.deep_nmf`, and so for the next three.
+    weights : dict of name to sequence of float, or None
+        By the names in `stacks`.
+    init : str or dict of name to array
+    start_iter : int
     options : dict
         Of `musaic_core.lowrank.options.Options`, completed.
 
