@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sklearn.decomposition import MiniBatchNMF
 from solving import plugin, solve
 
+from musaic_core.benchmark import solver as benchmark
 from musaic_core.data.corpus import read_corpus
 from musaic_core.data.recording import Track
 from musaic_core.lowrank.divergence import beta_divergence
