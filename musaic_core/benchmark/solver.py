@@ -199,7 +199,12 @@ class Solver(benchopt.BaseSolver):
         self.prepare()
 
     def set_task(self, task):
-        """Say what is to be learned from."""
+        """Say what is to be learned from.
+
+        Parameters
+        ----------
+        task : Task
+        """
         self.task = task
         self.seed = self.get_seed(use_repetition=True)
         self.given_axes = matching_axes(self.axes, task.axes)
@@ -270,7 +275,19 @@ class Solver(benchopt.BaseSolver):
         return self.fitted_in([SHIPPED, _cache_folder() / "states"])
 
     def fitted_in(self, folders):
-        """The state and its seconds; looked for in folders, and kept in the last."""
+        """Give the state, trained now or before.
+
+        Parameters
+        ----------
+        folders : list of Path
+            Where it is looked for, and in the last of which it is kept.
+
+        Returns
+        -------
+        state : dict of str to ndarray
+        seconds : float
+            What its training took.
+        """
         return fitted(
             self.state_depends_on(),
             lambda: self.fit(self.task.train, self._given(None)),
@@ -278,7 +295,13 @@ class Solver(benchopt.BaseSolver):
         )
 
     def state_depends_on(self):
-        """All that the state depends on, for the store."""
+        """Say all that the state depends on.
+
+        Returns
+        -------
+        dict
+            That JSON can hold.
+        """
         files = {
             file
             for plugin in (self._module_filename, type(self.task))
