@@ -142,9 +142,9 @@ def shorten(track, folder, seconds):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what runs benchopt as slow."""
+    """Mark what runs benchopt or a browser as slow."""
     for item in items:
-        if "original" in item.fixturenames:
+        if {"original", "chromium"} & set(item.fixturenames):
             item.add_marker(pytest.mark.slow)
 
 

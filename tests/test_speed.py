@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from musaic_core.lowrank import beta_divergence, nmf
-from musaic_core.tasks.factorization.task import Approximation, assemble
+from musaic_core.tasks.factorization.task import Approximation, Data, assemble
 from tools import speed
 from tools.speed_problems import (
     OURS,
@@ -54,7 +54,7 @@ def results(contenders, n):
     ],
 )
 def test_every_algorithm_lowers_the_divergence_of_the_task(model, V, ranks, beta):
-    task = Approximation(name="x", V=V, model=model, ranks=ranks, beta=beta)
+    task = Approximation(Data("x", V), model, ranks, beta)
     found = results(algorithms(task), 60)
     assert {name for package, name in found if package == OURS} >= {
         "mu, c",
@@ -77,7 +77,7 @@ def test_deep_models_run_from_one_start():
 
 def test_whole_runs_take_as_many_iterations_as_they_need():
     V = spectrogram((40, 60), n_notes=5)
-    task = Approximation(name="x", V=V, model="nmf", ranks=4, beta=1)
+    task = Approximation(Data("x", V), "nmf", 4, 1)
     taken = {c.backend: c.iterations for c in time_to_divergence(task)}
     assert taken["mu, c"] == 200
     assert taken["hals-mu, c"] < 200

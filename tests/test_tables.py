@@ -167,6 +167,17 @@ def test_what_the_pages_name_is_there():
     assert checked > 10
 
 
+def test_ci_runs_the_commands_of_the_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    runs = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    for command in (
+        "pip install -e . && benchopt run benchmarks/amt",
+        'pip install -e ".[test]" && pytest',
+    ):
+        assert f"\n{command}\n" in readme
+        assert command in runs
+
+
 def test_the_page_of_models_has_every_solver():
     page = (ROOT / "docs/models.md").read_text(encoding="utf-8")
     for file in (ROOT / "solvers").glob("*.py"):
