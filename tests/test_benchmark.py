@@ -1,10 +1,13 @@
 """What plugins inherit: rows, requirements, which runs they take part in, memory."""
 
+import types
+
 import click
 import numpy as np
 import pytest
 
 from musaic_core.benchmark import solver as module
+from musaic_core.benchmark.algorithm import Algorithm
 from musaic_core.benchmark.memory import PeakMemory
 from musaic_core.benchmark.objective import Objective
 from musaic_core.benchmark.solver import LowRankSolver, Solver, sweep
@@ -267,3 +270,30 @@ def test_peak_memory_sees_an_array_that_is_gone_at_the_end():
     with PeakMemory() as memory:
         pass
     assert memory.peak_mb < 50
+
+
+def algorithm(tmp_path, body):
+    """An algorithm whose `prepare` has this body, in a file of its own."""
+    file = tmp_path / "algorithm.py"
+    file.write_text(f"def prepare(self):\n    {body}\n", encoding="utf-8")
+    found = {}
+    exec(compile(file.read_text(encoding="utf-8"), file, "exec"), found)
+    attributes = {"name": "peer", "prepare": found["prepare"]}
+    solver = instance(type("Peer", (Algorithm,), attributes))
+    solver._module_filename = file
+    return solver
+
+
+def test_a_package_that_breaks_when_it_is_imported_is_skipped_with_the_reason(tmp_path):
+    task = types.SimpleNamespace(model="nmf", beta=1)
+    (tmp_path / "broken_peer.py").write_text("import numpy\nnumpy.no_such_name\n")
+    body = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import broken_peer"
+    reason = algorithm(tmp_path, body).misfit(task)
+    assert reason.startswith("the package is broken: peer: AttributeError: ")
+    assert "no_such_name" in reason
+
+
+def test_a_mistake_in_a_solvers_own_file_is_no_broken_package(tmp_path):
+    task = types.SimpleNamespace(model="nmf", beta=1)
+    with pytest.raises(NameError):
+        algorithm(tmp_path, "mistyped").misfit(task)
