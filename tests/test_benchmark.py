@@ -8,9 +8,10 @@ import pytest
 
 from musaic_core.benchmark import solver as module
 from musaic_core.benchmark.algorithm import Algorithm
+from musaic_core.benchmark.choice import sweep
 from musaic_core.benchmark.memory import PeakMemory
 from musaic_core.benchmark.objective import Objective
-from musaic_core.benchmark.solver import LowRankSolver, Solver, sweep
+from musaic_core.benchmark.solver import LowRankSolver, Solver
 from musaic_core.data.errors import InputError
 from musaic_core.data.recording import Track
 from musaic_core.tasks.base import Estimate, Task

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchopt.benchmark import Benchmark
 
-from musaic_core.benchmark.solver import sweep
+from musaic_core.benchmark.choice import sweep
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "benchmarks" / "README.md"

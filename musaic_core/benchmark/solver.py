@@ -1,13 +1,12 @@
 """Base classes of the solvers: what benchopt needs that a solver need not repeat."""
 
-import itertools
 import time
 from pathlib import Path
 
 import benchopt
 from benchopt.benchmark import get_running_benchmark
 
-from musaic_core.benchmark.choice import runs_all
+from musaic_core.benchmark.choice import LEFT_OUT, as_parameters, runs_all, sweep
 from musaic_core.benchmark.digest import (
     BINARIES,
     PACKAGE,
@@ -134,13 +133,7 @@ class Solver(benchopt.BaseSolver):
             variants = [p for p in sweep(cls) if cls.misfit_of(p, task) is None]
         elif cls.mismatch(task) is None:
             report_once(cls.how_to_install(missing))
-        if not variants:
-            return {"left out": []}
-        names = list(variants[0])
-        if not names:
-            return {}
-        values = [tuple(p.values()) for p in variants]
-        return {",".join(names): values if len(names) > 1 else [v for (v,) in values]}
+        return as_parameters(variants)
 
     # ---- packages
 
@@ -176,7 +169,7 @@ class Solver(benchopt.BaseSolver):
             return super().is_installed(env_name, raise_on_not_installed, quiet, reload)
         missing = cls.missing_packages()
         # a solver that the run leaves out is none that it lacks
-        if not missing or "left out" in cls.parameters:
+        if not missing or cls.parameters == LEFT_OUT:
             return True
         message = cls.how_to_install(missing)
         if raise_on_not_installed:
@@ -373,26 +366,6 @@ class LowRankSolver(Solver):
 def _told(axes):
     """Axes in words."""
     return " or ".join(" × ".join(name or "any" for name in names) for names in axes)
-
-
-def sweep(solver):
-    """Go through each combination of a solver's default parameters.
-
-    Parameters
-    ----------
-    solver : subclass of benchopt.BaseSolver
-
-    Yields
-    ------
-    dict
-        Values by the parameters' names.
-    """
-    for values in itertools.product(*solver.parameters.values()):
-        parameters = {}
-        for names, value in zip(solver.parameters, values, strict=True):
-            names = [name.strip() for name in names.split(",")]
-            parameters |= zip(names, value if len(names) > 1 else [value], strict=True)
-        yield parameters
 
 
 def _cache_folder():
