@@ -287,7 +287,8 @@ def algorithm(tmp_path, body):
 
 def test_a_package_that_breaks_when_it_is_imported_is_skipped_with_the_reason(tmp_path):
     task = types.SimpleNamespace(model="nmf", beta=1)
-    (tmp_path / "broken_peer.py").write_text("import numpy\nnumpy.no_such_name\n")
+    code = "import numpy\nnumpy.no_such_name\n"
+    (tmp_path / "broken_peer.py").write_text(code, encoding="utf-8")
     body = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import broken_peer"
     reason = algorithm(tmp_path, body).misfit(task)
     assert reason.startswith("the package is broken: peer: AttributeError: ")

@@ -188,7 +188,7 @@ def test_the_page_of_models_has_every_solver():
     ("marker", "reason"),
     [
         ("csv: nothing.csv", "nothing.csv"),
-        ("value: v.json loss", "no key 'loss'; there is gain, n"),
+        ("value: v.json loss", "it lacks 'loss'"),
         ("scores: task=amr", "no task 'amr'; there is amt, mss"),
         ("scores: task=amt rows=nmf", "no label 'nmf'; there is nmf β=1, cnn"),
         ("scores: task=mss columns=piano", "no corpus 'piano'; there is songs"),
@@ -203,6 +203,13 @@ def test_what_is_not_there_is_named_with_its_page(root, marker, reason):
     with pytest.raises(ValueError, match=r"README\.md: <!-- ") as caught:
         rendered(root, f"{HEAD.format(marker)}<!-- end -->")
     assert reason in str(caught.value)
+
+
+def test_a_file_of_former_columns_is_an_error_that_says_so(root):
+    file = root / "results/scores.csv"
+    pd.read_csv(file).drop(columns="apart").to_csv(file, index=False)
+    with pytest.raises(ValueError, match=r"README\.md: .*it lacks 'apart'"):
+        rendered(root, "<!-- scores: task=amt --><!-- end -->")
 
 
 def test_a_marker_without_end_is_an_error_not_a_lost_page(root):

@@ -40,7 +40,7 @@ MARKER = re.compile(
 
 def pages(root: Path = ROOT) -> list[Path]:
     """List the pages that are filled in."""
-    return [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+    return [*sorted((root / "docs").glob("*.md")), root / "README.md"]
 
 
 def filled(page: Path, root: Path = ROOT) -> str:
@@ -58,8 +58,9 @@ def filled(page: Path, root: Path = ROOT) -> str:
             words = [word for word in words if "=" not in word]
             made = KINDS[kind](root, *words, **options)
             return marker + (made if isinstance(made, str) else _table(made)) + end
-        except (OSError, ValueError, TypeError) as error:
-            raise ValueError(f"{page.name}: {marker}: {error}") from error
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+            raise ValueError(f"{page.name}: {marker}: {reason}") from error
 
     return MARKER.sub(fill, page.read_text(encoding="utf-8"))
 
@@ -109,8 +110,8 @@ def _mean(cells, corpus, digits):
 
 
 def _csv(root, name):
-    with open(root / name, encoding="utf-8", newline="") as file:
-        return list(csv.reader(file))
+    lines = (root / name).read_text(encoding="utf-8").splitlines()
+    return list(csv.reader(lines))
 
 
 def _speed(root, name, *, rule=None, problems=None):
@@ -135,9 +136,7 @@ def _told(run, *names):
 
 
 def _value(root, name, key):
-    values = json.loads((root / name).read_text(encoding="utf-8"))
-    _chosen(key, values, "key")
-    return str(values[key])
+    return str(json.loads((root / name).read_text(encoding="utf-8"))[key])
 
 
 KINDS = {"scores": _scores, "csv": _csv, "speed": _speed, "value": _value}
@@ -146,4 +145,3 @@ KINDS["solvers"] = parameters
 if __name__ == "__main__":
     for page in pages():
         page.write_text(filled(page), encoding="utf-8", newline="\n")
-        print(page)
