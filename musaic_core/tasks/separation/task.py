@@ -10,7 +10,7 @@ mask for each channel.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -113,7 +113,7 @@ class Separation(Task):
         return Dictionary(
             np.concatenate([learn(V) for V in spectra], axis=1),
             np.repeat(self.labels, TEMPLATES),
-            self._patches,
+            cache(self._patches),  # each solver asks for them again and again
         )
 
     def _patches(self, length):
