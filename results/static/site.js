@@ -68,16 +68,17 @@ function sortable(table) {
     const value = (row) => {
       const cell = row.cells[column];
       const number = parseFloat(cell.dataset.value);
-      if (cell.tagName === "TH") return cell.textContent.trim().toLowerCase();
+      if (!("value" in cell.dataset) && !cell.matches(".none")) return cell.textContent.trim().toLowerCase();
       return Number.isNaN(number) ? null : number;
     };
-    const body = table.tBodies[0];
-    const rows = [...body.rows].sort((a, b) => {
-      const [x, y] = [value(a), value(b)];
-      if (x === null || y === null) return (x === null) - (y === null); // last, always
-      return (x < y ? -1 : x > y ? 1 : 0) * direction;
-    });
-    body.append(...rows);
+    for (const body of table.tBodies) { // floors and oracles are a body of their own
+      const rows = [...body.rows].sort((a, b) => {
+        const [x, y] = [value(a), value(b)];
+        if (x === null || y === null) return (x === null) - (y === null); // last, always
+        return (x < y ? -1 : x > y ? 1 : 0) * direction;
+      });
+      body.append(...rows);
+    }
     heads.forEach((head, i) => {
       const now = direction > 0 ? "ascending" : "descending";
       head.setAttribute("aria-sort", i === column ? now : "none");
@@ -85,7 +86,7 @@ function sortable(table) {
   };
   heads.forEach((head, i) => {
     $("button", head).onclick = () => {
-      const lowFirst = i === 0 || head.dataset.task === "factorization";
+      const lowFirst = i === 0 || "loss" in head.dataset || head.matches(".text");
       const again = head.getAttribute("aria-sort") !== "none";
       const ascending = again ? head.getAttribute("aria-sort") === "descending" : lowFirst;
       sort(i, ascending ? 1 : -1);
@@ -96,25 +97,27 @@ function sortable(table) {
   const restore = () => {
     const [, minus, column] = state.get("sort").match(/^(-?)(\d+)$/) ?? [];
     if (column in heads) sort(+column, minus ? -1 : 1);
-    else if (heads.length > 1) sort(1, heads[1].dataset.task === "factorization" ? 1 : -1);
+    else if (heads.length > 1) sort(1, "loss" in heads[1].dataset ? 1 : -1);
   };
   window.addEventListener("hashchange", restore);
   restore();
 }
 
-// divergences say nothing beside scores of music tasks: they show when asked for
-const MUSIC = $$("#matrix th[data-task]").some((head) => head.dataset.task !== "factorization");
+// losses say nothing beside scores: where there are both, they show when asked for
+const heads = () => $$("#matrix thead tr:last-child th[data-task]");
+const LOSSES = new Set(heads().filter((head) => "loss" in head.dataset).map((head) => head.dataset.task));
+const SCORES = heads().some((head) => !("loss" in head.dataset));
 
 function filterMatrix() {
   const form = $("#filters");
   const wanted = Object.fromEntries(new FormData(form));
   for (const cell of $$("#matrix [data-task]")) {
     const { task } = cell.dataset;
-    cell.hidden = wanted.task ? task !== wanted.task : MUSIC && task === "factorization";
+    cell.hidden = wanted.task ? task !== wanted.task : SCORES && LOSSES.has(task);
   }
   let count = 0;
   for (const row of $$("#matrix tbody tr")) {
-    const fits = ["kind", "beta", "depth", "training"].every(
+    const fits = ["kind", "beta", "training"].every(
       (key) => !wanted[key] || row.dataset[key] === wanted[key],
     );
     const scored = $$("td", row).some((cell) => !cell.hidden && cell.dataset.value);
@@ -127,9 +130,7 @@ function filterMatrix() {
 // ---- charts
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const COLOURS = {
-  factorization: "--accent", learned: "--warm", hybrid: "--violet", "baseline or oracle": "--muted",
-};
+const COLOURS = { "low-rank": "--accent", learned: "--warm", hybrid: "--violet", peer: "--green" };
 
 // Draw traces, in the page's colours, with a button for their numbers.
 async function draw(chart, traces, layout = {}) {
@@ -193,18 +194,28 @@ function costChart() {
   const points = readJSON("points").filter(
     (p) => p.task === task && p.corpus === corpus && p[cost] !== null && p[cost] > 0,
   );
-  const unit = {
-    time: task === "factorization" ? "seconds" : "seconds of computing a minute of music",
-    memory: "peak memory (MB)", parameters: "parameters",
-  }[cost];
+  const unit = readJSON("units")[task][cost];
+  const loss = "loss" in $("#cost-form select[name=corpus]").selectedOptions[0].dataset;
+  const competing = points.filter((p) => !p.apart);
   const traces = [];
-  for (const kind of Object.keys(COLOURS)) {
-    const mine = points.filter((p) => p.kind === kind);
-    if (!mine.length) continue;
+  for (const kind of new Set(competing.map((p) => p.kind))) {
+    const mine = competing.filter((p) => p.kind === kind);
     traces.push({
       name: kind, mode: "markers", x: mine.map((p) => p[cost]), y: mine.map((p) => p.score),
-      text: mine.map((p) => p.label), cliponaxis: false, hovertemplate: "%{text}: %{y:.3f}, %{x:.3g}",
-      marker: { size: 10, color: css(COLOURS[kind]) }, error_y: interval(mine),
+      text: mine.map((p) => (p.n < p.of ? `${p.label} (${p.n} of ${p.of} recordings)` : p.label)),
+      cliponaxis: false, hovertemplate: "%{text}: %{y:.3f}, %{x:.3g}",
+      marker: { size: 10, color: css(COLOURS[kind] ?? "--text"), symbol: mine.map((p) => (p.n < p.of ? "circle-open" : "circle")) },
+      error_y: interval(mine),
+    });
+  }
+  // floors and oracles do not compete: lines beside the points
+  const costs = (competing.length ? competing : points).map((p) => p[cost]);
+  const span = [Math.min(...costs), Math.max(...costs)];
+  const known = readJSON("points").filter((p) => p.task === task && p.corpus === corpus && p.apart && p.score !== null);
+  for (const p of costs.length ? known : []) {
+    traces.push({
+      name: `${p.label} (${p.kind})`, mode: "lines", x: span, y: [p.score, p.score],
+      line: { dash: "dash", color: css("--muted"), width: 1.5 }, hovertemplate: `%{y:.3f}`,
     });
   }
   const front = points.filter((p) => p[`front_${cost}`]).sort((a, b) => a[cost] - b[cost]);
@@ -212,12 +223,13 @@ function costChart() {
     name: "Pareto front", mode: "lines+text", textposition: front.map((_, i) => (i % 2 ? "bottom center" : "top center")), cliponaxis: false, x: front.map((p) => p[cost]), y: front.map((p) => p.score),
     text: front.map((p) => p.label), line: { shape: "hv", dash: "dot", color: css("--text") }, hoverinfo: "skip",
   });
-  const logY = task === "factorization" ? { type: "log", title: { text: "divergence" } } : { title: { text: "score" } };
+  const logY = loss ? { type: "log", title: { text: "loss" } } : { title: { text: "score" } };
   draw($("#cost-chart"), traces, { xaxis: { type: "log", title: { text: unit } }, yaxis: logY });
 }
 
 function effectChart() {
   const { task } = Object.fromEntries(new FormData($("#effect-form")));
+  const loss = "loss" in $("#effect-form select").selectedOptions[0].dataset;
   const scores = readJSON("effects").filter((s) => s.task === task);
   const palette = ["--accent", "--warm", "--violet", "--green", "--muted", "--text"];
   const traces = [...new Set(scores.map((s) => s.corpus))].map((corpus, i) => {
@@ -227,7 +239,7 @@ function effectChart() {
       marker: { size: 9, color: css(palette[i % palette.length]) }, error_y: interval(mine),
     };
   });
-  const type = task === "factorization" ? "log" : "linear";
+  const type = loss ? "log" : "linear";
   draw($("#effect-chart"), traces, { scattermode: "group", yaxis: { type, title: { text: "score" } } });
 }
 

@@ -26,6 +26,7 @@ async function choose() {
   if (!answer) return;
   const current = () => $("#choice select").value === answer.id; // another may be chosen meanwhile
   $("#error").textContent = answer.error ?? "";
+  $("#text").textContent = answer.text ?? "";
   $("#about").href = answer.solver;
   for (const id of ["roll", "waveform", "stems", "factors"]) $(`#${id}`).hidden = true;
   for (const each of Object.values(mixers)) each.pause();
