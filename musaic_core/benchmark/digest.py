@@ -10,7 +10,6 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
 ROOT = PACKAGE.parent
-SOURCES = {".py", ".c", ".h"}
 BINARIES = {".so", ".pyd"}
 _BESIDE = {".c", ".h"} | BINARIES  # a module in C
 

@@ -241,7 +241,8 @@ class Solver(benchopt.BaseSolver):
         """Fit the model and the task's decoder; the decoder, or None."""
         self._state, self.time_fit = (), 0.0
         if hasattr(self, "fit"):
-            state, self.time_fit = self._fit()
+            folders = [SHIPPED, _cache_folder() / "states"]
+            state, self.time_fit = self.fitted_in(folders)
             self._state = (state,)
             self.n_parameters = sum(array.size for array in state.values())
         begin = time.perf_counter()
@@ -262,10 +263,6 @@ class Solver(benchopt.BaseSolver):
         """What the model says of a recording, and its factors, if it has some."""
         given = given or self._given(recording)
         return self.predict(recording, *self._state, given), None
-
-    def _fit(self):
-        """The state, trained now or before, and the seconds that it took."""
-        return self.fitted_in([SHIPPED, _cache_folder() / "states"])
 
     def fitted_in(self, folders):
         """Give the state, trained now or before.
