@@ -15,7 +15,9 @@ __all__ = ["BetaDivergence", "beta_divergence"]
 Array = Any
 
 
-def beta_divergence(V: Array, approximation: Array, beta: float = 1.0) -> float:
+def beta_divergence(
+    V: Array, approximation: Array, beta: float = 1.0, weights: Array | None = None
+) -> float:
     """The β-divergence of data from a model, summed over entries, in float64.
 
     Parameters
@@ -24,6 +26,9 @@ def beta_divergence(V: Array, approximation: Array, beta: float = 1.0) -> float:
         Nonnegative, of one shape; NumPy or PyTorch.
     beta : float, default=1.0
         2: half the squared Euclidean distance; 1: Kullback-Leibler; 0: Itakura-Saito.
+    weights : array, optional
+        Of the same shape: what each entry's divergence is multiplied with. Where it is
+        0, V and the model may be anything.
 
     Returns
     -------
@@ -53,7 +58,13 @@ def beta_divergence(V: Array, approximation: Array, beta: float = 1.0) -> float:
         no_model = x**beta / (beta * (beta - 1)) if beta > 1 else np.inf
     d = np.where(y > 0, d, no_model)
     # equal entries are at distance 0, also where both are 0
-    return float(np.sum(np.where(x == y, 0.0, d)))
+    d = np.where(x == y, 0.0, d)
+    if weights is not None:
+        w = _float64(weights)
+        if w.shape != x.shape:
+            raise ValueError(f"weights has shape {w.shape}; give one of V's, {x.shape}")
+        d = w * np.where(w > 0, d, 0.0)
+    return float(np.sum(d))
 
 
 def _power(ratio: np.ndarray, p: float) -> np.ndarray:
@@ -115,11 +126,11 @@ class BetaDivergence:
         power *= X
         return power, Y
 
-    def __call__(self, X: Array, Y: Array) -> float:
+    def __call__(self, X: Array, Y: Array, weights: Array | None = None) -> float:
         """The divergence of X from Y, the model's approximation with the floor."""
         if self.beta <= 0:
             X = X.clip(self.floor)
-        return beta_divergence(X, Y, self.beta)
+        return beta_divergence(X, Y, self.beta, weights)
 
 
 def _float64(array: Array) -> np.ndarray:

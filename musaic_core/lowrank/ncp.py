@@ -42,8 +42,9 @@ def ncp(
         Of a sequence, one factor (I_n, R) a mode, any may be None: it is then drawn
         at random.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
-        and backend: see `musaic_core.lowrank.options.Options`. The factors are
+        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
+        max_time, seed, callback and backend: see
+        `musaic_core.lowrank.options.Options`. The factors are
         named by mode, 0, 1 and so on.
 
     Returns
@@ -118,15 +119,20 @@ class NCPProblem(TensorProblem):
         return self._product(mode, factors), gram, factors[mode].mT
 
     def terms(self, mode):
-        if mode == 0 or self.divergence.beta == 2:
+        if mode == 0 or self.has_normal:
             return super().terms(mode)
         first, *rest = self.factors
         activations = khatri_rao(rest).mT
+        weights = self.weights_of(0)
         positive, negative = self.kernels.terms(
-            self.unfolding(0), first, activations, self.divergence
+            self.unfolding(0),
+            first,
+            activations,
+            self.divergence,
+            None if weights is None else weights.mT,
         )
         positive = _contract(positive, rest, mode - 1)
-        if self.divergence.beta == 1:
+        if self.divergence.beta == 1 and weights is None:
             sums = prod(U.sum(0) for n, U in enumerate(rest) if n != mode - 1)
             negative = (negative[:, 0] * sums)[:, None]
         else:

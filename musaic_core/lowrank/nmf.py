@@ -39,8 +39,9 @@ def nmf(
         "data" draws templates from the frames of V. Of a pair of arrays, (..., F, R)
         and (..., R, T), one may be None: it is then drawn at random.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
-        and backend: see `musaic_core.lowrank.options.Options`. The factors are named
+        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
+        max_time, seed, callback and backend: see
+        `musaic_core.lowrank.options.Options`. The factors are named
         "templates" and "activations".
 
     Returns
@@ -110,6 +111,9 @@ class NMFProblem(Problem):
     def as_moving(self, name, block):
         return block if name == "activations" else block.mT
 
+    as_data = as_moving  # both are transposed where the templates move
+
     def half(self, name):
         W, H = self.blocks["templates"], self.blocks["activations"]
-        return (self.V, W, H) if name == "activations" else (self.V.mT, H.mT, W.mT)
+        X = self.as_data(name, self.V)
+        return (X, W, H) if name == "activations" else (X, H.mT, W.mT)

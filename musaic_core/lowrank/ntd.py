@@ -44,8 +44,9 @@ def ntd(
         Of a sequence, the factors (I_n, R_n) by mode and then the core, any may be
         None: it is then drawn at random.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
-        and backend: see `musaic_core.lowrank.options.Options`. The factors are
+        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
+        max_time, seed, callback and backend: see
+        `musaic_core.lowrank.options.Options`. The factors are
         named by mode, 0, 1 and so on, and "core".
 
     Returns
@@ -148,6 +149,8 @@ class NTDProblem(TensorProblem):
     def hals(self, name, effort):
         if name != "core":
             return super().hals(name, effort)
+        if self.data_weights is not None:
+            return self.mu(name)
         product = self._core_product()
         grams = [U.mT @ U for U in self.factors]
         for _ in range(1 + int(10 * effort)):
@@ -188,16 +191,21 @@ class NTDProblem(TensorProblem):
     def _core_terms(self):
         """Both parts of the gradient by the core."""
         factors, core = self.factors, self.blocks["core"]
-        if self.divergence.beta == 2:
+        if self.has_normal:
             grams = [U.mT @ U for U in factors]
             return self._core_product(), self.times(core, grams)
         # the half problem of the mode of least rank, its A and B exchanged
         least = int(np.argmin(core.shape))
         B = unfold(self._core_times_all_but(least), least)
+        weights = self.weights_of(least)
         numerator, denominator = self.kernels.terms(
-            self.unfolding(least), factors[least], B, self.divergence
+            self.unfolding(least),
+            factors[least],
+            B,
+            self.divergence,
+            None if weights is None else weights.mT,
         )
-        if self.divergence.beta == 1:
+        if self.divergence.beta == 1 and weights is None:
             sums = (U.sum(0) for U in factors)
             denominator = reduce(lambda outer, s: outer[..., None] * s, sums)
         else:

@@ -36,6 +36,14 @@ class Options(TypedDict, total=False):
         Entries of a factor that are False are zero and stay zero.
     penalties : dict of name to Penalty, or to list of them, optional
         Added to the divergence, on a factor. See `musaic_core.lowrank.penalties`.
+    data_weights : array, optional
+        Of V's shape, or one that broadcasts to it: numbers, 0 or more, that the
+        divergence of each entry of V is multiplied with. 0 says that the entry is
+        missing, and V may hold anything there. In a NumPy masked array, what is masked
+        is missing without them. "hals" and "hals-mu" complete the data by the model
+        before each step, and take more iterations the more is missing.
+    missing : {None, "nan"}
+        "nan" says that entries of V that are NaN are missing; else they are an error.
     max_iter : int, default=100
         Iterations at most.
     tol : float, default=0.0
@@ -57,6 +65,8 @@ class Options(TypedDict, total=False):
     fixed: Collection[Name]
     mask: Mapping[Name, Array] | None
     penalties: Mapping[Name, Penalty | Sequence[Penalty]] | None
+    data_weights: Array | None
+    missing: str | None
     max_iter: int
     tol: float
     max_time: float | None
@@ -71,6 +81,8 @@ DEFAULTS = Options(
     fixed=(),
     mask=None,
     penalties=None,
+    data_weights=None,
+    missing=None,
     max_iter=100,
     tol=0.0,
     max_time=None,

@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import contiguous, multi_mode_product, unfold
+from musaic_core.lowrank.arrays import (
+    contiguous,
+    library_of,
+    multi_mode_product,
+    unfold,
+)
+from musaic_core.lowrank.divergence import BetaDivergence
 from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.starts import INITIALISATIONS
 from musaic_core.lowrank.steps import penalised_step
@@ -23,8 +29,8 @@ class Problem:
     """Data, a model's blocks (its factors, by name) and the divergence between them.
 
     A model says in `half` which half problem ``X ≈ A B`` the update of a block is,
-    with B a view of the block. The rest follows, and a model overrides it where its
-    structure allows something faster.
+    with B a view of the block, and in `as_data` how X is seen in V. The rest follows,
+    and a model overrides it where its structure allows something faster.
 
     Parameters
     ----------
@@ -38,6 +44,9 @@ class Problem:
     kernels : ArrayKernels
     penalties : dict of name to list of Penalty
         What is added to the divergence, by the block that it is a function of.
+    data_weights : array of V's shape, optional
+        What the divergence of each entry of V is multiplied with, 0 where it is
+        missing.
     """
 
     starts = INITIALISATIONS  # the methods that `start` knows
@@ -47,9 +56,17 @@ class Problem:
     data_block: Name  # the factor whose half problem gives the divergence of the data
 
     def __init__(
-        self, V, blocks: dict, masks: dict, divergence, kernels, penalties=None
+        self,
+        V,
+        blocks: dict,
+        masks: dict,
+        divergence,
+        kernels,
+        penalties=None,
+        data_weights=None,
     ) -> None:
         self.V = V
+        self.data_weights = data_weights
         self.blocks = blocks
         self.masks = masks
         self.divergence = divergence
@@ -81,6 +98,16 @@ class Problem:
         """The view of a block, or of an array like it, that is its half problem's B."""
         return block.mT
 
+    def as_data(self, name: Name, array: Array) -> Array:
+        """The view of V, or of an array of its shape, that is a half problem's X."""
+        raise NotImplementedError
+
+    def weights_of(self, name: Name) -> Array | None:
+        """What the entries of a half problem's X count, (M, N); None if all count 1."""
+        if self.data_weights is None:
+            return None
+        return self.as_data(name, self.data_weights)
+
     def half(self, name: Name) -> tuple[Array, Array, Array]:
         """(X, A, B): data (M, N), held factor (M, K), view of the block (K, N)."""
         raise NotImplementedError
@@ -90,10 +117,35 @@ class Problem:
         X, A, B = self.half(name)
         return self.kernels.product(A, X), self.kernels.product(A, A), B
 
+    def completed_normal(
+        self, name: Name, rows: Array | None = None
+    ) -> tuple[Array, Array, Array]:
+        """The same for data whose missing part is what the model makes of it.
+
+        With w the weights over the largest of their column, ``(1 - w) A B + w X`` in
+        the place of X gives squares that lie above the weighted ones, up to a constant,
+        and touch them at B: whatever lowers these lowers those. `rows` (M, 1), if
+        given, are weights of the rows that come on top.
+
+        References
+        ----------
+        Srebro and Jaakkola, "Weighted low-rank approximations", ICML 2003. Kim and
+        Choi, "Weighted nonnegative matrix factorization", ICASSP 2009.
+        """
+        X, A, B = self.half(name)
+        weights = self.weights_of(name)
+        most = library_of(weights).amax(weights, -2)[..., None, :]
+        scaled = A if rows is None else A * rows
+        weights = weights if rows is None else weights * rows
+        wanted, had = self.kernels.terms(X, A, B, BetaDivergence(2.0), weights)
+        gram = self.kernels.product(scaled, A)
+        return gram @ B + (wanted - had) / (most + (most == 0)), gram, B
+
     def terms(self, name: Name) -> tuple[Array, Array, Array]:
         """Both parts of the divergence's gradient by a view of the block, and it."""
         X, A, B = self.half(name)
-        return *self.kernels.terms(X, A, B, self.divergence), B
+        parts = self.kernels.terms(X, A, B, self.divergence, self.weights_of(name))
+        return *parts, B
 
     def mu(self, name: Name) -> None:
         """The multiplicative update of a block, in place."""
@@ -106,7 +158,7 @@ class Problem:
 
     def plain_mu(self, name: Name) -> None:
         """The multiplicative update that knows no penalties, in place."""
-        self.kernels.mu(*self.half(name), self.divergence)
+        self.kernels.mu(*self.half(name), self.divergence, self.weights_of(name))
 
     def penalties_on(self, name: Name) -> list:
         """The penalties as functions of one block alone, the others held."""
@@ -134,7 +186,9 @@ class Problem:
 
         Sweeps cost about `effort` times the products that they share, ten at most.
         """
-        self._descend(name, *self.normal(name), effort)
+        weighted = self.data_weights is not None
+        normal = self.completed_normal(name) if weighted else self.normal(name)
+        self._descend(name, *normal, effort)
 
     def weighted_hals(self, name: Name, effort: float) -> None:
         """The same for weighted squares, which stand in for another β, in place.
@@ -144,10 +198,20 @@ class Problem:
         of B does not depend on its own weight.
         """
         X, A, B = self.half(name)
+        weights = self.weights_of(name)
         if name not in self._weights:
-            means = X.mean(-1)[..., None] + self.divergence.floor
+            if weights is None:
+                means = X.mean(-1)[..., None]
+            else:
+                counts = weights.sum(-1)[..., None]
+                means = (weights * X).sum(-1)[..., None] / (counts + (counts == 0))
+            means = means + self.divergence.floor
             means = means.clip(1e-4 * means.mean(-2)[..., None])
             self._weights[name] = means ** (self.divergence.beta - 2)
+        if weights is not None:
+            normal = self.completed_normal(name, self._weights[name])
+            self._descend(name, *normal, effort)
+            return
         weighted = A * self._weights[name]
         product, gram = (self.kernels.product(weighted, factor) for factor in (X, A))
         self._descend(name, product, gram, B, effort)
@@ -179,7 +243,8 @@ class Problem:
 
     def data_loss(self) -> float:
         """The divergence of the data from the model at the current blocks."""
-        return self.kernels.loss(*self.half(self.data_block), self.divergence)
+        half, weights = self.half(self.data_block), self.weights_of(self.data_block)
+        return self.kernels.loss(*half, self.divergence, weights)
 
     def loss(self) -> float:
         """The objective at the current blocks: the divergence and the penalties."""
@@ -203,8 +268,10 @@ class TensorProblem(Problem):
     def __init__(self, V, *arguments, **options) -> None:
         # the unfoldings of the first and the last mode are views of such an array
         super().__init__(contiguous(V), *arguments, **options)
+        if self.data_weights is not None:
+            self.data_weights = contiguous(self.data_weights)
         self.cache: dict[str, Array] = {}
-        self._unfoldings: dict[int, Array] = {}
+        self._unfoldings: dict[tuple[int, bool], Array] = {}
 
     @property
     def factors(self) -> list[Array]:
@@ -215,29 +282,39 @@ class TensorProblem(Problem):
         """What the factor of a mode is multiplied with: (product of sizes, R_mode)."""
         raise NotImplementedError
 
-    def unfolding(self, mode: int) -> Array:
-        """The data's unfolding, (I_mode, product of the other sizes)."""
+    def unfolding(self, mode: int, array: Array | None = None) -> Array:
+        """(I_mode, product of the other sizes): the data's, or the data weights'."""
+        array = self.V if array is None else array
         if mode == self.V.ndim - 1:
-            return self.V.reshape(-1, self.V.shape[-1]).mT
-        if mode not in self._unfoldings:
-            self._unfoldings[mode] = unfold(self.V, mode)
-        return self._unfoldings[mode]
+            return array.reshape(-1, array.shape[-1]).mT
+        key = mode, array is self.V
+        if key not in self._unfoldings:
+            self._unfoldings[key] = unfold(array, mode)
+        return self._unfoldings[key]
+
+    def as_data(self, mode: int, array: Array) -> Array:
+        return self.unfolding(mode, array).mT
 
     def half(self, mode: int) -> tuple[Array, Array, Array]:
-        return self.unfolding(mode).mT, self.held(mode), self.blocks[mode].mT
+        return self.as_data(mode, self.V), self.held(mode), self.blocks[mode].mT
+
+    @property
+    def has_normal(self) -> bool:
+        """Whether the products of least squares, for β = 2 unweighted, are enough."""
+        return self.divergence.beta == 2 and self.data_weights is None
 
     def times(self, X: Array, factors: Sequence[Array | None]) -> Array:
         """``X ×_0 factors[0] ×_1 factors[1] ...`` with these kernels."""
         return multi_mode_product(X, factors, product=self.kernels.product)
 
     def terms(self, name: Name) -> tuple[Array, Array, Array]:
-        if self.divergence.beta != 2:
+        if not self.has_normal:
             return super().terms(name)
         product, gram, B = self.normal(name)
         return product, gram @ B, B
 
     def plain_mu(self, name: Name) -> None:
-        if self.divergence.beta == 2:
+        if self.has_normal:
             product, denominator, B = self.terms(name)
             multiply(B, product, denominator, 1)
         else:

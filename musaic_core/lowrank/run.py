@@ -11,7 +11,6 @@ import numpy as np
 from musaic_core.lowrank.arrays import (
     copy_like,
     dtype_name,
-    floating,
     in_library_of,
     to_numpy,
 )
@@ -22,11 +21,11 @@ from musaic_core.lowrank.checks import (
     check_limits,
     check_mask,
     check_names,
-    check_nonnegative,
     scaling,
 )
 from musaic_core.lowrank.divergence import BetaDivergence
 from musaic_core.lowrank.kernels import kernels_for
+from musaic_core.lowrank.missing import observed
 from musaic_core.lowrank.options import Options, complete
 from musaic_core.lowrank.penalties import check_penalties
 from musaic_core.lowrank.problem import Problem
@@ -74,8 +73,7 @@ def minimise(
     given, arguments = complete(options), dict(arguments or {})
     fixed, mask = given["fixed"], {} if given["mask"] is None else given["mask"]
     callback = given["callback"]
-    V = floating(V)
-    mean = check_nonnegative(V, "V")
+    V, weights, mean = observed(V, given["data_weights"], given["missing"])
     beta = check_beta(given["beta"])
     limits = check_limits(given["max_iter"], given["tol"], given["max_time"])
     check_names(fixed, "fixed", shapes)
@@ -90,6 +88,8 @@ def minimise(
     moving = [name for name in order if name not in fixed]
 
     kernels, data = kernels_for(V, given["backend"])
+    if weights is not None:
+        _, weights = kernels_for(weights, given["backend"])
     # extreme data is brought to a mean near 1, and a factor that moves takes it back
     # (a penalty or a layer would then count otherwise)
     free = moving and problem.is_equivariant and not penalties
@@ -110,7 +110,9 @@ def minimise(
         factors[name] *= masks[name]
     blocks = {name: factors[name] for name in shapes}
     divergence = BetaDivergence.for_data(beta, mean * scale, dtype_name(V))
-    state = problem(data, blocks, masks, divergence, kernels, penalties, **arguments)
+    state = problem(
+        data, blocks, masks, divergence, kernels, penalties, weights, **arguments
+    )
 
     def result(n_iter: int) -> Any:
         factors = dict(blocks)

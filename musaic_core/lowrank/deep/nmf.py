@@ -60,8 +60,9 @@ def deep_nmf(
     start_iter : int, default=50
         Iterations for the start of each layer.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
-        and backend: see `musaic_core.lowrank.options.Options`. The updates are "mu",
+        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
+        max_time, seed, callback and backend: see
+        `musaic_core.lowrank.options.Options`. The updates are "mu",
         which never raises the objective, and "mu-extrapolated". The iterations of the
         start are not counted. With the loss on the data the only templates are the
         deepest ones. `Sparsity` has no meaning across layers.
@@ -151,7 +152,7 @@ def multilayer_nmf(
     init : {"random", "nndsvd", "data"} or dict of arrays, default="random"
         As in `deep_nmf`.
     **options : Options
-        beta, fixed, mask, max_iter, seed and backend: see
+        beta, fixed, mask, data_weights, missing, max_iter, seed and backend: see
         `musaic_core.lowrank.options.Options`, and `deep_nmf` for the factors' names.
 
     Returns
@@ -179,8 +180,8 @@ def multilayer_nmf(
     >>> [layer.templates.shape for layer in model.layers]
     [(80, 12), (80, 4)]
     """
-    names = "beta", "fixed", "mask", "max_iter", "seed", "backend"
-    options = complete(options, {name: DEFAULTS[name] for name in names})
+    names = "beta", "fixed", "mask", "data_weights", "missing", "max_iter", "seed"
+    options = complete(options, {name: DEFAULTS[name] for name in (*names, "backend")})
     max_iter = options.pop("max_iter")
     return deep_nmf(
         V,

@@ -47,6 +47,8 @@ class Layered:
         divergence,
         kernels,
         penalties,
+        data_weights=None,
+        *,
         chains,
         tied,
         weights,
@@ -57,7 +59,8 @@ class Layered:
             top: self._shape_of(top, V.shape, blocks) for top in chains if tied
         }
         products = {top: self._product_of(top, blocks) for top in self.shapes}
-        super().__init__(V, products | blocks, masks, divergence, kernels, penalties)
+        arguments = masks, divergence, kernels, penalties, data_weights
+        super().__init__(V, products | blocks, *arguments)
         # which layer a name is in, and the name of what that layer factorizes
         self._layer: dict = {}
         self._above: dict = {}

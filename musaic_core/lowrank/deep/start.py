@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,8 @@ def minimise_in_layers(
             **{name: options[name] for name in ("beta", "seed", "backend")},
         )
 
-    factors = found(shapes, start)
+    data = {name: options[name] for name in ("data_weights", "missing")}
+    factors = found(shapes, partial(start, **data))
     for top, ranks in stacks.items():
         above = factors[top].reshape(_matrix_shape(shapes[top]))
         for (W, A), rank in zip(chains[top], ranks, strict=True):

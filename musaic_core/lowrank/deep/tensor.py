@@ -71,8 +71,9 @@ def deep_ncp(
     start_iter : int, default=50
         Iterations for the start of the NCP and of each layer.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
-        and backend: see `musaic_core.lowrank.options.Options`, and `deep_nmf` for what
+        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
+        max_time, seed, callback and backend: see
+        `musaic_core.lowrank.options.Options`, and `deep_nmf` for what
         layers allow, by the names above.
 
     Returns
@@ -165,8 +166,9 @@ def deep_ntd(
     start_iter : int, default=50
         Iterations for the start of the NTD and of each layer.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
-        and backend: see `musaic_core.lowrank.options.Options`, and `deep_nmf` for what
+        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
+        max_time, seed, callback and backend: see
+        `musaic_core.lowrank.options.Options`, and `deep_nmf` for what
         layers allow, by the names above.
 
     Returns

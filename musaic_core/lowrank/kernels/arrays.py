@@ -19,35 +19,59 @@ class ArrayKernels:
     """Kernels on whole arrays, NumPy or PyTorch, with batches as leading axes.
 
     In every method X is the data (..., M, N), A the held factor (..., M, K), B the
-    moving one (..., K, N); views and transposes are welcome.
+    moving one (..., K, N); views and transposes are welcome. Weights (..., M, N), if
+    any, say how much each entry of X counts.
     """
 
     name = "arrays"
 
     def terms(
-        self, X: Array, A: Array, B: Array, divergence: BetaDivergence
+        self,
+        X: Array,
+        A: Array,
+        B: Array,
+        divergence: BetaDivergence,
+        weights: Array | None = None,
     ) -> tuple[Array, Array]:
         """Both parts of the gradient by B, ``Aᵀ(X Y^(β-2))`` and ``Aᵀ Y^(β-1)``.
 
-        Y is ``A B`` plus the divergence's floor. Each is (..., K, N); the second is
-        (..., K, 1) for β = 1.
+        Y is ``A B`` plus the divergence's floor; weights multiply what is in brackets
+        and ``Y^(β-1)``. Each is (..., K, N); without weights the second is (..., K, 1)
+        for β = 1.
         """
-        if divergence.beta == 2:
+        if divergence.beta == 2 and weights is None:
             return self.product(A, X), (A.mT @ A) @ B
         Y = A @ B
         Y += divergence.floor
         positive, negative = divergence.weights(X, Y)
-        if negative is None:
+        if weights is not None:
+            positive = weights * positive
+            negative = weights if negative is None else weights * negative
+        elif negative is None:
             return A.mT @ positive, A.sum(-2)[..., None]
         return A.mT @ positive, A.mT @ negative
 
-    def mu(self, X: Array, A: Array, B: Array, divergence: BetaDivergence) -> None:
+    def mu(
+        self,
+        X: Array,
+        A: Array,
+        B: Array,
+        divergence: BetaDivergence,
+        weights: Array | None = None,
+    ) -> None:
         """The multiplicative update of B, in place."""
-        multiply(B, *self.terms(X, A, B, divergence), divergence.exponent)
+        multiply(B, *self.terms(X, A, B, divergence, weights), divergence.exponent)
 
-    def loss(self, X: Array, A: Array, B: Array, divergence: BetaDivergence) -> float:
+    def loss(
+        self,
+        X: Array,
+        A: Array,
+        B: Array,
+        divergence: BetaDivergence,
+        weights: Array | None = None,
+    ) -> float:
         """The divergence of X from ``A B``, summed over entries."""
-        return divergence(X, A @ B + divergence.floor)
+        return divergence(X, A @ B + divergence.floor, weights)
 
     def product(self, A: Array, X: Array) -> Array:
         """``Aᵀ X``, (..., K, N)."""

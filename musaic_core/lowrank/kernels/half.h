@@ -157,7 +157,9 @@ static int NAME(solve)(HALF *h, const REAL *A, ptrdiff_t am, ptrdiff_t ak, doubl
 {
     const ptrdiff_t M = h->M, K = h->K;
     const ptrdiff_t blocks = (M + MR - 1) / MR, gram_blocks = (K + MR - 1) / MR;
-    const int euclidean = h->kind == EUCLIDEAN && h->task != CROSS && h->task != LOSS;
+    /* with weights, what A alone determines is of no use */
+    const int euclidean = h->kind == EUCLIDEAN && !h->weights && h->task != CROSS &&
+                          h->task != LOSS;
     const int threads = threads_for((double)M * K * 10);
     NAME(held) a = {.A = A, .am = am, .ak = ak, .M = M, .K = K};
     a.packed = allocate(blocks * MR * K * sizeof(REAL));
@@ -168,7 +170,7 @@ static int NAME(solve)(HALF *h, const REAL *A, ptrdiff_t am, ptrdiff_t ak, doubl
     if (!failed) {
         h->packed = a.packed;
         run_tasks(NAME(pack_task), &a, blocks, threads);
-        if (h->kind == KULLBACK_LEIBLER) {
+        if (h->kind == KULLBACK_LEIBLER && !h->weights) {
             run_tasks(NAME(sum_task), &a, K, threads);
             h->negative = a.sums;
         }

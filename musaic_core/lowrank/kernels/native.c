@@ -35,8 +35,9 @@ static int take(PyObject *array, Py_buffer *view, char format, Py_ssize_t rows,
 #define STRIDE(view, axis) ((view).strides[axis] / (view).itemsize)
 
 PyDoc_STRVAR(half_doc,
-"half(task, X, A, B, positive, negative, beta, floor, exponent)\n--\n\n"
-"One pass over X (M, N) for the model A B + floor; A is (M, K), B is (K, N).\n\n"
+"half(task, X, A, B, positive, negative, beta, floor, exponent, weights=None)\n--\n\n"
+"One pass over X (M, N) for the model A B + floor; A is (M, K), B is (K, N), and the\n"
+"weights say how often each entry of X counts.\n\n"
 "task \"step\" moves B by its multiplicative update, \"terms\" writes both parts of\n"
 "the gradient to contiguous arrays (K, N), \"cross\" writes AᵀX to the first, which may\n"
 "have any strides, \"loss\" returns the divergence.");
@@ -44,13 +45,14 @@ PyDoc_STRVAR(half_doc,
 static PyObject *half(PyObject *Py_UNUSED(self), PyObject *args)
 {
     static const char *const tasks[] = {"step", "terms", "loss", "cross"};
-    PyObject *arrays[5];
-    Py_buffer view[5];
+    PyObject *arrays[6] = {[5] = Py_None};
+    Py_buffer view[6];
     const char *task_name;
     double beta, floor, exponent, loss = 0;
     int task = 0, taken = 0, failed = 1;
-    if (!PyArg_ParseTuple(args, "sOOOOOddd", &task_name, arrays, arrays + 1, arrays + 2,
-                          arrays + 3, arrays + 4, &beta, &floor, &exponent))
+    if (!PyArg_ParseTuple(args, "sOOOOOddd|O", &task_name, arrays, arrays + 1,
+                          arrays + 2, arrays + 3, arrays + 4, &beta, &floor, &exponent,
+                          arrays + 5))
         return NULL;
     while (task < 4 && strcmp(task_name, tasks[task]))
         task++;
@@ -58,22 +60,26 @@ static PyObject *half(PyObject *Py_UNUSED(self), PyObject *args)
         PyErr_Format(PyExc_ValueError, "no task %s", task_name);
         return NULL;
     }
-    static const char *const names[] = {"X", "A", "B", "positive", "negative"};
+    static const char *const names[] = {"X", "A", "B", "positive", "negative",
+                                        "weights"};
+    const int weighted = arrays[5] != Py_None && task != CROSS;
     const int present[] = {1, 1, task != CROSS, task == TERMS || task == CROSS,
-                           task == TERMS && beta != 1};
-    for (; taken < 5; taken++) {
+                           task == TERMS && (beta != 1 || weighted), weighted};
+    for (; taken < 6; taken++) {
         memset(view + taken, 0, sizeof *view);
         if (!present[taken])
             continue;
         char format = taken ? view[0].format[0] : 0;
-        Py_ssize_t rows = taken == 0 ? -1 : taken == 1 ? view[0].shape[0]
-                                                       : view[1].shape[1];
+        Py_ssize_t rows = taken == 0                 ? -1
+                          : taken == 1 || taken == 5 ? view[0].shape[0]
+                                                     : view[1].shape[1];
         Py_ssize_t columns = taken < 2 ? -1 : view[0].shape[1];
-        int writable = taken > 2 || (taken == 2 && task == STEP);
+        int output = taken == 3 || taken == 4;
+        int writable = output || (taken == 2 && task == STEP);
         if (take(arrays[taken], view + taken, format, rows, columns, writable,
                  names[taken]))
             goto done;
-        if (taken > 2 && task != CROSS && !PyBuffer_IsContiguous(view + taken, 'C')) {
+        if (output && task != CROSS && !PyBuffer_IsContiguous(view + taken, 'C')) {
             taken++;
             PyErr_SetString(PyExc_ValueError, "the terms' arrays must be contiguous");
             goto done;
@@ -84,6 +90,7 @@ static PyObject *half(PyObject *Py_UNUSED(self), PyObject *args)
         half_f##bits h = {.M = view[0].shape[0], .N = view[0].shape[1],                \
                           .K = view[1].shape[1], .xm = STRIDE(view[0], 0),             \
                           .xn = STRIDE(view[0], 1), .X = view[0].buf,                  \
+                          .weights = view[5].buf,                                      \
                           .B = view[2].buf, .positive = view[3].buf,                   \
                           .negative = view[4].buf, .beta = (real)beta,                 \
                           .floor = (real)floor, .lowest = beta <= 0 ? (real)floor : 0, \
@@ -94,6 +101,8 @@ static PyObject *half(PyObject *Py_UNUSED(self), PyObject *args)
                                             : GENERAL;                                 \
         if (h.B)                                                                       \
             h.bk = STRIDE(view[2], 0), h.bn = STRIDE(view[2], 1);                      \
+        if (h.weights)                                                                 \
+            h.wm = STRIDE(view[5], 0), h.wn = STRIDE(view[5], 1);                      \
         if (h.positive)                                                                \
             h.pk = STRIDE(view[3], 0), h.pn = STRIDE(view[3], 1);                      \
         Py_BEGIN_ALLOW_THREADS failed = kernels->solve##bits(                          \

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import repeat
+
 import numpy as np
 import threadpoolctl
 
@@ -41,26 +43,25 @@ class NativeKernels(ArrayKernels):
 
     name = "c"
 
-    def terms(self, X, A, B, divergence: BetaDivergence):
+    def terms(self, X, A, B, divergence: BetaDivergence, weights=None):
         positive = np.empty(B.shape, B.dtype)
-        if divergence.beta == 1:
+        if divergence.beta == 1 and weights is None:
             negative = A.sum(-2, keepdims=True).mT
             outputs = [(part, None) for part in _matrices(positive)]
         else:
             negative = np.empty(B.shape, B.dtype)
             outputs = zip(_matrices(positive), _matrices(negative), strict=True)
-        for (x, a, b), output in zip(_batch(X, A, B), outputs, strict=True):
-            _half("terms", x, a, b, *output, divergence)
+        for inputs, output in zip(_batch(X, A, B, weights), outputs, strict=True):
+            _half("terms", *inputs, divergence, *output)
         return positive, negative
 
-    def mu(self, X, A, B, divergence: BetaDivergence) -> None:
-        for x, a, b in _batch(X, A, B):
-            _half("step", x, a, b, None, None, divergence)
+    def mu(self, X, A, B, divergence: BetaDivergence, weights=None) -> None:
+        for inputs in _batch(X, A, B, weights):
+            _half("step", *inputs, divergence)
 
-    def loss(self, X, A, B, divergence: BetaDivergence) -> float:
+    def loss(self, X, A, B, divergence: BetaDivergence, weights=None) -> float:
         return sum(
-            _half("loss", x, a, b, None, None, divergence)
-            for x, a, b in _batch(X, A, B)
+            _half("loss", *inputs, divergence) for inputs in _batch(X, A, B, weights)
         )
 
     def product(self, A, X):
@@ -92,9 +93,9 @@ class NativeKernels(ArrayKernels):
             _native.middle(*matrices, rho)
 
 
-def _half(task, x, a, b, positive, negative, divergence: BetaDivergence) -> float:
-    d = divergence
-    return _native.half(task, x, a, b, positive, negative, d.beta, d.floor, d.exponent)
+def _half(task, x, a, b, weights, d: BetaDivergence, positive=None, negative=None):
+    numbers = d.beta, d.floor, d.exponent
+    return _native.half(task, x, a, b, positive, negative, *numbers, weights)
 
 
 def _matrices(array):
@@ -105,4 +106,6 @@ def _matrices(array):
 
 
 def _batch(*arrays):
-    return zip(*map(_matrices, arrays), strict=True)
+    """The arrays' matrices, one of each at a time; None stays None."""
+    matrices = [repeat(None) if array is None else _matrices(array) for array in arrays]
+    return zip(*matrices, strict=False)

@@ -5,10 +5,12 @@
 
 /* One block's MR x (nv VL) tile of A B, and what the divergence makes of it.
  * x points to the tile of X, whose rows are `row` apart; z and p receive the weights.
+ * With `weighted`, an entry's part of both, and of the distance, counts as often as w
+ * says, whose rows are `w_row` apart; p of Kullback-Leibler is w itself.
  * Returns the tile's distance where kind asks for the loss. */
 INLINE void NAME(tile)(const REAL *a, const REAL *b, const REAL *x, ptrdiff_t row,
-                       REAL *z, REAL *p, int kind, int nv, const HALF *h,
-                       int want_loss, vec *loss)
+                       const REAL *w, ptrdiff_t w_row, REAL *z, REAL *p, int kind,
+                       int nv, int weighted, const HALF *h, int want_loss, vec *loss)
 {
     vec y[MR][2];
 #pragma GCC unroll 16
@@ -38,18 +40,31 @@ INLINE void NAME(tile)(const REAL *a, const REAL *b, const REAL *x, ptrdiff_t ro
             vec X = LOAD(x + i * row + j * VL);
             if (kind == ITAKURA_SAITO || kind == GENERAL)
                 X = NAME(at_least)(X, h->lowest);
+            vec W = ONE;
+            if (weighted)
+                W = LOAD(w + i * w_row + j * VL);
             if (want_loss) {
-                *loss += NAME(distance)(X, Y, kind, h);
+                vec d = NAME(distance)(X, Y, kind, h);
+                if (weighted) /* what does not count may be at any distance */
+                    d = (vec)((ivec)(W * d) & (ivec)(W > 0));
+                *loss += d;
+                continue;
+            }
+            if (weighted)
+                X *= W;
+            if (kind == EUCLIDEAN) {
+                STORE(zi, X);
+                STORE(pi, W * Y);
             } else if (kind == KULLBACK_LEIBLER) {
                 STORE(zi, X * RECIPROCAL(Y));
             } else if (kind == ITAKURA_SAITO) {
                 vec r = RECIPROCAL(Y);
                 STORE(zi, X * r * r);
-                STORE(pi, r);
+                STORE(pi, W * r);
             } else {
                 vec power = NAME(vpow)(Y, h->beta - 2);
                 STORE(zi, X * power);
-                STORE(pi, Y * power);
+                STORE(pi, W * (Y * power));
             }
         }
 }
@@ -81,8 +96,8 @@ INLINE void NAME(transposed)(const REAL *a, const REAL *z, ptrdiff_t row, REAL *
             STORE(sums + (i * nv + j) * VL, s[i][j]);
 }
 
-INLINE void NAME(all_transposed)(const REAL *a, const REAL *z, ptrdiff_t row,
-                                 REAL *sums, int nv, ptrdiff_t blocks, ptrdiff_t K)
+INLINE void NAME(parts_transposed)(const REAL *a, const REAL *z, ptrdiff_t row,
+                                   REAL *sums, int nv, ptrdiff_t blocks, ptrdiff_t K)
 {
     /* K in the fewest parts of at most MR, their sizes as even as can be */
     ptrdiff_t parts = (K + MR - 1) / MR;
@@ -102,16 +117,39 @@ INLINE void NAME(all_transposed)(const REAL *a, const REAL *z, ptrdiff_t row,
     }
 }
 
+/* not inlined, as it is long and all panels have it */
+static NOINLINE void NAME(all_transposed1)(const REAL *a, const REAL *z, ptrdiff_t row,
+                                           REAL *sums, ptrdiff_t blocks, ptrdiff_t K)
+{
+    NAME(parts_transposed)(a, z, row, sums, 1, blocks, K);
+}
+
+static NOINLINE void NAME(all_transposed2)(const REAL *a, const REAL *z, ptrdiff_t row,
+                                           REAL *sums, ptrdiff_t blocks, ptrdiff_t K)
+{
+    NAME(parts_transposed)(a, z, row, sums, 2, blocks, K);
+}
+
+INLINE void NAME(all_transposed)(const REAL *a, const REAL *z, ptrdiff_t row,
+                                 REAL *sums, int nv, ptrdiff_t blocks, ptrdiff_t K)
+{
+    if (nv > 1)
+        NAME(all_transposed2)(a, z, row, sums, blocks, K);
+    else
+        NAME(all_transposed1)(a, z, row, sums, blocks, K);
+}
+
 /* ---- a panel ----------------------------------------------------------------- */
 
 /* The sums over rows m0 <= m < m1 for the lanes from n0: into sums[0], and sums[1]
  * for the negative part where it is not a constant. b is the panel's part of B.
  * Returns the loss where that is asked for. */
-INLINE double NAME(panel_of)(const HALF *h, int kind, int nv, int want_loss,
-                             ptrdiff_t n0, ptrdiff_t lanes, ptrdiff_t m0, ptrdiff_t m1,
-                             const REAL *b, REAL *z, REAL *sums[2])
+INLINE double NAME(panel_of)(const HALF *h, int kind, int nv, int weighted,
+                             int want_loss, ptrdiff_t n0, ptrdiff_t lanes, ptrdiff_t m0,
+                             ptrdiff_t m1, const REAL *b, REAL *z, REAL *sums[2])
 {
-    const int width = nv * VL, two = kind == ITAKURA_SAITO || kind == GENERAL;
+    const int width = nv * VL;
+    const int two = weighted || kind == ITAKURA_SAITO || kind == GENERAL;
     const ptrdiff_t K = h->K;
     REAL *p = z + MB * width;
     double total = 0;
@@ -132,23 +170,41 @@ INLINE double NAME(panel_of)(const HALF *h, int kind, int nv, int want_loss,
             for (int i = 0; i < MB; i++)
                 for (int j = 0; j < width + VL; j += 64 / (int)sizeof(REAL))
                     __builtin_prefetch(x + (MB + i) * row + j);
-        if (kind == EUCLIDEAN && !want_loss) { /* the weights are X itself */
+        const REAL *w = p;
+        ptrdiff_t w_row = width;
+        if (weighted) {
+            const REAL *from = h->weights + m * h->wm + n0 * h->wn;
+            if (h->wn != 1 || lanes != width || rows != MB) {
+                NAME(gather)(p, from, h->wm, h->wn, rows, lanes, width);
+                memset(p + rows * width, 0, (blocks * MR - rows) * width * sizeof(REAL));
+            } else {
+                w = from;
+                w_row = h->wm;
+                for (int i = 0; i < MB; i++)
+                    for (int j = 0; j < width + VL; j += 64 / (int)sizeof(REAL))
+                        __builtin_prefetch(w + (MB + i) * w_row + j);
+            }
+        }
+        if (kind == EUCLIDEAN && !weighted && !want_loss) { /* the weights are X itself */
             NAME(all_transposed)(a, x, row, sums[0], nv, blocks, K);
             continue;
         }
         vec loss = {0};
         for (ptrdiff_t at = 0; at < blocks * MR; at += MR)
-            NAME(tile)(a + at * K, b, x + at * row, row, z + at * width, p + at * width,
-                       kind, nv, h, want_loss, &loss);
+            NAME(tile)(a + at * K, b, x + at * row, row, w + at * w_row, w_row,
+                       z + at * width, p + at * width, kind, nv, weighted, h, want_loss,
+                       &loss);
         for (int i = 0; want_loss && i < VL; i++)
             total += loss[i];
         if (want_loss)
             continue;
         NAME(all_transposed)(a, z, width, sums[0], nv, blocks, K);
-        if (two)
+        if (kind == KULLBACK_LEIBLER && weighted)
+            NAME(all_transposed)(a, w, w_row, sums[1], nv, blocks, K);
+        else if (two)
             NAME(all_transposed)(a, p, width, sums[1], nv, blocks, K);
     }
-    if (want_loss) { /* what the padding added */
+    if (want_loss && !weighted) { /* what the padding added */
         ptrdiff_t rows = (m1 - m0 + MR - 1) / MR * MR;
         vec none = {0}, floor = none + h->floor;
         if (kind == ITAKURA_SAITO || kind == GENERAL)
@@ -159,32 +215,38 @@ INLINE double NAME(panel_of)(const HALF *h, int kind, int nv, int want_loss,
     return total;
 }
 
-#define PANEL(kind, nv, want_loss)                                                    \
-    static NOINLINE double NAME(panel_##kind##nv##want_loss)(                         \
-        const HALF *h, ptrdiff_t n0, ptrdiff_t lanes, ptrdiff_t m0,                   \
-        ptrdiff_t m1, const REAL *b, REAL *z, REAL *sums[2])                          \
-    {                                                                                 \
-        return NAME(panel_of)(h, kind, nv, want_loss, n0, lanes, m0, m1, b, z, sums); \
+#define PANEL(kind, nv, weighted, want_loss)                                           \
+    static NOINLINE double NAME(panel_##kind##nv##weighted##want_loss)(                \
+        const HALF *h, ptrdiff_t n0, ptrdiff_t lanes, ptrdiff_t m0, ptrdiff_t m1,      \
+        const REAL *b, REAL *z, REAL *sums[2])                                         \
+    {                                                                                  \
+        return NAME(panel_of)(h, kind, nv, weighted, want_loss, n0, lanes, m0, m1, b,  \
+                              z, sums);                                                \
     }
-#define PANELS(kind) PANEL(kind, 1, 0) PANEL(kind, 2, 0) PANEL(kind, 1, 1) PANEL(kind, 2, 1)
+#define PANELS_OF(kind, nv) \
+    PANEL(kind, nv, 0, 0) PANEL(kind, nv, 0, 1) PANEL(kind, nv, 1, 0) PANEL(kind, nv, 1, 1)
+#define PANELS(kind) PANELS_OF(kind, 1) PANELS_OF(kind, 2)
 PANELS(EUCLIDEAN) PANELS(KULLBACK_LEIBLER) PANELS(ITAKURA_SAITO) PANELS(GENERAL)
 
 static double NAME(panel)(const HALF *h, ptrdiff_t n0, ptrdiff_t lanes,
                           ptrdiff_t m0, ptrdiff_t m1, const REAL *b, REAL *z,
                           REAL *sums[2])
 {
-#define ENTRIES(kind)                                     \
-    {                                                     \
-        {NAME(panel_##kind##10), NAME(panel_##kind##11)}, \
-        {NAME(panel_##kind##20), NAME(panel_##kind##21)}  \
+#define ENTRIES_OF(kind, nv)                                    \
+    {                                                           \
+        {NAME(panel_##kind##nv##00), NAME(panel_##kind##nv##01)}, \
+        {NAME(panel_##kind##nv##10), NAME(panel_##kind##nv##11)}  \
     }
-    static double (*const table[4][2][2])(const HALF *, ptrdiff_t, ptrdiff_t,
-                                          ptrdiff_t, ptrdiff_t, const REAL *, REAL *,
-                                          REAL *[2]) = {
+#define ENTRIES(kind) {ENTRIES_OF(kind, 1), ENTRIES_OF(kind, 2)}
+    static double (*const table[4][2][2][2])(const HALF *, ptrdiff_t, ptrdiff_t,
+                                             ptrdiff_t, ptrdiff_t, const REAL *, REAL *,
+                                             REAL *[2]) = {
         ENTRIES(EUCLIDEAN), ENTRIES(KULLBACK_LEIBLER), ENTRIES(ITAKURA_SAITO),
         ENTRIES(GENERAL)};
 #undef ENTRIES
-    return table[h->kind][lanes > VL][h->task == LOSS](h, n0, lanes, m0, m1, b, z, sums);
+#undef ENTRIES_OF
+    return table[h->kind][lanes > VL][h->weights != NULL][h->task == LOSS](
+        h, n0, lanes, m0, m1, b, z, sums);
 }
 
 /* gram B for a panel: rows of `gram` packed as A is, the sums' rows rounded up to MR */
@@ -195,11 +257,11 @@ static void NAME(gram_times)(const HALF *h, const REAL *b, REAL *out, int width)
     plain.floor = 0;
     for (ptrdiff_t k = 0; k < h->K; k += MR)
         if (width > VL)
-            NAME(tile)(h->gram + k * h->K, b, NULL, 0, out + k * width, NULL, PRODUCT, 2,
-                       &plain, 0, &unused);
+            NAME(tile)(h->gram + k * h->K, b, NULL, 0, NULL, 0, out + k * width, NULL,
+                       PRODUCT, 2, 0, &plain, 0, &unused);
         else
-            NAME(tile)(h->gram + k * h->K, b, NULL, 0, out + k * width, NULL, PRODUCT, 1,
-                       &plain, 0, &unused);
+            NAME(tile)(h->gram + k * h->K, b, NULL, 0, NULL, 0, out + k * width, NULL,
+                       PRODUCT, 1, 0, &plain, 0, &unused);
 }
 
 /* What a panel's sums are for: the terms themselves, or the multiplicative step. */
@@ -208,11 +270,11 @@ static void NAME(finish)(const HALF *h, ptrdiff_t n0, ptrdiff_t lanes, REAL *b,
 {
     const int width = lanes > VL ? NR : VL;
     const ptrdiff_t K = h->K;
-    if (h->kind == EUCLIDEAN && h->task != CROSS)
+    if (h->gram)
         NAME(gram_times)(h, b, sums[1], width);
     if (h->task != STEP) {
         NAME(scatter)(sums[0], h->positive + n0 * h->pn, h->pk, h->pn, K, lanes, width);
-        if (h->task == TERMS && h->kind != KULLBACK_LEIBLER)
+        if (h->task == TERMS && (h->kind != KULLBACK_LEIBLER || h->weights))
             NAME(scatter)(sums[1], h->negative + n0, h->N, 1, K, lanes, width);
         return;
     }
@@ -220,7 +282,7 @@ static void NAME(finish)(const HALF *h, ptrdiff_t n0, ptrdiff_t lanes, REAL *b,
         for (int j = 0; j < width; j += VL) {
             REAL *bk = b + k * width + j;
             vec den = (vec){0} + SMALLEST;
-            if (h->kind == KULLBACK_LEIBLER)
+            if (h->kind == KULLBACK_LEIBLER && !h->weights)
                 den += h->negative[k];
             else
                 den += LOAD(sums[1] + k * width + j);

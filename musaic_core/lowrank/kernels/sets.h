@@ -53,8 +53,10 @@ static void release(void *block)
 #define DEFINE_HALF(name, REAL)                                                        \
     typedef struct {                                                                   \
         ptrdiff_t M, N, K;                                                             \
-        ptrdiff_t xm, xn, bk, bn, pk, pn;  /* strides of X, B and positive */          \
-        const REAL *X, *packed, *gram;     /* A and AᵀA in blocks of rows */           \
+        ptrdiff_t xm, xn, wm, wn;          /* strides of X and its weights, */         \
+        ptrdiff_t bk, bn, pk, pn;          /* and of B and positive */                 \
+        const REAL *X, *weights;           /* NULL where all entries count once */     \
+        const REAL *packed, *gram;         /* A and AᵀA in blocks of rows */           \
         REAL *B, *positive, *negative;     /* B, and where the terms go */             \
         REAL beta, floor, lowest, exponent, most;                                      \
         int kind, task;                                                                \

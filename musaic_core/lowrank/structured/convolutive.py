@@ -53,8 +53,9 @@ def convolutive_nmf(
         of all its stretches. Of a pair of arrays, (F, C, L) and (C, T), one may be
         None: it is then drawn at random.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
-        and backend: see `musaic_core.lowrank.options.Options`. The factors are named
+        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
+        max_time, seed, callback and backend: see
+        `musaic_core.lowrank.options.Options`. The factors are named
         "patches" and "activations", and the updates are "mu" and "mu-extrapolated". A
         penalty sees a whole pattern as one component.
 
@@ -217,14 +218,17 @@ class ConvolutiveProblem(Problem):
         rows = permute(block, (1, 2, 0))
         return rows.reshape(len(rows), -1)
 
+    def as_data(self, name, array):
+        return array.mT if name == "patches" else array
+
     def half(self, name):
         W = _in_rows(self.blocks["patches"])
         S = _delayed(self.blocks["activations"], self.length)
-        return (self.V.mT, S.mT, W) if name == "patches" else (self.V, W.mT, S)
+        X = self.as_data(name, self.V)
+        return (X, S.mT, W) if name == "patches" else (X, W.mT, S)
 
     def terms(self, name):
-        X, A, B = self.half(name)
-        positive, negative = self.kernels.terms(X, A, B, self.divergence)
+        positive, negative, _ = super().terms(name)
         negative = library_of(positive).broadcast_to(negative, positive.shape)
         parts = positive, negative
         if name == "patches":

@@ -52,8 +52,9 @@ def harmonic_nmf(
         Of a pair of arrays, (P, K) and (P, T), one may be None: it is then drawn at
         random.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
-        and backend: see `musaic_core.lowrank.options.Options`. The factors are named
+        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
+        max_time, seed, callback and backend: see
+        `musaic_core.lowrank.options.Options`. The factors are named
         "envelope" and "activations", and the updates are "mu" and "mu-extrapolated".
         `Sparsity` counts activations with the length of the envelope's row.
 
@@ -175,16 +176,20 @@ class HarmonicProblem(Problem):
     def as_moving(self, name, block):
         return block
 
+    def as_data(self, name, array):
+        return array if name == "activations" else array.mT
+
     def half(self, name):
         W = _templates(self.bands, self.blocks["envelope"])
         H = self.blocks["activations"]
-        return (self.V, W, H) if name == "activations" else (self.V.mT, H.mT, W.mT)
+        X = self.as_data(name, self.V)
+        return (X, W, H) if name == "activations" else (X, H.mT, W.mT)
 
     def terms(self, name):
         if name == "activations":
             return super().terms(name)
         # the gradient by the templates, (P, F) or (P, 1), and each band's share of it
-        parts = self.kernels.terms(*self.half(name), self.divergence)
+        *parts, _ = super().terms(name)
         shares = ((self.bands * part.mT[..., None]).sum(0) for part in parts)
         return *shares, self.blocks[name]
 
