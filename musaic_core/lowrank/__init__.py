@@ -5,6 +5,7 @@ modules have the rest: `updates`, `problem` and `run` how factors move, `kernels
 products that this is made of, `options` what all factorizations take.
 """
 
+from musaic_core.lowrank.ard import ARDNMF, ard_nmf
 from musaic_core.lowrank.deep.models import DeepNCP, DeepNMF, DeepNTD
 from musaic_core.lowrank.deep.nmf import deep_nmf, multilayer_nmf
 from musaic_core.lowrank.deep.tensor import deep_ncp, deep_ntd
@@ -41,6 +42,7 @@ from musaic_core.lowrank.structured.convolutive import ConvolutiveNMF, convoluti
 from musaic_core.lowrank.structured.harmonic import HarmonicNMF, harmonic_nmf
 
 __all__ = [
+    "ARDNMF",
     "NCP",
     "NMF",
     "NTD",
@@ -63,6 +65,7 @@ __all__ = [
     "Smoothness",
     "Sparsity",
     "align",
+    "ard_nmf",
     "beta_divergence",
     "chance_match",
     "consensus",
