@@ -4,7 +4,7 @@ import numpy as np
 
 from musaic_core.benchmark.objective import Objective as BaseObjective
 from musaic_core.lowrank.divergence import beta_divergence
-from musaic_core.tasks.factorization.scores import factor_match
+from musaic_core.lowrank.matching import factor_match
 from musaic_core.tasks.factorization.task import Approximation, Data
 
 

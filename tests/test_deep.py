@@ -15,6 +15,7 @@ from musaic_core.lowrank.deep.tensor import deep_ncp, deep_ntd
 from musaic_core.lowrank.divergence import BetaDivergence, beta_divergence
 from musaic_core.lowrank.kernels import kernels_for
 from musaic_core.lowrank.kernels.arrays import wright_omega
+from musaic_core.lowrank.matching import factor_match
 from musaic_core.lowrank.models import NMF
 from musaic_core.lowrank.ncp import ncp
 from musaic_core.lowrank.nmf import nmf
@@ -25,7 +26,6 @@ from musaic_core.lowrank.penalties import (
     Sparsity,
 )
 from musaic_core.lowrank.steps import with_sums_of
-from musaic_core.tasks.factorization.scores import factor_match
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 RHO = (0.7, 0.3)

@@ -8,9 +8,9 @@ import pytest
 from solving import plugin, solve
 
 from musaic_core.lowrank.divergence import beta_divergence
+from musaic_core.lowrank.matching import factor_match
 from musaic_core.tasks.bars import fold_bars
 from musaic_core.tasks.base import Estimate
-from musaic_core.tasks.factorization.scores import factor_match
 from musaic_core.tasks.factorization.task import Approximation, Data, assemble
 
 COLUMNS = {

@@ -5,10 +5,19 @@ modules have the rest: `updates`, `problem` and `run` how factors move, `kernels
 products that this is made of, `options` what all factorizations take.
 """
 
+from musaic_core.lowrank.ard import ARDNMF, ard_nmf
 from musaic_core.lowrank.deep.models import DeepNCP, DeepNMF, DeepNTD
 from musaic_core.lowrank.deep.nmf import deep_nmf, multilayer_nmf
 from musaic_core.lowrank.deep.tensor import deep_ncp, deep_ntd
 from musaic_core.lowrank.divergence import beta_divergence
+from musaic_core.lowrank.matching import (
+    Chance,
+    Consensus,
+    align,
+    chance_match,
+    consensus,
+    factor_match,
+)
 from musaic_core.lowrank.models import NCP, NMF, NTD, Model
 from musaic_core.lowrank.ncp import ncp
 from musaic_core.lowrank.nmf import nmf
@@ -22,13 +31,23 @@ from musaic_core.lowrank.penalties import (
     Smoothness,
     Sparsity,
 )
+from musaic_core.lowrank.stability import (
+    RankStability,
+    consensus_matrix,
+    cophenetic_correlation,
+    dispersion,
+    rank_stability,
+)
 from musaic_core.lowrank.structured.convolutive import ConvolutiveNMF, convolutive_nmf
 from musaic_core.lowrank.structured.harmonic import HarmonicNMF, harmonic_nmf
 
 __all__ = [
+    "ARDNMF",
     "NCP",
     "NMF",
     "NTD",
+    "Chance",
+    "Consensus",
     "ConvolutiveNMF",
     "DeepNCP",
     "DeepNMF",
@@ -42,16 +61,26 @@ __all__ = [
     "Options",
     "Orthogonality",
     "Penalty",
+    "RankStability",
     "Smoothness",
     "Sparsity",
+    "align",
+    "ard_nmf",
     "beta_divergence",
+    "chance_match",
+    "consensus",
+    "consensus_matrix",
     "convolutive_nmf",
+    "cophenetic_correlation",
     "deep_ncp",
     "deep_nmf",
     "deep_ntd",
+    "dispersion",
+    "factor_match",
     "harmonic_nmf",
     "multilayer_nmf",
     "ncp",
     "nmf",
     "ntd",
+    "rank_stability",
 ]
