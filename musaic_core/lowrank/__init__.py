@@ -9,6 +9,7 @@ from musaic_core.lowrank.deep.models import DeepNCP, DeepNMF, DeepNTD
 from musaic_core.lowrank.deep.nmf import deep_nmf, multilayer_nmf
 from musaic_core.lowrank.deep.tensor import deep_ncp, deep_ntd
 from musaic_core.lowrank.divergence import beta_divergence
+from musaic_core.lowrank.harmonicity import Harmonicity, harmonic_combs
 from musaic_core.lowrank.models import NCP, NMF, NTD, Model
 from musaic_core.lowrank.ncp import ncp
 from musaic_core.lowrank.nmf import nmf
@@ -34,6 +35,7 @@ __all__ = [
     "DeepNMF",
     "DeepNTD",
     "HarmonicNMF",
+    "Harmonicity",
     "MinimumVolume",
     "Model",
     "OnlineNCP",
@@ -49,6 +51,7 @@ __all__ = [
     "deep_ncp",
     "deep_nmf",
     "deep_ntd",
+    "harmonic_combs",
     "harmonic_nmf",
     "multilayer_nmf",
     "ncp",
