@@ -23,7 +23,6 @@ from musaic_core.lowrank.penalties import (
     MinimumVolume,
     Orthogonality,
     Smoothness,
-    Sparsity,
 )
 from musaic_core.lowrank.steps import with_sums_of
 
@@ -607,7 +606,6 @@ GOOD = np.ones((6, 5))
         ({"fixed": ("core",)}, "fixed"),
         ({"fixed": ("templates",), "loss": "data"}, "fixed"),
         ({"mask": {"templates": GOOD}}, "mask"),
-        ({"penalties": {"activations": Sparsity(1)}}, "Sparsity"),
     ],
 )
 def test_bad_arguments_are_named(arguments, named):

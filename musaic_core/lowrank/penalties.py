@@ -26,6 +26,7 @@ from musaic_core.lowrank.arrays import library_of
 from musaic_core.lowrank.checks import check_names
 
 __all__ = [
+    "Lengths",
     "MinimumVolume",
     "Orthogonality",
     "Penalty",
@@ -55,7 +56,7 @@ class Penalty:
     def __init__(self, weight: float) -> None:
         if isinstance(weight, bool) or not isinstance(weight, Real) or not weight >= 0:
             raise ValueError(f"weight is {weight!r}; give a number, 0 or more")
-        self.weight = weight
+        self.weight = float(weight)
 
     def of_unit(self, B: Array) -> float:
         """The penalty of components of unit length.
@@ -193,15 +194,19 @@ class Sparsity(Penalty):
 
         Returns
         -------
-        object
-            With `value`, `parts` and `is_linear`.
+        object or None
+            With `value`, `parts` and `is_linear`; None where the block that moves is
+            of another layer.
         """
-        coupling = problem.coupling(name, problem.lengths(block))
+        lengths = problem.lengths(block)
+        if name not in lengths:
+            return None
+        coupling = problem.coupling(name, lengths)
         # the core, in which the objective is linear, counts in ℓ1 in any case
-        return _Length(self.weight * coupling, 1 if name in (block, "core") else 2)
+        return Lengths(self.weight * coupling, 1 if name in (block, "core") else 2)
 
 
-class _Length:
+class Lengths:
     """Σ_k weights_k ‖b_k‖, of the components' ℓ1 or ℓ2 norms."""
 
     def __init__(self, weights, norm):

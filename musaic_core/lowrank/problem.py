@@ -94,6 +94,11 @@ class Problem:
         """The factorization to give back."""
         raise NotImplementedError
 
+    @classmethod
+    def penalised(cls, shapes: dict, **arguments: Any) -> list[Name]:
+        """What penalties may be given for, by name: the factors."""
+        return list(shapes)
+
     def as_moving(self, name: Name, block: Array) -> Array:
         """The view of a block, or of an array like it, that is its half problem's B."""
         return block.mT
@@ -249,12 +254,15 @@ class Problem:
     def loss(self) -> float:
         """The objective at the current blocks: the divergence and the penalties."""
         return self.data_loss() + sum(
-            penalty.seen_from(block, block, self).value(
-                self.as_moving(block, self.blocks[block])
-            )
+            self.penalty_value(penalty, block)
             for block, penalties in self.penalties.items()
             for penalty in penalties
         )
+
+    def penalty_value(self, penalty: Any, block: Name) -> float:
+        """What a penalty on a block is worth."""
+        seen = penalty.seen_from(block, block, self)
+        return seen.value(self.as_moving(block, self.blocks[block]))
 
 
 class TensorProblem(Problem):

@@ -78,7 +78,8 @@ def minimise(
     limits = check_limits(given["max_iter"], given["tol"], given["max_time"])
     check_names(fixed, "fixed", shapes)
     check_names(mask, "mask", shapes)
-    penalties = check_penalties(given["penalties"], shapes)
+    penalised = problem.penalised(shapes, **arguments)
+    penalties = check_penalties(given["penalties"], penalised)
     rule = make_update(given["update"])
     if rule.needs_least_squares and (penalties or not problem.has_least_squares):
         raise ValueError(

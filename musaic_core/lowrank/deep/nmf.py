@@ -64,8 +64,10 @@ def deep_nmf(
         max_time, seed, callback and backend: see
         `musaic_core.lowrank.options.Options`. The updates are "mu",
         which never raises the objective, and "mu-extrapolated". The iterations of the
-        start are not counted. With the loss on the data the only templates are the
-        deepest ones. `Sparsity` has no meaning across layers.
+        start are not counted. With the loss on the data the only templates that move
+        are the deepest ones; penalties may be given for the others too, which are
+        products. `Sparsity` counts a factor with what it is multiplied with, in its
+        layer, or with the loss on the data, in the whole product.
 
     Returns
     -------

@@ -7,11 +7,11 @@ objective, are derived in docs/deep_tensor_factorizations.md.
 
 from __future__ import annotations
 
-from copy import copy
 from functools import reduce
 from typing import Any
 
 from musaic_core.lowrank.arrays import library_of
+from musaic_core.lowrank.deep.penalties import PenalisedLayers
 from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.models import NMF
 from musaic_core.lowrank.steps import penalised_step, with_sums_of
@@ -21,7 +21,7 @@ __all__ = ["Layered", "pack_layers"]
 Array = Any
 
 
-class Layered:
+class Layered(PenalisedLayers):
     """Layers below the factors of a problem; comes before it among a class's bases.
 
     Parameters
@@ -112,11 +112,9 @@ class Layered:
         return *parts, self.as_moving(name, self.blocks[name])
 
     def mu(self, name):
-        penalties = [
-            self._relative(penalty.seen_from(name, name, self), name)
-            for penalty in self.penalties.get(name, ())
-        ]
+        penalties = self.penalties_on(name)
         below = self._below(name)
+        alone = all(penalty.is_linear for penalty in penalties)
         if below is not None:
             penalties.append(below)
         if not penalties and name not in self._unit:
@@ -130,7 +128,9 @@ class Layered:
                 return
         else:
             goal = None
-            if penalties == [below]:
+            if below is not None and alone:
+                for plus, minus in (p.parts(B) for p in penalties[:-1]):
+                    positive, negative = positive + minus, negative + plus
                 below.minimise(B, positive, negative, self.divergence, self.kernels)
                 if name in self.masks:
                     self.blocks[name] *= self.masks[name]
@@ -161,12 +161,6 @@ class Layered:
     def loss(self):
         return super().loss() + sum(
             rho * self._layer_loss(*layer) for layer, rho in self._rho.items()
-        )
-
-    def lengths(self, block):
-        raise ValueError(
-            f"penalties[{block!r}] is Sparsity, which counts a factor at the scale of "
-            "the data; across layers there is none: give another penalty"
         )
 
     # ---- layers
@@ -297,13 +291,6 @@ class Layered:
 
     def _own_weight(self, name):
         return (self._rho[self._layer[name]] or 1.0) if name in self._layer else 1.0
-
-    def _relative(self, penalty, name):
-        if self.tied or name not in self._layer:
-            return penalty
-        penalty = copy(penalty)
-        penalty.weight = penalty.weight / self._own_weight(name)
-        return penalty
 
     def _unit_goal(self, B, numerator, denominator):
         return with_sums_of(B, numerator, denominator, self.divergence.exponent)

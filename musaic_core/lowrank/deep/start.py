@@ -17,6 +17,7 @@ __all__ = [
     "check_ranks",
     "given_or",
     "layer_names",
+    "layer_ranks",
     "minimise_in_layers",
     "with_sum_one",
 ]
@@ -159,6 +160,32 @@ def layer_names(top: Any, n: int) -> list[tuple[str, str]]:
         (f"{prefix}templates {depth}", f"{prefix}activations {depth}")
         for depth in range(2, n + 2)
     ]
+
+
+def layer_ranks(first: int, last: int, depth: int) -> list[int]:
+    """Ranks of a model of some depth, by equal ratios from the first to the last.
+
+    Parameters
+    ----------
+    first, last : int
+        Templates of the finest layer and of the coarsest.
+    depth : int
+        How many layers: with 1, the first is all there is.
+
+    Returns
+    -------
+    list of int
+        One rank a layer.
+
+    Examples
+    --------
+    >>> layer_ranks(40, 10, 3)
+    [40, 20, 10]
+    """
+    check_count(depth, "depth")
+    if depth == 1:
+        return [first]
+    return [int(rank) for rank in np.geomspace(first, last, depth).round()]
 
 
 def _matrix_shape(shape):
