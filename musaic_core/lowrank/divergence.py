@@ -48,28 +48,78 @@ def beta_divergence(
             "give two arrays of one shape"
         )
     beta = check_beta(beta)
-    with np.errstate(all="ignore"):
-        ratio = x / y
-        if beta < 0.5:  # each of the two forms is exact in the limit on its side
-            d = y**beta * (_power(ratio, beta) - (ratio - 1)) / (beta - 1)
-        else:
-            cross = np.where(x > 0, ratio * _power(ratio, beta - 1), 0)
-            d = y**beta * (cross - (ratio - 1)) / beta
-        no_model = x**beta / (beta * (beta - 1)) if beta > 1 else np.inf
-    d = np.where(y > 0, d, no_model)
-    # equal entries are at distance 0, also where both are 0
-    d = np.where(x == y, 0.0, d)
+    w = None
     if weights is not None:
         w = _float64(weights)
         if w.shape != x.shape:
             raise ValueError(f"weights has shape {w.shape}; give one of V's, {x.shape}")
-        d = w * np.where(w > 0, d, 0.0)
-    return float(np.sum(d))
+        w = w.reshape(-1)
+    x, y = x.reshape(-1), y.reshape(-1)
+    with np.errstate(all="ignore"):
+        total = 0.0
+        for at in range(0, x.size, 8192):  # what a cache holds
+            some = slice(at, at + 8192)
+            d = _of_entries(x[some], y[some], beta)
+            if w is not None:  # where it is 0, infinite divergences do not count
+                d = w[some] * np.where(w[some] > 0, d, 0)
+            total += d.sum()
+        return float(total)
 
 
-def _power(ratio: np.ndarray, p: float) -> np.ndarray:
-    """``(ratio^p - 1) / p``, which is the logarithm for p = 0."""
-    return np.log(ratio) if p == 0 else np.expm1(p * np.log(ratio)) / p
+def _of_entries(x: np.ndarray, y: np.ndarray, beta: float) -> np.ndarray:
+    """The divergences of entries: no term leaves float64 unless the result does."""
+    if beta == 2:
+        return (x - y) * ((x - y) / 2)
+    ratio, size = x / y, y**beta
+    log = np.log(ratio)
+    d = size * _bracket(log, beta)
+    # near each other, the terms of that cancel; far off, they overflow
+    near = np.abs(ratio - 1) < 0.1 / (1 + abs(beta))
+    d[near] = _near(x[near], y[near], beta)
+    tame = (np.abs(log) < 300 / (1 + abs(beta))) & (size > 1e-150) & (size < 1e150)
+    far = ~tame & (x > 0) & (y > 0)
+    d[far] = _far(x[far], y[far], beta)
+    d[x == 0] = size[x == 0] / beta if beta > 0 else np.inf
+    d[y == 0] = x[y == 0] ** beta / (beta * (beta - 1)) if beta > 1 else np.inf
+    d[x == y] = 0  # also where both are 0
+    return d
+
+
+def _bracket(log: np.ndarray, beta: float, top: Any = None) -> np.ndarray:
+    """``D(x | y) / y^β``, times ``exp(-top)``, of the logarithm of x / y."""
+    if beta < 0.5:  # each of the two forms is exact in the limit on its side
+        return (_power(1, log, 0, top) - _power(beta, log, 0, top)) / (1 - beta)
+    return (_power(beta - 1, log, log, top) - _power(1, log, 0, top)) / beta
+
+
+def _power(p: float, log: np.ndarray, shift: Any, top: Any) -> np.ndarray:
+    """``(exp(p log) - 1) / p``, whose limit is the logarithm, times exp(shift - top)."""
+    scale = np.exp(shift if top is None else shift - top)
+    if p == 0:
+        return scale * log
+    power = scale * np.expm1(p * log)
+    if top is not None:
+        large = np.exp(shift - top + p * log) - scale
+        power = np.where(np.abs(p * log) < 1, power, large)
+    return power / p
+
+
+def _far(x: np.ndarray, y: np.ndarray, beta: float) -> np.ndarray:
+    """The divergence with its largest power taken out and put in at the end."""
+    log = np.log(x) - np.log(y)
+    top = np.maximum(np.maximum(log, beta * log), 0)
+    return np.exp(beta * np.log(y) + top + np.log(_bracket(log, beta, top)))
+
+
+def _near(x: np.ndarray, y: np.ndarray, beta: float) -> np.ndarray:
+    """The divergence by the binomial series in ``(x - y) / y``."""
+    step = (x - y) / y
+    series = coefficient = np.ones_like(step)
+    for j in range(1, 15):
+        coefficient = coefficient * step * (beta - 1 - j) / (j + 2)
+        series = series + coefficient
+    half = y ** (beta / 2) * step
+    return half * (half * series / 2)
 
 
 @dataclass(frozen=True)

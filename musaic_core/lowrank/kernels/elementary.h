@@ -108,8 +108,11 @@ INLINE vec NAME(distance)(vec x, vec y, int kind, const HALF *h)
         return y * (q * NAME(vlog)(q) - (q - 1));
     if (kind == ITAKURA_SAITO)
         return (q - 1) - NAME(vlog)(q);
-    vec positive = (vec)((ivec)q & (ivec)(y > 0));
-    return (NAME(vpow)(y, b) * (NAME(vpow)(positive, b) - 1 - (positive - 1) * b) +
-            (vec)((ivec)NAME(vpow)(x, b) & (ivec)(y == 0))) *
+    /* far from each other the powers of the ratio may overflow where the terms do not */
+    vec powers = NAME(vpow)(x, b), model = NAME(vpow)(y, b - 1);
+    vec far = powers + y * model * (b - 1) - x * model * b;
+    vec near = y * model * (NAME(vpow)(q, b) - 1 - (q - 1) * b);
+    ivec is_near = (ivec)(q > (REAL)0.25) & (ivec)(q < 4);
+    return (vec)(((ivec)near & is_near) | ((ivec)far & ~is_near)) *
            (1 / (b * (b - 1)));
 }
