@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 from av.codec.context import Flags2
 
-from musaic_core.data.errors import InputError, report_once
+from musaic_core.data.errors import InputError, blaming, report_once
 
 MP3_FRAME = 1152  # samples
 Source = Path | Callable[[], tuple[np.ndarray, int]]
@@ -79,19 +79,22 @@ def read_audio(source: Source, middle: float | None = None) -> tuple[np.ndarray,
     InputError
         The file can't be read, is empty, or holds NaN or infinity.
     """
-    if callable(source):
-        y, sr = source()
-        y = np.asarray(y, np.float32)
-        length = y.shape[1] if middle is None else round(middle * sr)
-        start = max(0, (y.shape[1] - length) // 2)
-        y = y[:, start : start + length]
-    else:
-        y, sr = _read_file(source, middle)
+    with blaming(source):
+        read = _call if callable(source) else _read_file
+        y, sr = read(source, middle)
     if y.shape[1] == 0:
         raise InputError(f"{source}: the recording is empty; export it again")
     if not np.isfinite(y).all():
         raise InputError(f"{source}: holds NaN or infinite samples; export it again")
     return y, sr
+
+
+def _call(source, middle):
+    y, sr = source()
+    y = np.asarray(y, np.float32)
+    length = y.shape[1] if middle is None else round(middle * sr)
+    start = max(0, (y.shape[1] - length) // 2)
+    return y[:, start : start + length], sr
 
 
 def _read_file(file, middle):
@@ -143,8 +146,9 @@ def describe_audio(file: Path) -> Header:
     file = Path(file)
     if not file.exists():
         raise InputError(f"{file}: no such file")
-    state = file.stat()
-    return _describe(file, state.st_size, state.st_mtime_ns)
+    with blaming(file):
+        state = file.stat()
+        return _describe(file, state.st_size, state.st_mtime_ns)
 
 
 @lru_cache(maxsize=4096)  # to count what a file has, FFmpeg must decode all of it
