@@ -7,6 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import av
 import benchopt
 import numpy as np
 import soundfile
@@ -36,8 +37,6 @@ class Dataset(benchopt.BaseDataset):
     requirements = []
 
     def get_data(self):
-        if importlib.util.find_spec("av") is None:
-            return {"missing": "STEM files need a decoder: pip install av"}
         if self.path is None and importlib.util.find_spec("stempeg") is None:
             return {"missing": "the excerpt is in a package: pip install stempeg"}
         try:
@@ -80,8 +79,6 @@ def read_stem_file(file):
 
 def decode(file, folder):
     """Write each stem as a WAV file, which has no room for rounding or clipping."""
-    import av
-
     folder.mkdir()
     try:
         # the first stream is the mixture, mastered; stems do not sum to it

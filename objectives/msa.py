@@ -1,7 +1,6 @@
 """Music structure analysis."""
 
 from musaic_core.benchmark.objective import Objective as BaseObjective
-from musaic_core.data.errors import InputError
 from musaic_core.tasks.base import Estimate
 from musaic_core.tasks.structure.decoder import make_sections
 from musaic_core.tasks.structure.saved import save_patterns, save_sections, saved_media
@@ -86,5 +85,5 @@ def told(track):
     """Downbeats that a model is told, or why they can't be."""
     try:
         return track.downbeats
-    except InputError as error:
+    except Exception as error:
         return error

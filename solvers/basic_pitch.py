@@ -7,6 +7,7 @@ import numpy as np
 import soundfile
 
 from musaic_core.benchmark.solver import Solver as BaseSolver
+from musaic_core.data.audio import mixed_down
 from musaic_core.data.notes import Notes
 from musaic_core.tasks.transcription.decoder import Salience
 from musaic_core.tasks.transcription.spectrogram import FRAME
@@ -46,7 +47,7 @@ class Solver(BaseSolver):
     def predict(self, recording, given):
         y, sr = recording.audio()
         with tempfile.NamedTemporaryFile(suffix=".wav") as file:
-            soundfile.write(file.name, y.T, sr, subtype="FLOAT")
+            soundfile.write(file.name, mixed_down(y), sr, subtype="FLOAT")
             output = self.infer(file.name, self.model)
         if self.decoder == "task":
             return self.salience(output, recording.duration)

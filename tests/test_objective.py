@@ -1,13 +1,17 @@
 """Which task an objective makes of its data, and the folders that answers lie in."""
 
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import pytest
 from solving import plugin
 
 from musaic_core.benchmark.objective import Objective, _unique_names
+from musaic_core.data import audio
+from musaic_core.data.errors import InputError
 from musaic_core.data.recording import Track
-from musaic_core.tasks.base import Task
+from musaic_core.tasks.base import Estimate, Task
 from musaic_core.tasks.given import Hint
 
 
@@ -154,3 +158,85 @@ def test_every_objective_takes_whatever_keys_a_corpus_has(tracks, path, paramete
     made.set_data(train=tracks, test=tracks, licence="CC0", chords=[])
     assert [r.id for r in made.task.test] == ["one", "two"]
     assert made.task.train == tracks
+
+
+# whatever goes wrong costs a row
+
+WHATEVER = [ValueError, KeyError, MemoryError, ZeroDivisionError, OSError, TypeError]
+
+
+def failing(error):
+    """A function that only fails, in the place of a file."""
+    raise error("array is too big")
+
+
+@pytest.mark.parametrize("error", WHATEVER)
+@pytest.mark.parametrize("name", ["notes", "beats", "sections", "chords", "audio"])
+def test_whatever_a_reader_raises_is_told_as_a_fault_of_its_input(name, error):
+    read = partial(failing, error)
+    track = Track("song", {"mixture": read}, **{f"{n}_from": read for n in ANNOTATIONS})
+    with pytest.raises(InputError, match=rf"{error.__name__}: .*array is too big"):
+        getattr(track, name)() if name == "audio" else getattr(track, name)
+
+
+ANNOTATIONS = ("notes", "beats", "sections", "chords")
+
+
+@pytest.mark.parametrize("error", WHATEVER)
+def test_a_file_that_no_reader_expects_is_named(tmp_path, error, monkeypatch):
+    file = tmp_path / "song.wav"
+    file.write_bytes(b"RIFF")
+    monkeypatch.setattr(audio, "_describe", lambda *_: failing(error))
+    with pytest.raises(InputError, match=r"song\.wav: .*array is too big"):
+        Track("song", {"mixture": file}).audio()
+
+
+class Fails(Lengths):
+    """Fails on the recording "one"."""
+
+    name = "fails"
+
+    def score(self, track, answer):
+        if track.id == "one" and "score" in answer:
+            failing(answer["score"])
+        return {"value": 0.5}
+
+    def save(self, track, estimate, folder):
+        if track.id == "one" and "save" in estimate.answer:
+            failing(estimate.answer["save"])
+
+    def _folder(self, track):
+        return Path("saved") / track.id
+
+    def _relative(self, folder):
+        return folder.as_posix()
+
+
+@pytest.mark.parametrize("error", WHATEVER)
+@pytest.mark.parametrize("where", ["score", "save"])
+def test_whatever_scoring_or_saving_raises_costs_its_own_row(tracks, where, error):
+    made = Fails.get_instance(unit="s")
+    made.references = {track.id: track for track in tracks}
+    for track in tracks:
+        track.__dict__["duration"] = 1.0
+    estimates = {track.id: Estimate({where: error}) for track in tracks}
+    one, two = made.evaluate_result(estimates)
+    assert one["error"].startswith(f"one: {error.__name__}: ")
+    assert (two["value"], two["error"], two["files"]) == (0.5, "", "saved/two")
+    # what can't be kept is scored, and what can't be scored is kept
+    assert (one["value"] == 0.5) == (where == "save")
+    assert (one["files"] == "saved/one") == (where == "score")
+
+
+@pytest.mark.parametrize("error", WHATEVER)
+def test_downbeats_that_cannot_be_read_cost_their_own_row(tracks, error):
+    made = plugin(
+        "objectives/msa.py", feature="stft", segmentation="cbm", bars="annotated"
+    )
+    broken = replace(tracks[0], beats_from=partial(failing, error))
+    made.set_data(train=[], test=[broken, tracks[1]])
+    for track in (broken, tracks[1]):
+        track.__dict__["duration"] = 1.0
+    with pytest.raises(InputError, match="array is too big"):
+        made.task.bars(made.task.test[0])
+    assert made.task.downbeats["two"] is None

@@ -388,9 +388,7 @@ def test_what_is_given_has_the_rows_of_v(tmp_path):
 @pytest.fixture
 def production(tmp_path, monkeypatch):
     """The excerpt in the package stempeg, seen through windows of 2048 samples."""
-    for package in ("av", "stempeg"):
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed")
+    pytest.importorskip("stempeg")
     stem = module_in(MINI.parent / "stem.py")
     stem.decode(stem.excerpt(), tmp_path / "production")
     monkeypatch.setattr(wiener, "WINDOW", 2048 / 44100)
@@ -430,7 +428,6 @@ def test_names_of_stems_are_those_of_the_file(tmp_path):
 
 
 def test_a_stem_file_that_is_none_is_named(tmp_path):
-    pytest.importorskip("av")
     file = tmp_path / "song.stem.mp4"
     file.write_bytes(b"no music")
     with pytest.raises(InputError, match=r"song\.stem\.mp4: not a readable STEM file"):

@@ -21,7 +21,11 @@ from musaic_core.tasks.structure.decoder import (
 )
 from musaic_core.tasks.structure.features import FEATURES, NEGATIVE
 from musaic_core.tasks.structure.saved import section_patterns
-from musaic_core.tasks.structure.scores import boundary_f1, structure_scores
+from musaic_core.tasks.structure.scores import (
+    boundary_f1,
+    pairwise_f1,
+    structure_scores,
+)
 from musaic_core.tasks.structure.segmentation import self_similarity
 from musaic_core.tasks.structure.task import Structure
 
@@ -309,6 +313,20 @@ def test_scores_are_those_of_mir_eval(song):
     assert scores["pairwise_f1"] == pairwise[2]
     assert 0 < scores["boundary_f1_05"] <= scores["boundary_f1_3"] < 1
     assert set(structure_scores(reference, reference).values()) == {1.0}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pairs_of_frames_are_counted_as_mir_eval_does(seed):
+    rng = np.random.default_rng(seed)
+
+    def sections():
+        inner = np.sort(rng.uniform(0, 60, 9)).round(2)
+        bounds = np.concatenate([[0], inner, [60.0]])
+        labels = [f"{letter}" for letter in rng.choice(list("ABabC"), 10)]
+        return np.stack([bounds[:-1], bounds[1:]], axis=1), labels
+
+    intervals = *sections(), *sections()
+    assert pairwise_f1(*intervals) == mir_eval.segment.pairwise(*intervals)[2]
 
 
 def test_references_with_gaps_are_scored(song):

@@ -1,12 +1,17 @@
 """How good estimated notes are."""
 
+import warnings
+
+import mir_eval
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from musaic_core.data.matching import match_notes
 from musaic_core.data.notes import Notes
 from musaic_core.tasks.transcription.decoder import no_notes
-from musaic_core.tasks.transcription.scores import transcription_scores
+from musaic_core.tasks.transcription.scores import note_scores, transcription_scores
 
 METRICS = {
     **dict.fromkeys(("onset", "note"), ("precision", "recall", "f1")),
@@ -79,3 +84,52 @@ def test_a_note_cut_short_is_right_for_its_onset_only():
     assert (scores["onset_f1"], scores["note_f1"]) == (1, 0)
     assert scores["frame_precision"] == 1
     assert scores["frame_recall"] == pytest.approx(0.5, abs=0.03)
+
+
+def many_notes(rng, n, seconds):
+    """Notes that often lie within each other's tolerances."""
+    onsets = rng.uniform(0, seconds, n).round(2)
+    lengths = rng.choice([0.05, 0.1, 0.3], n)
+    pitches = rng.integers(60, 64, n)
+    return Notes.from_rows(
+        (t, t + length, int(p), 80, "")
+        for t, length, p in zip(onsets, lengths, pitches, strict=True)
+    )
+
+
+@pytest.mark.parametrize("offset_ratio", [None, 0.2])
+@pytest.mark.parametrize("seed", range(5))
+def test_notes_are_matched_as_mir_eval_does(seed, offset_ratio):
+    rng = np.random.default_rng(seed)
+    true, found = many_notes(rng, 120, 6), many_notes(rng, 100, 6)
+    columns = true.intervals, true.hz, found.intervals, found.hz
+    matches = match_notes(true.table(), found.table(), offset_ratio)
+    theirs = mir_eval.transcription.match_notes(*columns, offset_ratio=offset_ratio)
+    assert matches == theirs
+    scores = mir_eval.transcription.precision_recall_f1_overlap(
+        *columns, offset_ratio=offset_ratio
+    )
+    assert note_scores(true, found, offset_ratio) == scores[:3]
+
+
+def test_pitches_between_the_keys_are_matched_within_a_quarter_tone():
+    true = np.array([[0.0, 1.0, 60.0], [0.0, 1.0, 62.2], [2.0, 3.0, 70.0]])
+    found = np.array([[0.01, 1.0, 60.45], [0.0, 1.0, 61.6], [2.0, 3.0, 69.6]])
+    assert match_notes(true, found) == [(0, 0), (2, 2)]
+
+
+def test_frames_are_those_of_mir_eval_in_any_number():
+    rng = np.random.default_rng(0)
+    true, found = many_notes(rng, 300, 120), many_notes(rng, 300, 120)
+    times = np.arange(0, 120.0, 0.05)  # more than are compared at once
+    scores = transcription_scores(true, found, 120.0)
+
+    def sounding(notes):
+        active = (notes.intervals[:, :1] <= times) & (times < notes.intervals[:, 1:])
+        return [notes.hz[frame] for frame in active.T]
+
+    with warnings.catch_warnings(action="ignore"):  # of frames without notes
+        theirs = mir_eval.multipitch.metrics(
+            times, sounding(true), times, sounding(found)
+        )
+    assert [scores[f"frame_{m}"] for m in METRICS["frame"]] == list(theirs[:3])

@@ -10,7 +10,7 @@ import numpy as np
 from benchopt.benchmark import get_running_benchmark
 
 from musaic_core.benchmark.digest import digest_of, files_imported
-from musaic_core.data.errors import InputError, report_once
+from musaic_core.data.errors import report_once
 from musaic_core.tasks.base import Task, reason_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -92,7 +92,7 @@ class Objective(benchopt.BaseObjective):
         """
         try:
             return getattr(track, name)
-        except InputError:
+        except Exception:
             return None
 
     def make_task(self, train, test, **data):
@@ -179,17 +179,27 @@ class Objective(benchopt.BaseObjective):
         }
         if estimate.error:
             return row
-        try:
-            row["duration"] = getattr(track, "duration", np.nan)
-            folder = self._folder(track)
-            if folder is not None:
-                row["files"] = self._relative(folder)
-                self.save(track, estimate, folder)
-            row |= self.score(track, estimate.answer)
-        except Exception as error:
-            row["error"] = reason_of(error, track.id)
-            report_once(row["error"])
+        # what can't be kept is scored, and what can't be scored is kept
+        for part in (self._saved, self._scored):
+            try:
+                row |= part(track, estimate)
+            except Exception as error:
+                reason = reason_of(error, track.id)
+                report_once(reason)
+                if reason not in row["error"]:
+                    row["error"] = "; ".join(filter(None, [row["error"], reason]))
         return row
+
+    def _saved(self, track, estimate):
+        folder = self._folder(track)
+        if folder is None:
+            return {}
+        self.save(track, estimate, folder)
+        return {"files": self._relative(folder)}
+
+    def _scored(self, track, estimate):
+        duration = getattr(track, "duration", np.nan)
+        return {"duration": duration, **self.score(track, estimate.answer)}
 
     def _folder(self, track):
         """Where the run keeps what it estimates; None in ``benchopt test``."""

@@ -1,5 +1,8 @@
 """What is raised and said where an input can't be used."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
     """A recording or annotation that can't be used; the message names the file."""
@@ -22,6 +25,26 @@ def reason_of(error: Exception, name: str) -> str:
     if isinstance(error, InputError):
         return str(error)
     return f"{name}: {type(error).__name__}: {' '.join(str(error).split())}"
+
+
+@contextmanager
+def blaming(name: object) -> Iterator[None]:
+    """Whatever goes wrong while an input is read is an `InputError` that names it.
+
+    Parameters
+    ----------
+    name : object
+        The file, or what else is read from.
+
+    Raises
+    ------
+    InputError
+        Anything was raised.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise InputError(reason_of(error, str(name))) from error
 
 
 _reported = set()

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import mir_eval
 import numpy as np
 import pretty_midi
+
+from musaic_core.data.matching import match_notes
 
 
 @dataclass
@@ -181,15 +182,8 @@ def compare(
         return {"estimated": estimate}
     found = np.zeros(len(estimate), bool)
     heard = np.zeros(len(reference), bool)
-    if len(reference) and len(estimate):
-        pairs = mir_eval.transcription.match_notes(
-            reference[:, :2],
-            mir_eval.util.midi_to_hz(reference[:, 2]),
-            estimate[:, :2],
-            mir_eval.util.midi_to_hz(estimate[:, 2]),
-            offset_ratio=None,
-        )
-        heard[[i for i, _ in pairs]], found[[j for _, j in pairs]] = True, True
+    for i, j in match_notes(reference, estimate):
+        heard[i] = found[j] = True
     return {
         "found": estimate[found],
         "missed": reference[~heard],

@@ -18,7 +18,7 @@ from musaic_core.data.annotations import (
     read_sections,
 )
 from musaic_core.data.audio import Source, describe_audio, read_audio
-from musaic_core.data.errors import InputError
+from musaic_core.data.errors import InputError, blaming
 from musaic_core.data.notes import Notes
 
 
@@ -243,9 +243,10 @@ class Track:
         return self._read(self.chords_from, lambda file, _: read_intervals(file))
 
     def _read(self, source, read):
-        if source is None or callable(source):
-            return source and source()
-        return read(source, self.duration)
+        with blaming(self.id if callable(source) else source):
+            if source is None or callable(source):
+                return source and source()
+            return read(source, self.duration)
 
 
 def _told(source, of_file):

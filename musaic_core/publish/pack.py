@@ -19,6 +19,8 @@ import plotly.offline
 import soundfile
 from PIL import Image
 
+from musaic_core.data.audio import mixed_down
+
 RATE = 24000  # Hz, of published audio
 LARGEST = 1_000_000  # bytes of a figure of a report, uncompressed
 
@@ -129,7 +131,7 @@ def encode_audio(y: np.ndarray, sr: int) -> bytes:
     bytes
         The same for the same samples.
     """
-    mono = librosa.resample(y.mean(0), orig_sr=sr, target_sr=RATE)
+    mono = librosa.resample(mixed_down(y), orig_sr=sr, target_sr=RATE)
     file = io.BytesIO()
     with soundfile.SoundFile(
         file,

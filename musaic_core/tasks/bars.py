@@ -35,10 +35,12 @@ def fold_bars(
     if len(downbeats) < 2:
         raise ValueError(f"downbeats has {len(downbeats)} times; a bar needs two")
     ends = (np.arange(V.shape[1] + 1) - 0.5) * frame
-    total = np.concatenate([np.zeros((len(V), 1)), V.cumsum(1, dtype=float)], axis=1)
     parts = np.linspace(downbeats[:-1], downbeats[1:], n_frames + 1)  # (n + 1, B)
     position = np.interp(parts, ends, np.arange(len(ends)))
     before = np.minimum(position.astype(int), V.shape[1] - 1)
-    reached = total[:, before] + (position - before) * V[:, before]
-    means = np.diff(reached, axis=1) * frame / np.diff(parts, axis=0)
-    return means.clip(V.min(), V.max()).astype(V.dtype)  # against rounding
+    folded = np.empty((len(V), *np.diff(parts, axis=0).shape), V.dtype)
+    for row, out in zip(V, folded, strict=True):  # one by one, for memory
+        total = np.append(0, row.cumsum(dtype=float))
+        reached = total[before] + (position - before) * row[before]
+        out[:] = np.diff(reached, axis=0) * frame / np.diff(parts, axis=0)
+    return folded.clip(V.min(), V.max())  # against rounding

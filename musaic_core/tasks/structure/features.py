@@ -3,6 +3,9 @@
 import librosa
 import numpy as np
 
+from musaic_core.data.audio import mixed_down
+from musaic_core.tasks.blocks import spectra_in_blocks
+
 SAMPLE_RATE = 22050  # Hz
 WINDOW = 2048  # samples under one spectrum, 93 ms
 HOP = 512  # samples between two spectra, 23 ms
@@ -24,7 +27,7 @@ def mono(y: np.ndarray, sr: int) -> np.ndarray:
     ndarray, shape (samples,)
         At `SAMPLE_RATE`, of root mean square 1.
     """
-    y = librosa.resample(y.mean(0), orig_sr=sr, target_sr=SAMPLE_RATE)
+    y = librosa.resample(mixed_down(y), orig_sr=sr, target_sr=SAMPLE_RATE)
     return y / (np.sqrt(np.mean(y**2)) or 1)
 
 
@@ -48,7 +51,8 @@ def hear_downbeats(y: np.ndarray) -> np.ndarray:
     """
     if len(y) < SAMPLE_RATE:  # too little to hear a tempo in
         return np.zeros(0)
-    strength = librosa.onset.onset_strength(y=y, sr=SAMPLE_RATE, hop_length=HOP)
+    mel = librosa.power_to_db(_mel(y, n_mels=128, fmin=0))
+    strength = librosa.onset.onset_strength(S=mel, sr=SAMPLE_RATE, hop_length=HOP)
     _, beats = librosa.beat.beat_track(
         onset_envelope=strength, sr=SAMPLE_RATE, hop_length=HOP
     )
@@ -59,13 +63,17 @@ def hear_downbeats(y: np.ndarray) -> np.ndarray:
 
 
 def _stft(y):
-    return np.abs(librosa.stft(y, n_fft=WINDOW, hop_length=HOP))
+    return spectra_in_blocks(y, WINDOW, HOP)
 
 
-def _mel(y):
-    return librosa.feature.melspectrogram(
-        S=_stft(y) ** 2, sr=SAMPLE_RATE, n_mels=80, fmin=30
-    )
+def _mel(y, n_mels=80, fmin=30):
+    def mel(spectra):
+        power = np.abs(spectra) ** 2
+        return librosa.feature.melspectrogram(
+            S=power, sr=SAMPLE_RATE, n_mels=n_mels, fmin=fmin
+        )
+
+    return spectra_in_blocks(y, WINDOW, HOP, mel)
 
 
 def _log_mel(y):

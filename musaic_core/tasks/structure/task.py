@@ -56,7 +56,7 @@ class Structure(Task):
         A key of `FEATURES`.
     segmentation : str
         A key of `SEGMENTATIONS`.
-    downbeats : dict of str to ndarray, InputError or None, optional
+    downbeats : dict of str to ndarray, Exception or None, optional
         Times, s, by the ids of test recordings, or why they can't be read: where bars
         are not to be heard. The training recordings then have their annotated bars too.
     **options
@@ -125,7 +125,7 @@ class Structure(Task):
             downbeats = getattr(recording, "downbeats", None)
             if downbeats is None:
                 downbeats = self.downbeats.get(recording.id)
-            if isinstance(downbeats, InputError):
+            if isinstance(downbeats, Exception):
                 raise downbeats
         if downbeats is None:
             downbeats = hear_downbeats(mono(*recording.audio()))

@@ -11,14 +11,13 @@ own loudness, so no model is favoured by its scale.
 from dataclasses import dataclass
 from typing import Any
 
-import librosa
-import mir_eval
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
+from musaic_core.data.matching import match_notes
 from musaic_core.data.notes import Notes
 from musaic_core.tasks.transcription.scores import note_scores
 from musaic_core.tasks.transcription.spectrogram import FRAME, PITCHES
@@ -256,13 +255,8 @@ def find_rises(heard: Salience) -> Rises:
 def _matches(rises, notes):
     """Which rises are onsets of the notes, each note matched once."""
     found = np.zeros(len(rises.keys), dtype=bool)
-    if len(notes) and len(found):
-        intervals = np.stack([rises.times, rises.times + 0.1], axis=1)
-        hz = librosa.midi_to_hz(PITCHES[rises.keys])
-        pairs = mir_eval.transcription.match_notes(
-            notes.intervals, notes.hz, intervals, hz, offset_ratio=None
-        )
-        found[[estimate for _, estimate in pairs]] = True
+    heard = np.column_stack([rises.times, rises.times + 0.1, PITCHES[rises.keys]])
+    found[[estimate for _, estimate in match_notes(notes.table(), heard)]] = True
     return found
 
 

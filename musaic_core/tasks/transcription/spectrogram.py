@@ -5,7 +5,9 @@ from functools import cache
 import librosa
 import numpy as np
 
+from musaic_core.data.audio import mixed_down
 from musaic_core.data.errors import InputError
+from musaic_core.tasks.blocks import spectra_in_blocks
 
 SAMPLE_RATE = 22050  # Hz
 WINDOW = 4096  # samples under one spectrum, 186 ms
@@ -38,7 +40,8 @@ def spectrogram(y: np.ndarray, sr: int, name: str = "the recording") -> np.ndarr
     InputError
         It is shorter than a window.
     """
-    return _bands() @ np.abs(complex_spectrogram(y.mean(0), sr, name))
+    y = _resampled(mixed_down(y), sr, name)
+    return spectra_in_blocks(y, WINDOW, HOP, lambda spectra: _bands() @ np.abs(spectra))
 
 
 def complex_spectrogram(
@@ -63,13 +66,17 @@ def complex_spectrogram(
     InputError
         It is shorter than a window.
     """
+    return librosa.stft(_resampled(y, sr, name), n_fft=WINDOW, hop_length=HOP)
+
+
+def _resampled(y, sr, name):
     y = librosa.resample(y, orig_sr=sr, target_sr=SAMPLE_RATE)
     if y.shape[-1] < WINDOW:
         raise InputError(
             f"{name}: {y.shape[-1] / SAMPLE_RATE:.2f} s are too short to "
             f"transcribe; {WINDOW / SAMPLE_RATE:.2f} s is the least"
         )
-    return librosa.stft(y, n_fft=WINDOW, hop_length=HOP)
+    return y
 
 
 @cache
