@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import contiguous, multi_mode_product, unfold
+from musaic_core.lowrank.arrays import (
+    contiguous,
+    library_of,
+    multi_mode_product,
+    unfold,
+)
 from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.starts import INITIALISATIONS
 from musaic_core.lowrank.steps import penalised_step
@@ -38,23 +43,42 @@ class Problem:
     kernels : ArrayKernels
     penalties : dict of name to list of Penalty
         What is added to the divergence, by the block that it is a function of.
+    scale : float, default=1.0
+        What the data that was given was multiplied with, a power of two.
+    carriers : collection of names, default=()
+        The blocks that were multiplied with it too, see `find_carriers`.
     """
 
     starts = INITIALISATIONS  # the methods that `start` knows
     has_least_squares = True  # whether updates by least squares exist
-    # whether the minimum for scaled data is that for the data with one factor scaled
-    is_equivariant = True
+    any_scale = True  # whether the updates of data far from 1 are as exact
+    layer_weights: dict | None = None  # the weights of layers, if there are any
     data_block: Name  # the factor whose half problem gives the divergence of the data
 
     def __init__(
-        self, V, blocks: dict, masks: dict, divergence, kernels, penalties=None
+        self,
+        V,
+        blocks: dict,
+        masks: dict,
+        divergence,
+        kernels,
+        penalties=None,
+        scale: float = 1.0,
+        carriers: Collection[Name] = (),
     ) -> None:
         self.V = V
         self.blocks = blocks
         self.masks = masks
         self.divergence = divergence
         self.kernels = kernels
-        self.penalties = penalties or {}
+        self.scale, self.carriers = scale, carriers
+        self.penalties = {
+            name: [
+                penalty.times(self.at_scale(penalty.degree * self.degree_at(name)))
+                for penalty in given
+            ]
+            for name, given in (penalties or {}).items()
+        }
         self._weights: dict[Name, Array] = {}
 
     @classmethod
@@ -76,6 +100,29 @@ class Problem:
     def model(cls, factors: dict[Name, Array], n_iter: int) -> Any:
         """The factorization to give back."""
         raise NotImplementedError
+
+    @classmethod
+    def find_carriers(cls, moving: Sequence[Name], **arguments: Any) -> set[Name]:
+        """The blocks that are multiplied with a number if the data is.
+
+        The minimum for scaled data has these scaled, and the others as they were.
+        There are none where too much is fixed for that.
+        """
+        return {moving[0]}
+
+    def degree_at(self, name: Name) -> int:
+        """The power of the scale with which what a penalty's block is part of grows."""
+        return 1
+
+    def at_scale(self, degree: float) -> float:
+        """What a term that grows with that power of the scale is to be weighed with.
+
+        The divergence grows with the power β, so the objective as a whole does.
+        """
+        if self.scale == 1:
+            return 1.0
+        with np.errstate(all="ignore"):
+            return float(np.float64(self.scale) ** (self.divergence.beta - degree))
 
     def as_moving(self, name: Name, block: Array) -> Array:
         """The view of a block, or of an array like it, that is its half problem's B."""
@@ -155,7 +202,8 @@ class Problem:
     def _descend(self, name, product, gram, B, effort) -> None:
         if name in self.masks:
             # nothing is as bad for the objective as what is masked
-            product = product + self.as_moving(name, -1e30 * (self.masks[name] == 0))
+            masked = self.as_moving(name, self.masks[name]) == 0
+            product = library_of(product).where(masked, -math.inf, product)
         K, N = B.shape[-2:]
         M = math.prod(self.V.shape) * K / math.prod(B.shape)
         ratio = 1 + M * (N + K) / (N * (K + 1))
