@@ -88,15 +88,16 @@ every_case = pytest.mark.parametrize(("name", "layers"), CASES)
     loss=st.sampled_from(["layers", "data"]),
     beta=st.sampled_from(BETAS) | st.integers(-10, 30).map(lambda tenths: tenths / 10),
     scale=st.sampled_from([0.0, 0.01, 1.0, 100.0]),
+    rho=st.sampled_from([(0.7, 0.3), (0.0, 0.3), (0.7, 0.0)]),
     seed=st.integers(0, 2**31),
     backend=st.sampled_from(["c", "numpy"]),
 )
 def test_deep_models_never_raise_their_objective(
-    case, loss, beta, scale, seed, backend
+    case, loss, beta, scale, rho, seed, backend
 ):
     name, layers = case
     V = data((7, 6, 8), seed)
-    weights = {top: [scale * r for r in RHO[: len(r_)]] for top, r_ in layers.items()}
+    weights = {top: [scale * r for r in rho[: len(r_)]] for top, r_ in layers.items()}
     found = []
 
     def record(_, model):
@@ -567,6 +568,41 @@ def test_silence_and_single_precision_stay_finite():
             assert np.isfinite(model.below[0].reconstruct()).all()
     model = deep_nmf(np.zeros((4, 5)), (3, 2), seed=0, max_iter=5)
     assert np.isfinite(model.reconstruct()).all()
+
+
+@both_losses
+@every_beta
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_data_that_is_fitted_exactly_from_the_start_stays_finite(loss, beta, dtype):
+    for V in (np.ones((1, 1), dtype), np.full((3, 4), 0.1, dtype)):
+        for update in ("mu", "mu-extrapolated"):
+            options = {"beta": beta, "loss": loss, "update": update, "seed": 0}
+            model = deep_nmf(V, (1, 1), max_iter=20, **options)
+            for layer in model.layers:
+                np.testing.assert_allclose(layer.reconstruct(), V, 1e-3)
+
+
+@every_beta
+def test_a_weight_of_zero_above_one_that_counts_raises_nothing(beta):
+    V, found = data((14, 18)), []
+    penalty = Smoothness(0.3)
+
+    def record(_, model):
+        total = objective(V, model, beta, {"templates": (0.0, 1.0)})
+        found.append(total + penalty.value(model.below[0].templates.T))
+
+    deep_nmf(
+        V,
+        (6, 4, 2),
+        beta=beta,
+        weights=[0, 1],
+        penalties={"templates 2": penalty},
+        seed=0,
+        start_iter=5,
+        max_iter=20,
+        callback=record,
+    )
+    assert np.diff(found).max() <= 1e-9 * found[0]
 
 
 def test_stopping_rules_and_seeds():

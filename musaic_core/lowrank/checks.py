@@ -112,11 +112,16 @@ def check_names(given: Any, name: str, blocks: Iterable) -> None:
         raise ValueError(f"{name} names {unknown}; the factors are {blocks}")
 
 
-def scaling(mean: float, dtype: str) -> float:
+def scaling(mean: float, dtype: str, near: bool = False) -> float:
     """A power of two that brings data to a mean near 1 where it is extreme, else 1.
 
-    Powers of the data up to the third must neither overflow nor vanish.
+    Powers of the data up to the third must neither overflow nor vanish. With `near`,
+    what is above 1000 or below 1 / 1000 is extreme: penalties and layers add small
+    constants, which must not count.
     """
-    exponent = 20 if dtype == "float32" else 200
+    is_single = dtype == "float32"
+    exponent = 10 if near else 20 if is_single else 200
     power = 0 if mean == 0 else math.floor(math.log2(mean))
-    return 1.0 if abs(power) <= exponent else 2.0 ** (-power)
+    # a power that the dtype has, and its inverse too
+    most = 120 if is_single else 1000
+    return 1.0 if abs(power) <= exponent else 2.0 ** max(-most, min(-power, most))

@@ -93,7 +93,7 @@ def _bracket(log: np.ndarray, beta: float, top: Any = None) -> np.ndarray:
 
 
 def _power(p: float, log: np.ndarray, shift: Any, top: Any) -> np.ndarray:
-    """``(exp(p log) - 1) / p``, whose limit is the logarithm, times exp(shift - top)."""
+    """``(exp(p log) - 1) / p``, which is log for p = 0, times ``exp(shift - top)``."""
     scale = np.exp(shift if top is None else shift - top)
     if p == 0:
         return scale * log

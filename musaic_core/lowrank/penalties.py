@@ -19,6 +19,7 @@ length, and `Sparsity` counts it with the length of what it is multiplied with.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from numbers import Real
 from typing import Any
 
@@ -52,6 +53,7 @@ class Penalty:
 
     norm = 2  # the length that the components are brought to: ℓ1 or ℓ2
     is_linear = False  # then the first step always lowers the objective
+    degree = 0  # with which power of the data's scale it grows
 
     def __init__(self, weight: float) -> None:
         if isinstance(weight, bool) or not isinstance(weight, Real) or not weight >= 0:
@@ -125,6 +127,26 @@ class Penalty:
         factor = self.weight / length
         return factor * (plus + along_minus), factor * (minus + along_plus)
 
+    def times(self, factor: float) -> Penalty:
+        """The same penalty, its weight multiplied.
+
+        Parameters
+        ----------
+        factor : float
+            What to multiply the weight with.
+
+        Returns
+        -------
+        Penalty
+            A copy, or the penalty itself for a factor of 1.
+        """
+        if factor == 1:
+            return self
+        penalty = copy(self)
+        # so that no product with it overflows in single precision
+        penalty.weight = min(self.weight * factor, 1e30)
+        return penalty
+
     def seen_from(self, name: Any, block: Any, problem: Any) -> Any:
         """The penalty on one block as a function of another, the rest held.
 
@@ -167,6 +189,10 @@ class Sparsity(Penalty):
     objective never rises. An NCP's mode counts with the product of the other modes'
     lengths, an NTD's, and its core, with Σ core × lengths.
 
+    It grows as the data does, and the divergence with the power β of that: for data
+    that is multiplied with c the same sparsity takes the weight μ c^(β-1). The other
+    penalties do not see the data's scale, and take a weight times c^β.
+
     Parameters
     ----------
     weight : float
@@ -179,6 +205,8 @@ class Sparsity(Penalty):
     sparse nonnegative matrix factorization with the β-divergence", IEEE Transactions
     on Signal Processing 71, 2023 (the scale in the product).
     """
+
+    degree = 1
 
     def seen_from(self, name: Any, block: Any, problem: Any) -> Any:
         """Its ℓ1 norm of the block, or for others the sum of their lengths, weighted.

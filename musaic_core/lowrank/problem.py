@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,12 +47,16 @@ class Problem:
     data_weights : array of V's shape, optional
         What the divergence of each entry of V is multiplied with, 0 where it is
         missing.
+    scale : float, default=1.0
+        What the data that was given was multiplied with, a power of two.
+    carriers : collection of names, default=()
+        The blocks that were multiplied with it too, see `find_carriers`.
     """
 
     starts = INITIALISATIONS  # the methods that `start` knows
     has_least_squares = True  # whether updates by least squares exist
-    # whether the minimum for scaled data is that for the data with one factor scaled
-    is_equivariant = True
+    any_scale = True  # whether the updates of data far from 1 are as exact
+    layer_weights: dict | None = None  # the weights of layers, if there are any
     data_block: Name  # the factor whose half problem gives the divergence of the data
 
     def __init__(
@@ -64,6 +68,8 @@ class Problem:
         kernels,
         penalties=None,
         data_weights=None,
+        scale: float = 1.0,
+        carriers: Collection[Name] = (),
     ) -> None:
         self.V = V
         self.data_weights = data_weights
@@ -71,7 +77,14 @@ class Problem:
         self.masks = masks
         self.divergence = divergence
         self.kernels = kernels
-        self.penalties = penalties or {}
+        self.scale, self.carriers = scale, carriers
+        self.penalties = {
+            name: [
+                penalty.times(self.at_scale(penalty.degree * self.degree_at(name)))
+                for penalty in given
+            ]
+            for name, given in (penalties or {}).items()
+        }
         self._weights: dict[Name, Array] = {}
 
     @classmethod
@@ -98,6 +111,28 @@ class Problem:
     def penalised(cls, shapes: dict, **arguments: Any) -> list[Name]:
         """What penalties may be given for, by name: the factors."""
         return list(shapes)
+
+    def find_carriers(cls, moving: Sequence[Name], **arguments: Any) -> set[Name]:
+        """The blocks that are multiplied with a number if the data is.
+
+        The minimum for scaled data has these scaled, and the others as they were.
+        There are none where too much is fixed for that.
+        """
+        return {moving[0]}
+
+    def degree_at(self, name: Name) -> int:
+        """The power of the scale with which what a penalty's block is part of grows."""
+        return 1
+
+    def at_scale(self, degree: float) -> float:
+        """What a term that grows with that power of the scale is to be weighed with.
+
+        The divergence grows with the power β, so the objective as a whole does.
+        """
+        if self.scale == 1:
+            return 1.0
+        with np.errstate(all="ignore"):
+            return float(np.float64(self.scale) ** (self.divergence.beta - degree))
 
     def as_moving(self, name: Name, block: Array) -> Array:
         """The view of a block, or of an array like it, that is its half problem's B."""
@@ -224,7 +259,8 @@ class Problem:
     def _descend(self, name, product, gram, B, effort) -> None:
         if name in self.masks:
             # nothing is as bad for the objective as what is masked
-            product = product + self.as_moving(name, -1e30 * (self.masks[name] == 0))
+            masked = self.as_moving(name, self.masks[name]) == 0
+            product = library_of(product).where(masked, -math.inf, product)
         K, N = B.shape[-2:]
         M = math.prod(self.V.shape) * K / math.prod(B.shape)
         ratio = 1 + M * (N + K) / (N * (K + 1))

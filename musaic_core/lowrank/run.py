@@ -91,15 +91,16 @@ def minimise(
     kernels, data = kernels_for(V, given["backend"])
     if weights is not None:
         _, weights = kernels_for(weights, given["backend"])
-    # extreme data is brought to a mean near 1, and a factor that moves takes it back
-    # (a penalty or a layer would then count otherwise)
-    free = moving and problem.is_equivariant and not penalties
-    scale = scaling(mean, dtype_name(V)) if free else 1.0
+    # extreme data is brought to a mean near 1, and factors that move take it back
+    known = {**arguments, "moving": moving}
+    carriers = problem.find_carriers(**known) if moving else set()
+    near = bool(penalties) or not problem.any_scale
+    scale = scaling(mean, dtype_name(V), near) if carriers else 1.0
     if scale != 1:
         data = data * scale
     factors = _given(init, problem, shapes, data)
-    if moving and moving[0] in factors:
-        factors[moving[0]] *= scale
+    for name in carriers & {*factors}:
+        factors[name] *= scale
     missing = [name for name in shapes if name not in factors]
     if missing:
         method = init if isinstance(init, str) else "random"
@@ -112,13 +113,22 @@ def minimise(
     blocks = {name: factors[name] for name in shapes}
     divergence = BetaDivergence.for_data(beta, mean * scale, dtype_name(V))
     state = problem(
-        data, blocks, masks, divergence, kernels, penalties, weights, **arguments
+        data,
+        blocks,
+        masks,
+        divergence,
+        kernels,
+        penalties,
+        weights,
+        scale=scale,
+        carriers=carriers,
+        **arguments,
     )
 
     def result(n_iter: int) -> Any:
         factors = dict(blocks)
         if scale != 1:
-            factors[moving[0]] = factors[moving[0]] / scale
+            factors |= {name: factors[name] / scale for name in carriers}
         factors = {name: in_library_of(V, factor) for name, factor in factors.items()}
         return state.model(factors, n_iter)
 

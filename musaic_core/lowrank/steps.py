@@ -120,7 +120,7 @@ def with_sums_of(
         slope = (terms / (down * heavy + up * ~heavy)).sum(-1)[..., None] + tiny
         # of total^(1 / exponent) or its inverse, which is concave in μ and rises to 1
         height = total ** (1 / exponent)
-        height = height * ~heavy + heavy / height
+        height = height * ~heavy + heavy / (height + ~heavy)
         if bool((abs(total - 1) * (sums > 0) <= accuracy).all()):
             break
         mu = (mu + (1 - height) * total / (height * slope)).clip(0)

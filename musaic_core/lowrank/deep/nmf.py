@@ -201,6 +201,10 @@ class DeepNMFProblem(Layered, NMFProblem):
     def units(self, live):
         return {"activations"} & self._moving if live else set()
 
+    @classmethod
+    def find_free(cls, live, moving):
+        return "templates" if "templates" in moving else moving[0]
+
     def carry(self, name, sums):
         self.blocks["templates"] *= sums.mT
         self._rescale_below("templates", sums)

@@ -65,9 +65,9 @@ class PenalisedLayers:
         if block in self._layer and self._layer[block][0] != "core":
             # activations of a product: what each component adds to them in all
             top, depth = self._layer[block]
-            lengths[top] = (
-                self._columns(top, depth) @ self._segment(top, 0, depth)
-            )[None]
+            lengths[top] = (self._columns(top, depth) @ self._segment(top, 0, depth))[
+                None
+            ]
         return lengths
 
     def coupling(self, name: Name, lengths: dict[Name, Array]) -> Array:

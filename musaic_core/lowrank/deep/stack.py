@@ -37,7 +37,7 @@ class Layered(PenalisedLayers):
     """
 
     has_least_squares = False
-    is_equivariant = False  # a layer would count otherwise
+    any_scale = False
 
     def __init__(
         self,
@@ -53,14 +53,14 @@ class Layered(PenalisedLayers):
         tied,
         weights,
         moving,
+        scale=1.0,
+        carriers=(),
     ):
         self.chains, self.tied, self.kernels = chains, tied, kernels
         self.shapes = {
             top: self._shape_of(top, V.shape, blocks) for top in chains if tied
         }
         products = {top: self._product_of(top, blocks) for top in self.shapes}
-        arguments = masks, divergence, kernels, penalties, data_weights
-        super().__init__(V, products | blocks, *arguments)
         # which layer a name is in, and the name of what that layer factorizes
         self._layer: dict = {}
         self._above: dict = {}
@@ -70,11 +70,47 @@ class Layered(PenalisedLayers):
                 self._layer |= dict.fromkeys(names, (top, depth))
                 self._above |= dict.fromkeys(names, above)
                 above = names[0]
+        super().__init__(
+            V,
+            products | blocks,
+            masks,
+            divergence,
+            kernels,
+            penalties,
+            data_weights,
+            scale,
+            carriers,
+        )
         self._rho: dict = {}
         self._unit: set = set()
         self._moving = set(moving)
         if not tied:
             self._weigh(weights)
+
+    # ---- scale
+
+    @classmethod
+    def find_carriers(cls, moving, chains, tied, weights, **_):
+        if tied:
+            return {moving[0]}
+        below = {name for chain in chains.values() for pair in chain for name in pair}
+        above = [name for name in moving if name not in below]
+        if not above:
+            return set()
+        first = cls.find_free(_live_tops(chains, weights, moving), above)
+        carriers = {first}
+        for W, A in chains.get(first, ()):
+            if W not in moving and A not in moving:
+                return set()
+            carriers.add(W if W in moving else A)
+            if W not in moving:
+                break
+        return carriers
+
+    def degree_at(self, name):
+        if self.tied or name not in self._layer:
+            return 1
+        return int(self._above[name] in self.carriers)
 
     # ---- the problem that one block is
 
@@ -121,6 +157,9 @@ class Layered(PenalisedLayers):
             self.plain_mu(name)
             return
         positive, negative, B = self.terms(name)
+        if self._rho.get(self._layer.get(name)) == 0:
+            # what a factor of such a layer does to that layer counts nothing
+            positive, negative = 0 * positive, 0 * negative
         if name in self._unit:
             goal = self._unit_goal
             if not penalties:
@@ -219,31 +258,47 @@ class Layered(PenalisedLayers):
 
     def _weigh(self, weights):
         """Say how much each layer weighs, and which factors keep rows of sum 1."""
-        live = []
         for top, chain in self.chains.items():
             given = None if weights is None else weights.get(top)
             for depth, (W, _) in enumerate(chain):
                 weight = 1.0 if given is None else float(given[depth])
-                self._rho[top, depth] = weight
                 above = self._above[W]
-                if weight > 0 and above in self._moving:
-                    live.append(above)
-                    if depth > 0:
-                        self._unit |= {chain[depth - 1][1]} & self._moving
-        units = self.units([top for top in self.chains if top in live])
+                # a layer does not grow with the data where a factor above is held at 1
+                degree = self.divergence.beta * (above in self.carriers)
+                self._rho[top, depth] = weight * self.at_scale(degree)
+                if weight > 0 and depth > 0 and above in self._moving:
+                    self._unit |= {chain[depth - 1][1]} & self._moving
+        units = self.units(_live_tops(self.chains, weights, self._moving))
         self._unit |= units
         for name in units:
             self._bring_to_sum_one(name)
         for top in self.chains:
             self._rescale_below(top, None)
         if weights is None:
-            error = self.data_loss()
+            error = max(self.data_loss(), 0.0)
             for top, depth in self._rho:
                 least = 1e-6 * error + 1e-30
                 self._rho[top, depth] = error / max(self._layer_loss(top, depth), least)
 
+    @property
+    def layer_weights(self):
+        """ρ of the layers below each factor, for the data as it was given."""
+        if self.tied:
+            return None
+        weights = {top: [] for top in self.chains}
+        for (top, depth), rho in self._rho.items():
+            above = self._above[self.chains[top][depth][0]]
+            degree = self.divergence.beta * (above in self.carriers)
+            weights[top].append(rho / self.at_scale(degree))
+        return weights
+
     def units(self, live):
         """The factors that keep components of sum 1 where `live` have layers below."""
+        raise NotImplementedError
+
+    @classmethod
+    def find_free(cls, live, moving):
+        """Of the moving factors, the one that has the scale."""
         raise NotImplementedError
 
     def carry(self, name, sums):
@@ -306,6 +361,12 @@ def pack_layers(problem, factors):
             layers.insert(0, NMF(templates, factors[A]))
         packed[top] = layers
     return packed
+
+
+def _live_tops(chains, weights, moving):
+    """The factors that move, and whose first layer below has some weight."""
+    weights = weights or {}
+    return [t for t in chains if t in moving and weights.get(t, [1.0])[0] > 0]
 
 
 def _positive(sums):

@@ -238,6 +238,10 @@ class DeepNCPProblem(Layered, NCPProblem):
         self._carrier = live[0]
         return self._moving & {*range(self.V.ndim)} - {self._carrier}
 
+    @classmethod
+    def find_free(cls, live, moving):
+        return (live or moving)[0]
+
     def carry(self, name, sums):
         self.blocks[self._carrier] *= sums.mT
         self._rescale_below(self._carrier, sums)
@@ -254,6 +258,10 @@ class DeepNTDProblem(Layered, NTDProblem):
 
     def units(self, live):
         return self._moving & {*range(self.V.ndim)} if live else set()
+
+    @classmethod
+    def find_free(cls, live, moving):
+        return "core" if "core" in moving else moving[0]
 
     def carry(self, name, sums):
         core = self.blocks["core"]

@@ -1,0 +1,126 @@
+"""The data's scale does not count: not in layers, not under penalties, not in masks."""
+
+import numpy as np
+import pytest
+
+from musaic_core.lowrank import (
+    MinimumVolume,
+    Orthogonality,
+    Smoothness,
+    Sparsity,
+    convolutive_nmf,
+    deep_ncp,
+    deep_nmf,
+    deep_ntd,
+    ncp,
+    nmf,
+    ntd,
+)
+
+RNG = np.random.default_rng(0)
+MATRIX, TENSOR = RNG.gamma(0.5, 1, (9, 12)) + 1e-3, RNG.gamma(0.5, 1, (7, 6, 5)) + 1e-3
+BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
+DICTIONARY = RNG.gamma(0.5, 1, (9, 5)) + 0.01
+
+
+def penalised(kind, V, T, w, o):
+    """Four models under a penalty; its weight grows with the data as it must."""
+    weight = 0.3 * w(1 if kind is Sparsity else 0)
+    yield nmf(V, 4, penalties={"templates": kind(weight)}, **o)
+    yield ncp(T, 4, penalties={1: kind(weight)}, **o)
+    yield ntd(T, (4, 3, 2), penalties={2: kind(weight)}, **o)
+    yield convolutive_nmf(V, 3, 2, penalties={"activations": kind(weight)}, **o)
+
+
+# Of c V, w(degree) is c^β over c^degree. A layer below a factor of sum 1 does not grow.
+MODELS = {
+    "deep nmf": lambda V, T, w, o: [deep_nmf(V, (6, 4, 2), **o)],
+    "deep nmf, weights": lambda V, T, w, o: [
+        deep_nmf(V, (6, 4, 2), weights=[0.5, 0.2], **o)
+    ],
+    "deep nmf, fixed": lambda V, T, w, o: [
+        deep_nmf(
+            V,
+            (5, 2),
+            init={"templates": DICTIONARY, "activations": V[:5] + V.mean()},
+            fixed=("templates",),
+            **o,
+        )
+    ],
+    "deep nmf, data": lambda V, T, w, o: [deep_nmf(V, (6, 4), loss="data", **o)],
+    "deep ncp": lambda V, T, w, o: [deep_ncp(T, 5, {0: (3,), 2: (3,)}, **o)],
+    "deep ncp, weights": lambda V, T, w, o: [
+        deep_ncp(T, 5, {0: (3,), 2: (3,)}, weights={0: [0.3], 2: [0.2 * w(0)]}, **o)
+    ],
+    "deep ntd, weights": lambda V, T, w, o: [
+        deep_ntd(
+            T,
+            (4, 3, 3),
+            {0: (3,), "core": (2,)},
+            weights={0: [0.3 * w(0)], "core": [0.2]},
+            **o,
+        )
+    ],
+    "deep nmf, penalties": lambda V, T, w, o: [
+        deep_nmf(
+            V,
+            (6, 3),
+            weights=[0.4],
+            penalties={
+                "templates": Orthogonality(0.3 * w(0)),
+                "templates 2": Smoothness(0.2 * w(0)),
+            },
+            **o,
+        )
+    ],
+}
+MODELS |= {
+    kind.__name__: lambda V, T, w, o, kind=kind: penalised(kind, V, T, w, o)
+    for kind in (Sparsity, Smoothness, Orthogonality, MinimumVolume)
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.parametrize(("dtype", "accuracy"), [("float64", 1e-9), ("float32", 1e-3)])
+def test_layers_and_penalties_do_not_see_the_scale(name, beta, dtype, accuracy):
+    fits = []
+    for power in (0, -66, 33, 66):  # from 1e-20 to 1e20
+        c = 2.0**power
+        V, T = (np.ldexp(X, power).astype(dtype) for X in (MATRIX, TENSOR))
+        options = {"beta": beta, "seed": 0, "max_iter": 8}
+        if name.startswith("deep"):
+            options["start_iter"] = 3
+        models = MODELS[name](V, T, lambda degree, c=c: c ** (beta - degree), options)
+        fits.append(
+            [np.ldexp(model.reconstruct().astype(float), -power) for model in models]
+        )
+    for found in fits[1:]:
+        for mine, expected in zip(found, fits[0], strict=True):
+            largest = expected.max()
+            np.testing.assert_allclose(mine / largest, expected / largest, 0, accuracy)
+
+
+@pytest.mark.parametrize("update", ["hals", "hals-mu"])
+@pytest.mark.parametrize("backend", ["c", "numpy", "torch"])
+@pytest.mark.parametrize("power", [-180, 0, 180])
+def test_masked_entries_stay_zero_at_any_scale(update, backend, power):
+    mask = np.random.default_rng(0).random((4, 12)) < 0.6
+    seen = []
+
+    def record(_, model):
+        seen.append(np.abs(np.asarray(model.activations)[~mask]).max())
+
+    model = nmf(
+        np.ldexp(MATRIX, power),
+        4,
+        beta=2,
+        update=update,
+        mask={"activations": mask},
+        max_iter=4,
+        seed=0,
+        callback=record,
+        backend=backend,
+    )
+    assert seen == [0, 0, 0, 0]
+    assert model.activations[mask].max() > 0
