@@ -15,8 +15,8 @@ class Objective(BaseObjective):
     all entries in float64; lower is better. Algorithms start from the same factors;
     they stop after 100 iterations, or after the first run that takes half a second.
     Models of the music tasks, which choose their own rank and start, are a point
-    each. ``factor_match`` is 1 where the factors are those that the data was made
-    from (Acar et al. 2011).
+    each; ``n_components`` is that rank. ``factor_match`` is 1 where the factors are
+    those that the data was made from (Acar et al. 2011).
     """
 
     name = "Nonnegative factorization"
@@ -45,12 +45,13 @@ class Objective(BaseObjective):
         V, truth = data.V, self.task.truth
         approximation = np.asarray(model.reconstruct(), np.float64).reshape(V.shape)
         divergence = beta_divergence(V, approximation, self.task.beta)
-        matches = type(model) is type(truth)
+        matches = isinstance(model, type(truth))
         return {
             "value": divergence,
             "divergence": divergence,
             "relative_error": np.linalg.norm(V - approximation) / np.linalg.norm(V),
             "factor_match": factor_match(truth, model) if matches else np.nan,
+            "n_components": model.templates.shape[-1],
         }
 
     def get_one_result(self):

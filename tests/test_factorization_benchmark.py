@@ -197,6 +197,21 @@ def test_models_of_the_music_tasks_answer_with_their_model(model):
     assert "the task asks for β = 1" in other.skip(task)[1]
 
 
+def test_a_solver_that_finds_its_rank_tells_it():
+    true = truth("nmf")
+    V = true.reconstruct() * np.random.default_rng(0).gamma(100, 0.01, (20, 30))
+    (estimate,) = solve(
+        Approximation(Data("data", V), "nmf", 3, beta=1),
+        plugin("solvers/ard_nmf.py", prior="l1", beta=1, rank=9, n_iter=500),
+    ).values()
+    objective = plugin("objectives/factorization.py", beta=1, model="nmf")
+    objective.set_data("data", V, {"nmf": 3}, true)
+    score = objective.score(objective.references["data"], estimate.answer)
+    assert score["n_components"] == 3
+    assert score["factor_match"] > 0.8
+    assert estimate.n_parameters == 3 * (20 + 30)
+
+
 def test_a_tensor_is_unfolded_for_models_of_matrices():
     V = truth("ncp").reconstruct()
     task = Approximation(Data("data", V), "ncp", 3, beta=1)

@@ -432,6 +432,24 @@ def test_a_figure_is_made_whatever_the_results(read_only, file, frame):
     assert not re.search(r"\bnan\b", flat)
 
 
+def test_models_that_only_ranks_tell_apart_are_one_curve():
+    df = results(
+        {
+            "nmf[rank=5]": [[9.0]],
+            "nmf[rank=10]": [[4.0]],
+            "ard[rank=80]": [[5.0]],
+            "steps[rank=3]": [[1.0]],
+        },
+        rank={"nmf[rank=5]": 5, "nmf[rank=10]": 10, "ard[rank=80]": 80},
+    ).assign(objective_name="KL", objective_n_components=[5, 10, 7, 3])
+    df["objective_divergence"] = df["objective_value"]
+    df["sampling_strategy"] = ["Run_once"] * 3 + ["Iteration"]
+    plot = load(ROOT / "benchmarks/factorization/plots/divergence_against_rank.py")
+    chosen, tried = plot.plot(df, "corpus", "KL", "divergence")
+    assert (tried["label"], tried["x"], tried["y"]) == ("nmf", [5, 10], [9, 4])
+    assert (chosen["label"], chosen["x"], chosen["y"]) == ("ard", [7], [5])
+
+
 def test_benchopt_makes_a_report_where_nothing_could_be_scored(running, capsys):
     outputs = running.get_output_folder()
     df = published_results().assign(objective_error="one.wav: broken")
