@@ -73,7 +73,7 @@ def save_spectrograms(
         The recording.
     references : dict of str to ndarray of float, shape (channels, samples), or None
         The true stems, by name; None where they are not known.
-    estimates : dict of str to ndarray of float, shape (channels, samples)
+    estimates : dict of str to array of float, shape (channels, samples)
         The estimated stems, by name.
     sr : int
         Sampling rate, Hz.
@@ -85,9 +85,10 @@ def save_spectrograms(
     highest = min(10_000, sr / 2)
 
     def mel(y):
-        return librosa.feature.melspectrogram(
-            y=y.mean(0), sr=sr, n_fft=4096, hop_length=hop, n_mels=80, fmax=highest
+        power = librosa.feature.melspectrogram(
+            y=np.asarray(y), sr=sr, n_fft=4096, hop_length=hop, n_mels=80, fmax=highest
         )
+        return power.mean(0)  # over channels
 
     loudest = mel(mixture).max()
 

@@ -1,6 +1,6 @@
-"""Spectra of long recordings, a block at a time."""
+"""Long recordings, a block at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import librosa
 import numpy as np
@@ -43,3 +43,33 @@ def spectra_in_blocks(
         spectra = librosa.stft(part, n_fft=n_fft, hop_length=hop_length, center=False)
         blocks.append(of_spectra(spectra))
     return np.concatenate(blocks, axis=1)
+
+
+def blocks_with_context(
+    length: int, step: int, n_steps: int, context: int
+) -> Iterator[tuple[slice, slice]]:
+    """Cut a recording into blocks, each with what lies around it.
+
+    Parameters
+    ----------
+    length : int
+        Samples of the recording.
+    step : int
+        Samples that blocks are cut at multiples of.
+    n_steps : int
+        Steps in a block.
+    context : int
+        Steps before and after it that its result depends on.
+
+    Yields
+    ------
+    outer : slice
+        The samples of a block and of its context.
+    inner : slice
+        Those of them that are the block itself.
+    """
+    for first in range(0, length, n_steps * step):
+        last = min(first + n_steps * step, length)
+        start = max(0, first - context * step)
+        stop = min(length, last + context * step)
+        yield slice(start, stop), slice(first - start, last - start)

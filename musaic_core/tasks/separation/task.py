@@ -20,13 +20,14 @@ from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.structured.convolutive import convolutive_nmf
 from musaic_core.tasks.base import Task
 from musaic_core.tasks.given import Dictionary
+from musaic_core.tasks.separation.stored import room_for
 from musaic_core.tasks.separation.wiener import (
     HOP,
     WINDOW,
     bin_frequencies,
     inverse_transform,
     magnitudes,
-    synthesize,
+    synthesize_into,
     transform,
 )
 
@@ -132,7 +133,7 @@ class Separation(Task):
         def read(track):
             _, sr = track.audio()
             stems = stems_of(track, self.labels)
-            return np.stack([magnitudes(transform(stems[s], sr)) for s in self.labels])
+            return np.stack([magnitudes(stems[s], sr) for s in self.labels])
 
         spectra = [V for _, V in self.learned(self.train, read)]
         if not spectra:
@@ -158,11 +159,15 @@ class Separation(Task):
         ndarray of float32, shape (F, T) or (F, T, channels)
             Rows that the dictionary does not have are left out.
         """
-        V = magnitudes(self.transform(recording), len(axes))
+        V = magnitudes(*self._audio(recording), len(axes))
         return V if self.dictionary is None else V[: len(self.dictionary.templates)]
 
     def transform(self, recording):
         """Short-time Fourier transform (channels, frequencies, T); see `wiener`."""
+        return transform(*self._audio(recording))
+
+    @staticmethod
+    def _audio(recording):
         y, sr = recording.audio()
         if y.shape[1] < WINDOW * sr:
             name = getattr(recording, "name", recording.id)
@@ -170,7 +175,7 @@ class Separation(Task):
                 f"{name}: {y.shape[1] / sr:.2f} s are too short to "
                 f"separate; {WINDOW} s is the least"
             )
-        return transform(y, sr)
+        return y, sr
 
     # ---- decoding
 
@@ -182,20 +187,19 @@ class Separation(Task):
         else:
             shares = self.share(np.asarray(model.templates))
             model.labels = np.array(self.labels)[shares.argmax(1)]
-        parts = [
-            np.asarray(model.reconstruct(share.astype(np.float32)), np.float32)
-            for share in shares.T
-        ]
-        return StemSpectrograms(
-            np.stack(parts).reshape(len(parts), *given.V.shape), model
-        )
+        spectrograms = np.empty((shares.shape[1], *given.V.shape), np.float32)
+        for spectrogram, share in zip(spectrograms, shares.T, strict=True):
+            part = np.asarray(model.reconstruct(share.astype(np.float32)))
+            spectrogram[:] = part.reshape(spectrogram.shape)
+        return StemSpectrograms(spectrograms, model)
 
     def tune(self, describe):
         """Nothing is tuned: stems are filtered out of the mixture by their ratios."""
 
         def decode(description, recording):
             y, sr = recording.audio()
-            stems = synthesize(y, sr, description.magnitudes, self.phase)
+            stems = room_for(len(self.labels), y.shape)
+            synthesize_into(stems, y, sr, description.magnitudes, self.phase)
             return dict(zip(self.labels, stems, strict=True)), description.factors
 
         return decode

@@ -1,10 +1,16 @@
 """Spectra of mixtures, and Wiener filters that make stems of them."""
 
+from collections.abc import Sequence
+
 import librosa
 import numpy as np
 
+from musaic_core.tasks.blocks import blocks_with_context
+
 WINDOW = 0.08  # s under one spectrum; its bins are 12.5 Hz apart at any sampling rate
 HOP = 0.04  # s between two spectra
+FRAMES = 600  # that are filtered at once
+ITERATIONS = 10  # of multiple input spectrogram inversion
 HIGHEST = 10_000  # Hz that models see; what lies above follows the last kHz of that
 
 
@@ -67,13 +73,14 @@ def _samples(seconds, sr):
     return 2 * round(seconds * sr / 2)
 
 
-def magnitudes(spectra: np.ndarray, modes: int = 2) -> np.ndarray:
-    """What models see of a transform.
+def magnitudes(y: np.ndarray, sr: int, modes: int = 2) -> np.ndarray:
+    """What models see of a recording.
 
     Parameters
     ----------
-    spectra : ndarray, shape (channels, frequencies, frames)
-        As `transform` gives them.
+    y : ndarray, shape (channels, samples)
+    sr : int
+        Sampling rate, Hz.
     modes : {2, 3}
         2: root mean square over channels; 3: with the channels as last axis.
 
@@ -82,10 +89,24 @@ def magnitudes(spectra: np.ndarray, modes: int = 2) -> np.ndarray:
     ndarray of float32, shape (F, T) or (F, T, channels)
         In bins up to `HIGHEST`.
     """
-    heard = np.abs(spectra[:, : round(HIGHEST * WINDOW)])
-    if modes == 2:
-        return np.sqrt((heard**2).mean(0))
-    return np.ascontiguousarray(np.moveaxis(heard, 0, 2))
+    hop, n_rows, blocks = _samples(HOP, sr), round(HIGHEST * WINDOW), []
+    for outer, inner in _blocks(y.shape[1], sr):
+        heard = np.abs(transform(y[:, outer], sr)[:, :n_rows])
+        is_last = outer.start + inner.stop == y.shape[1]  # its frames go on after it
+        heard = heard[..., inner.start // hop : None if is_last else inner.stop // hop]
+        if modes == 2:
+            blocks.append(np.sqrt((heard**2).mean(0)))
+        else:
+            blocks.append(np.ascontiguousarray(np.moveaxis(heard, 0, 2)))
+    return np.concatenate(blocks, axis=1)
+
+
+def _blocks(length, sr):
+    """Blocks of some 24 s and, at high rates, of as many samples as at 48 kHz."""
+    hop, window = _samples(HOP, sr), _samples(WINDOW, sr)
+    # an iteration of MISI depends on a window before and after it
+    context = (ITERATIONS + 2) * -(-window // hop)
+    return blocks_with_context(length, hop, FRAMES * 48_000 // max(sr, 48_000), context)
 
 
 def synthesize(
@@ -117,16 +138,70 @@ def synthesize(
     spectrograms", ICASSP 2015. Gunawan and Sen, IEEE Signal Processing Letters 17
     (5), 2010.
     """
-    X = transform(y, sr)
-    power = spectrograms.reshape(*spectrograms.shape[:3], -1) ** 2
-    last_khz = [(0, 0), (0, X.shape[1] - power.shape[1]), (0, 0), (0, 0)]
-    power = np.pad(power, last_khz, mode="mean", stat_length=round(1000 * WINDOW))
+    stems = np.empty((len(spectrograms), *y.shape), np.float32)
+    synthesize_into(stems, y, sr, spectrograms, phase)
+    return stems
+
+
+def synthesize_into(
+    stems: Sequence,
+    y: np.ndarray,
+    sr: int,
+    spectrograms: np.ndarray,
+    phase: str = "mixture",
+) -> None:
+    """Filter stems out of a mixture, block by block, into arrays that are there.
+
+    Parameters
+    ----------
+    stems : sequence of array, shape (channels, samples)
+        Where they are put.
+    y : ndarray, shape (channels, samples)
+        The mixture.
+    sr : int
+        Its sampling rate, Hz.
+    spectrograms : ndarray, shape (stems, F, T) or (stems, F, T, channels)
+        As `synthesize` takes them.
+    phase : {"mixture", "misi"}
+        As `synthesize` takes it.
+    """
+    hop = _samples(HOP, sr)
+    n_bins = 1 + _samples(WINDOW, sr) // 2
+    blocks = list(_blocks(y.shape[1], sr))
+
+    def power_of(outer):
+        """Of the frames of a block: they may be more than it has steps."""
+        n_frames = 2 + (outer.stop - outer.start) // hop
+        first = outer.start // hop
+        return _power(spectrograms[:, :, first : first + n_frames], n_bins)
+
+    means = [power_of(outer).mean() for outer, _ in blocks]
+    sizes = [outer.stop - outer.start for outer, _ in blocks]
+    mean = np.float32(np.average(means, weights=sizes))
     # where no stem has power all share alike, and no stem is ever quite silent
-    power += 1e-10 * power.mean() + np.finfo(np.float32).tiny
-    masks = np.moveaxis(power / power.sum(0), 3, 1)
+    least = 1e-10 * mean + np.finfo(np.float32).tiny
+    for outer, inner in blocks:
+        part = y[:, outer]
+        power = power_of(outer) + least
+        masks = np.moveaxis(power / power.sum(0), 3, 1)
+        made = _filtered(part, sr, masks, phase)[:, :, inner]
+        begin = outer.start + inner.start
+        for stem, samples in zip(stems, made, strict=True):
+            stem[:, begin : begin + samples.shape[1]] = samples
+
+
+def _power(spectrograms, n_bins):
+    """Squares (stems, frequencies, T, channels or 1); above all rows the last kHz."""
+    power = spectrograms.reshape(*spectrograms.shape[:3], -1) ** 2
+    last_khz = [(0, 0), (0, n_bins - power.shape[1]), (0, 0), (0, 0)]
+    return np.pad(power, last_khz, mode="mean", stat_length=round(1000 * WINDOW))
+
+
+def _filtered(y, sr, masks, phase):
+    X = transform(y, sr)
     stems = _to_stems(masks * X, y, sr)
     if phase == "misi":
-        for _ in range(10):
+        for _ in range(ITERATIONS):
             Z = transform(stems, sr)
             Z *= masks * np.abs(X) / (np.abs(Z) + 1e-12)
             stems = _to_stems(Z, y, sr)
