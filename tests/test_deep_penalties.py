@@ -157,7 +157,9 @@ def test_penalties_are_seen_from_each_factor_by_their_gradient(case, loss):
 
     def compare(problem, moving):
         def value(kind, block):
-            names = set(problem.blocks) - (set(problem.chains) if loss == "data" else set())
+            names = set(problem.blocks) - (
+                set(problem.chains) if loss == "data" else set()
+            )
             model = problem.model({n: problem.blocks[n] for n in names}, 0)
             if kind is Sparsity:
                 return sparsity(model, block)
