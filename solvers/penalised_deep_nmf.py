@@ -26,7 +26,7 @@ class Solver(LowRankSolver):
 
     name = "penalised_deep_nmf"
     parameters = {
-        "sparsity, harmonicity, volume": [(0.1, 0, 0), (0, 0.03, 0), (0, 0, 0.001)],
+        "sparsity, harmonicity, volume": [(0.03, 0, 0), (0, 0.03, 0), (0, 0, 0.001)],
         "depth": [2],
         "rank, coarse": [(40, 30)],
         "beta": [1],

@@ -2,6 +2,7 @@
 
 import tracemalloc
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.ntd import ntd
 from musaic_core.lowrank.online import OnlineNCP, OnlineNMF, OnlineNTD
 from musaic_core.lowrank.starts import data_templates
+from musaic_core.tasks.bars import resampling
 from musaic_core.tasks.transcription.scores import transcription_scores
 from musaic_core.tasks.transcription.task import Transcription
 
@@ -321,7 +323,8 @@ def test_bad_arguments_are_named():
 
 def test_the_solver_learns_from_what_it_can_read_and_transcribes(tmp_path, monkeypatch):
     monkeypatch.setattr(benchmark, "_cache_folder", lambda: tmp_path)
-    options = {"beta": 1, "rank": 88, "n_epochs": 2, "n_iter": 60}
+    options = {"beta": 1, "depth": 1, "rank": 88, "n_epochs": 2, "n_iter": 60}
+    options["coarse"] = 40
     solver = plugin("solvers/online_nmf.py", **options)
     broken = Track("broken", {"mixture": tmp_path / "nowhere.wav"})
     folder = MINI / "piano"
@@ -333,3 +336,44 @@ def test_the_solver_learns_from_what_it_can_read_and_transcribes(tmp_path, monke
     assert scores["onset_f1"] > 0.7
     without = Transcription([], [track])
     assert solver.misfit(without).startswith("it learns from training recordings")
+
+
+def stream_of_bars():
+    """Tensors of common patterns; bars of each have a number of frames of their own."""
+    rng = np.random.default_rng(0)
+    spectra, place = rng.gamma(0.3, 1, (30, 4)), np.arange(96)[:, None]
+    rhythms = np.exp(-(((place - [10, 30, 60, 80]) / 10.0) ** 2))
+    tensors = []
+    for n_frames, n_bars in ((48, 30), (40, 24), (64, 30)):
+        bars = rng.gamma(0.3, 1, (n_bars, 4))
+        times = resampling(n_frames, 96) @ rhythms
+        tensors.append(np.einsum("ir,jr,kr->ijk", spectra, times, bars) + 1e-3)
+    return [V.astype(np.float32) for V in tensors]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+@pytest.mark.parametrize("name", ["online_nmf", "online_ncp", "online_ntd"])
+def test_online_solvers_of_any_depth_model_what_they_have_not_heard(name, depth):
+    *train, V = stream_of_bars()
+    if name == "online_nmf":
+        *train, V = (V.reshape(30, -1) for V in (*train, V))
+    ranks = {"rank": 12, "coarse": 6}
+    if name == "online_ntd":
+        ranks = {"spectra": 12, "coarse": 6, "rhythms": 8, "bars": 8}
+    parameters = {"depth": depth, "n_epochs": 5, "n_iter": 100, **ranks}
+    solver = plugin(f"solvers/{name}.py", beta=1, **parameters)
+    told = SimpleNamespace(seed=0, read=lambda tracks: zip(tracks, train, strict=True))
+    state = solver.fit(train, told)
+    model = solver.factorize(V, state, told)
+    assert model.shape == V.shape
+    np.testing.assert_allclose(model.templates, state.get("0", model.templates))
+    unlike = float(beta_divergence(V, np.full_like(V, V.mean()), 1))
+    assert beta_divergence(V, model.reconstruct(), 1) < 0.1 * unlike
+
+
+def test_bars_are_resampled_by_linear_interpolation():
+    np.testing.assert_array_equal(resampling(5, 5), np.eye(5))
+    for n in (3, 8, 20):
+        np.testing.assert_allclose(resampling(n, 8).sum(1), 1, 1e-6)
+    ramp = resampling(4, 8) @ np.arange(8.0)
+    np.testing.assert_allclose(ramp, [0.5, 2.5, 4.5, 6.5], 1e-6)

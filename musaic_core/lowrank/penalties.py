@@ -235,18 +235,48 @@ class Sparsity(Penalty):
 
 
 class Lengths:
-    """Σ_k weights_k ‖b_k‖, of the components' ℓ1 or ℓ2 norms."""
+    """Σ_k weights_k ‖b_k‖, of the components' ℓ1 or ℓ2 norms.
 
-    def __init__(self, weights, norm):
+    Parameters
+    ----------
+    weights : array (K, 1)
+        Nonnegative; for ℓ1 also of the shape of B.
+    norm : {1, 2}
+    """
+
+    def __init__(self, weights: Array, norm: int) -> None:
         self.weights, self.norm = weights, norm
         self.is_linear = norm == 1
 
-    def value(self, B):
+    def value(self, B: Array) -> float:
+        """The weighted sum of lengths.
+
+        Parameters
+        ----------
+        B : array (K, N)
+            One component a row.
+
+        Returns
+        -------
+        float
+        """
         if self.norm == 1:
             return float((self.weights * B).sum())
         return float((self.weights * _length(B, 2)).sum())
 
-    def parts(self, B):
+    def parts(self, B: Array) -> tuple[Array, Array]:
+        """Both parts of its gradient.
+
+        Parameters
+        ----------
+        B : array (K, N)
+            One component a row.
+
+        Returns
+        -------
+        plus, minus : array
+            That broadcast to B's shape.
+        """
         if self.norm == 1:
             return self.weights, 0.0
         return self.weights * B / _length(B, 2), 0.0

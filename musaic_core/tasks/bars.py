@@ -44,3 +44,24 @@ def fold_bars(
         reached = total[before] + (position - before) * row[before]
         out[:] = np.diff(reached, axis=0) * frame / np.diff(parts, axis=0)
     return folded.clip(V.min(), V.max())  # against rounding
+
+
+def resampling(n_after: int, n_before: int) -> np.ndarray:
+    """The matrix that brings the time in a bar to another number of frames.
+
+    Bars of different recordings, which have as many frames as they are long, can then
+    be compared: ``resampling(n, V.shape[1]) @ V`` has n.
+
+    Parameters
+    ----------
+    n_after, n_before : int
+        Frames of a bar.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_after, n_before)
+        Of linear interpolation between the centres of the frames; rows sum to 1.
+    """
+    after, before = ((np.arange(n) + 0.5) / n for n in (n_after, n_before))
+    rows = [np.interp(after, before, frame) for frame in np.eye(n_before)]
+    return np.stack(rows, axis=1).astype(np.float32)

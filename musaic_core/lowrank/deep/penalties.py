@@ -30,7 +30,7 @@ class PenalisedLayers:
 
     @classmethod
     def penalised(cls, shapes, chains, **_):
-        # the products too, which are no factors of their own
+        """What penalties may be given for: the factors, and products of them."""
         templates = [W for chain in chains.values() for W, _ in chain]
         return list(dict.fromkeys([*shapes, *chains, *templates]))
 
@@ -109,7 +109,7 @@ class PenalisedLayers:
         lengths = penalty.weight * self.coupling(top, self.lengths(block))
         if number <= depth:
             weights = self._columns(top, depth)[:, None] * lengths.mT
-            return self._through(_Weighted(weights), name, 0, depth)
+            return self._through(Lengths(weights, 1), name, 0, depth)
         below = self._segment(top, 0, depth) @ lengths
         inner = Lengths(below, 2)
         return self._through(inner, name, depth + 1, -1)
@@ -168,21 +168,6 @@ class PenalisedLayers:
             return view.mT if first > 0 else self._as_matrix(top, view)
 
         return _Through(inner, left, right, as_seen, as_matrix, number == end)
-
-
-class _Weighted:
-    """Σ weights ∘ B, linear in B."""
-
-    is_linear = True
-
-    def __init__(self, weights):
-        self.weights = weights
-
-    def value(self, B):
-        return float((self.weights * B).sum())
-
-    def parts(self, B):
-        return self.weights, 0.0
 
 
 class _Through:

@@ -132,6 +132,7 @@ class OnlineFactorization:
         self.layers = {
             top: [check_count(rank, "layers") for rank in ranks]
             for top, ranks in layers.items()
+            if len(ranks) > 0
         }
         # below a factor, the names of each layer's templates and activations
         self._chains = {
@@ -284,14 +285,21 @@ class OnlineFactorization:
         return problem.model(factors, max_iter)
 
     @property
+    def factors(self) -> dict[Any, Array]:
+        """The shared factors of the data's model, by name; layers are multiplied."""
+        inner = {
+            name for chain in self._chains.values() for pair in chain for name in pair
+        }
+        factors = {name: U for name, U in self.shared.items() if name not in inner}
+        for top, chain in self._chains.items():
+            W = self.shared[chain[-1][0]]
+            factors[top] = reduce(lambda W, A: W @ self.shared[A[1]], chain[::-1], W)
+        return factors
+
+    @property
     def templates(self) -> Array:
         """The first factor, (F, R), with columns of sum 1: a dictionary to hold."""
-        if self.first in self.layers:
-            chain = self._chains[self.first]
-            deepest, below = self.shared[chain[-1][0]], chain[::-1]
-            W = reduce(lambda W, names: W @ self.shared[names[1]], below, deepest)
-        else:
-            W = self.shared[self.first]
+        W = self.factors[self.first]
         return W / (W.sum(0) + 1e-30)
 
     def _start(self, V):
