@@ -112,6 +112,7 @@ class Problem:
         """What penalties may be given for, by name: the factors."""
         return list(shapes)
 
+    @classmethod
     def find_carriers(cls, moving: Sequence[Name], **arguments: Any) -> set[Name]:
         """The blocks that are multiplied with a number if the data is.
 
