@@ -23,7 +23,8 @@ def transcription_scores(
     -------
     dict of str to float
         ``onset_`` and ``note_`` precision, recall and f1, ``frame_`` and
-        ``chroma_`` precision, recall and accuracy.
+        ``chroma_`` precision, recall and accuracy. The latter two are of the pitches
+        that mir_eval compares, of 20 to 5000 Hz.
     """
     scores = {}
     for name, offset_ratio in (("onset", None), ("note", 0.2)):
@@ -67,6 +68,8 @@ def note_scores(reference, estimate, offset_ratio):
 
 def _sounding(notes, times):
     """Frequencies that sound at each time, as mir_eval.multipitch takes them."""
-    active = (notes.intervals[:, :1] <= times) & (times < notes.intervals[:, 1:])
-    hz = notes.hz
+    limits = mir_eval.multipitch.MIN_FREQ, mir_eval.multipitch.MAX_FREQ
+    taken = (limits[0] <= notes.hz) & (notes.hz <= limits[1])
+    intervals, hz = notes.intervals[taken], notes.hz[taken]
+    active = (intervals[:, :1] <= times) & (times < intervals[:, 1:])
     return [hz[frame] for frame in active.T]
