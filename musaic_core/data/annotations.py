@@ -16,7 +16,7 @@ _KIND_OF_SUFFIX = {
     ".beats": "beats",
     ".lab": "sections",
 }
-_TABLES = {".csv", ".tsv", ".txt", ".jams", ".svl"}  # of any kind
+TABLES = {".csv", ".tsv", ".txt", ".jams", ".svl"}  # of any kind
 
 
 def read_notes(file: Path, duration: float) -> Notes:
@@ -40,7 +40,7 @@ def read_notes(file: Path, duration: float) -> Notes:
     InputError
         The file can't be read, or has notes after the recording's end.
     """
-    if file.suffix.lower() not in _TABLES:
+    if file.suffix.lower() not in TABLES:
         try:
             notes = read_midi(file)
         except Exception as error:
@@ -318,7 +318,7 @@ def _check_start(file, place, start, duration, last=False):
         )
 
 
-def annotates(file: Path, kind: str) -> bool:
+def annotates(file: Path, kind: str, named: bool = False) -> bool:
     """Say whether a file holds annotations of a kind, by its suffix or content.
 
     Parameters
@@ -327,6 +327,9 @@ def annotates(file: Path, kind: str) -> bool:
     kind : str
         notes, beats, sections or chords. The latter look like sections, so that no file
         is taken for them by its content.
+    named : bool
+        Whether the file's name says that it does. Only a text file is looked into then:
+        "notes.txt" may be anything.
 
     Returns
     -------
@@ -334,13 +337,15 @@ def annotates(file: Path, kind: str) -> bool:
         A table in CSV that holds nothing that is known is taken for beats.
     """
     suffix = file.suffix.lower()
-    if suffix not in _TABLES:
+    if named and suffix in {".lab", *TABLES} - {".txt"}:
+        return True
+    if suffix not in TABLES:
         return _KIND_OF_SUFFIX.get(suffix) == kind
     try:
         table = read_table(file, kind)
     except InputError:
         return suffix == ".csv" and kind == "beats"
-    if suffix == ".jams":
+    if suffix == ".jams" or (named and kind == "chords"):
         return True
     return kind == (_kind_of(table) or (suffix == ".csv" and "beats"))
 
