@@ -6,69 +6,81 @@ import benchopt
 from benchopt.benchmark import get_running_benchmark
 from benchopt.config import get_data_path
 
-from musaic_core.benchmark.choice import runs_all
-from musaic_core.data.audio import audio_files
-from musaic_core.data.corpus import read_corpus
-from musaic_core.data.recording import Track
+from musaic_core.benchmark.choice import check_paths, runs_all
+from musaic_core.data.corpus import read_corpus, read_recordings
+from musaic_core.data.errors import InputError
 
 MINI = Path(__file__).resolve().parent / "mini"
+check_paths()
 
 
 class Dataset(benchopt.BaseDataset):
-    """A folder of WAV, FLAC, Ogg or MP3 files, or of folders with a file a stem.
+    """A folder of audio files, or of folders with a file a stem, however deep.
 
-    ``song.mid``, ``song.lab`` and ``song.csv`` beside ``song.wav`` are its notes,
+    ``song.mid``, ``song.lab`` and ``song.beats`` beside ``song.wav`` are its notes,
     sections and beats; in a folder of stems they are ``notes.mid``, ``sections.lab``
-    and ``beats.csv``. A recording without reference is analysed and has no score.
+    and ``beats.csv``; `musaic_core.data.annotations` has the forms that are read. A
+    recording without reference is analysed and has no score.
+
     Models learn from a part of the embedded corpus, in both of its timbres: the piano
     pieces where notes are asked for, the songs elsewhere, or what ``learn_from`` names.
-    The folder is
-    ``-d "folder[path=…]"``, or benchopt's data path ``folder``.
+    With ``train`` they learn from another such folder, or with ``train=leave_one_out``,
+    for each recording, from the others; and with ``isolated``, dictionaries of notes
+    are learned from a folder of notes that are played alone. The folder is
+    ``-d "folder[path='…']"``, or benchopt's data path ``folder``.
     """
 
     name = "folder"
     # a run of all corpora does not have it
-    parameters = {"path": [] if runs_all("dataset") else [None], "learn_from": [None]}
+    parameters = {
+        "path": [] if runs_all("dataset") else [None],
+        "learn_from": [None],
+        "train": [None],
+        "isolated": [None],
+    }
     requirements = []
 
     def get_data(self):
-        path = Path(self.path or get_data_path("folder")).expanduser()
-        tracks = read_folder(path) if path.is_dir() else []
-        if not tracks:
-            return {
-                "missing": f"no recordings in {path}; put some there, or name a folder "
-                'that has some: -d "folder[path=/my/recordings]"'
-            }
-        task = get_running_benchmark().get_benchmark_objective()
-        part = MINI / str(self.learn_from or task.learns_from)
-        if not part.is_dir():
-            parts = sorted(folder.name for folder in MINI.iterdir() if folder.is_dir())
-            return {"missing": f"learn_from={part.name}: choose {', '.join(parts)}"}
-        return {
-            "train": read_all(part.glob("train-*")),
-            "test": tracks,
-            "isolated": read_all(part.glob("notes-*")),
-        }
+        try:
+            data = {"test": recordings_in(self.path or get_data_path("folder"))}
+            task = get_running_benchmark().get_benchmark_objective()
+            data |= from_mini(str(self.learn_from or task.learns_from).lower())
+            if self.isolated is not None:
+                data["isolated"] = recordings_in(self.isolated)
+            if self.train == "leave_one_out":
+                if len(data["test"]) == 1:
+                    raise InputError("leave_one_out takes two recordings at least")
+                return data | {"train": data["test"], "leave_one_out": True}
+            if self.train is not None:
+                data["train"] = recordings_in(self.train)
+            if {t.identity for t in data["train"]} & {t.identity for t in data["test"]}:
+                raise InputError(
+                    "train and path have recordings in common; to learn from all but "
+                    "the one that is analysed, set train=leave_one_out"
+                )
+        except InputError as error:
+            return {"missing": str(error)}
+        return data
 
 
-def read_all(folders):
-    return [track for folder in sorted(folders) for track in read_corpus(folder)]
-
-
-def read_folder(path):
-    recordings = [
-        Track(
-            file.name,
-            {"mixture": file},
-            notes_from=beside(file, ".mid", ".midi", ".MID"),
-            beats_from=beside(file, ".csv"),
-            sections_from=beside(file, ".lab"),
+def recordings_in(path):
+    folder = Path(str(path)).expanduser()
+    tracks = read_recordings(folder) if folder.is_dir() else []
+    if not tracks:
+        raise InputError(
+            f"no recordings in {folder}; put some there, or name a folder that has "
+            "some: -d \"folder[path='/my/recordings']\""
         )
-        for file in audio_files(path)
-    ]
-    return recordings + [track for track in read_corpus(path) if track.stem_files]
+    return tracks
 
 
-def beside(recording, *suffixes):
-    files = (recording.with_suffix(suffix) for suffix in suffixes)
-    return next((file for file in files if file.exists()), None)
+def from_mini(part):
+    parts = sorted(folder.name for folder in MINI.iterdir() if folder.is_dir())
+    if part not in parts:
+        raise InputError(f"learn_from={part}: choose {', '.join(parts)}")
+
+    def read_all(pattern):
+        folders = sorted((MINI / part).glob(pattern))
+        return [track for folder in folders for track in read_corpus(folder)]
+
+    return {"train": read_all("train-*"), "isolated": read_all("notes-*")}

@@ -1,6 +1,7 @@
 """Automatic music transcription."""
 
 from musaic_core.benchmark.objective import Objective as BaseObjective
+from musaic_core.data.errors import InputError
 from musaic_core.tasks.base import Estimate
 from musaic_core.tasks.transcription.decoder import no_notes
 from musaic_core.tasks.transcription.saved import save_notes, saved_media
@@ -34,6 +35,9 @@ class Objective(BaseObjective):
     def score(self, track, notes):
         if track.notes is None:
             return {}
+        if not len(track.notes):
+            name = track.id if callable(track.notes_from) else track.notes_from
+            raise InputError(f"{name}: has no pitched notes, so there is no score")
         scores = transcription_scores(track.notes, notes, track.duration)
         return {"value": scores["onset_f1"], **scores}
 

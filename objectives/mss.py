@@ -6,13 +6,19 @@ from musaic_core.benchmark.objective import Objective as BaseObjective
 from musaic_core.data.errors import InputError, report_once
 from musaic_core.results.saved import save_factors, save_spectrograms
 from musaic_core.tasks.base import Estimate
+from musaic_core.tasks.separation.matching import match_stems
 from musaic_core.tasks.separation.saved import save_stems, saved_media
 from musaic_core.tasks.separation.scores import (
     correlations_of,
     mean_sdr,
     separation_scores,
 )
-from musaic_core.tasks.separation.task import SCORED, Separation, stems_of
+from musaic_core.tasks.separation.task import (
+    SCORED,
+    Separation,
+    has_stems,
+    stems_to_learn,
+)
 from musaic_core.tasks.separation.wiener import bin_frequencies, ideal_stems
 
 EXCERPT = 6  # s, amid each recording but the first, that is kept of its stems
@@ -25,7 +31,9 @@ class Objective(BaseObjective):
     then the mean over stems (Stöter, Liutkus and Ito 2018); and the scale-invariant
     SDR (Le Roux et al. 2019). Both are of the middle 20 s of each recording.
     ``sdr_mixture`` is what equal parts of the mixture score, ``sdr_oracle`` what the
-    ideal ratio mask does. The score to rank by is the SDR. ``phase`` is that of a
+    ideal ratio mask does. The score to rank by is the SDR. Where models learn from
+    other stems than a recording has, the parts that they find are matched to its stems
+    by their correlation; ``matched`` says how. ``phase`` is that of a
     model's stems: the mixture's, or ``misi``, recovered from there.
     """
 
@@ -41,7 +49,7 @@ class Objective(BaseObjective):
     test_config = {"dataset": {"name": "mini", "part": "songs", "timbre": "seen"}}
 
     def skip(self, missing=None, train=(), **data):
-        if missing is None and train and not any(map(_has_stems, train)):
+        if missing is None and train and not any(map(has_stems, train)):
             report_once("one instrument alone has no stems: nothing to separate")
             return True, None
         return super().skip(missing)
@@ -50,26 +58,25 @@ class Objective(BaseObjective):
         return track if "mixture" in track.stem_files else track.amid(SCORED)
 
     def make_task(self, train, test, hints=None, **data):
-        tracks = [*train, *test]
-        known = next(filter(_has_stems, tracks), tracks[0])
         options = {"seed": self.seed, "hints": hints, "phase": self.phase}
-        return Separation(train, test, list(known.stem_files), **options)
+        return Separation(train, test, stems_to_learn(train, test), **options)
 
     def score(self, track, stems):
-        if track.stems() is None:
+        if not has_stems(track):
             return {}
-        references = stems_of(track, stems)
+        references = track.stems()
         for name, reference in references.items():
             if not reference.any():
                 raise InputError(f"{track.stem_files[name]}: silent, so has no score")
-        gram, bounds = self.shared(track, np.stack(list(references.values())))
+        references, stems, matched = match_stems(references, stems)
+        gram, bounds = self.shared(track, references)
         scores = separation_scores(references, stems, track.rate, gram)
         if np.isnan(scores["sdr"]):
             raise InputError(
                 f"{track.name}: no second in which all its stems sound, "
                 "so it has no score"
             )
-        return {"value": scores["sdr"], **scores, **bounds}
+        return {"value": scores["sdr"], **scores, **bounds, "matched": matched}
 
     def save(self, track, estimate, folder):
         stems, sr = estimate.answer, track.rate
@@ -93,12 +100,16 @@ class Objective(BaseObjective):
 
         return {"estimates": self.task.each(self.references.values(), equal_parts)}
 
-    # what all answers to a recording share, by the track's identity
+    # what all answers to a recording share, by its identity and the stems' names
     _shared: dict = {}
 
     def shared(self, track, references):
         """Correlations of the references, and what floor and ceiling score."""
-        if track.identity not in self._shared:
+        key, references = (
+            (track.identity, *references),
+            np.stack([*references.values()]),
+        )
+        if key not in self._shared:
             if len(self._shared) > 64:
                 self._shared.clear()
             y, sr = track.audio()
@@ -107,9 +118,5 @@ class Objective(BaseObjective):
                 "sdr_mixture": mean_sdr(references, parts, sr),
                 "sdr_oracle": mean_sdr(references, ideal_stems(y, sr, references), sr),
             }
-            self._shared[track.identity] = correlations_of(references), bounds
-        return self._shared[track.identity]
-
-
-def _has_stems(track):
-    return len(track.stem_files) > 1
+            self._shared[key] = correlations_of(references), bounds
+        return self._shared[key]

@@ -3,7 +3,8 @@
 import numpy as np
 
 from musaic_core.benchmark.solver import Solver as BaseSolver
-from musaic_core.tasks.separation.task import stems_of
+from musaic_core.data.errors import InputError
+from musaic_core.tasks.separation.task import has_stems
 from musaic_core.tasks.separation.wiener import ideal_stems
 
 
@@ -20,6 +21,8 @@ class Solver(BaseSolver):
 
     def predict(self, track, given):
         y, sr = track.audio()
-        stems = stems_of(track, given.labels)
+        if not has_stems(track):
+            raise InputError(f"{track.name}: its stems are not known")
+        stems = track.stems()
         ideal = ideal_stems(y, sr, np.stack(list(stems.values())))
         return dict(zip(stems, ideal, strict=True))

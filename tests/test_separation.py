@@ -22,6 +22,7 @@ from musaic_core.results.saved import save_factors, save_spectrograms
 from musaic_core.tasks.given import Given
 from musaic_core.tasks.separation import task as separation
 from musaic_core.tasks.separation import wiener
+from musaic_core.tasks.separation.matching import match_stems
 from musaic_core.tasks.separation.saved import save_stems
 from musaic_core.tasks.separation.scores import (
     bss_eval,
@@ -30,7 +31,7 @@ from musaic_core.tasks.separation.scores import (
     separation_scores,
     si_sdr,
 )
-from musaic_core.tasks.separation.task import Separation, stems_of
+from musaic_core.tasks.separation.task import Separation, stems_to_learn
 from musaic_core.tasks.separation.wiener import (
     HIGHEST,
     WINDOW,
@@ -468,17 +469,80 @@ def test_recordings_that_cannot_be_separated_cost_their_own_row(tmp_path, capsys
     bass, lead = (0.1 * tones(SR, f)[0] for f in (100, 900))
     good = song(tmp_path / "good", {"bass": bass, "lead": lead})
     short = song(tmp_path / "short", {"mixture": bass[:, :500]})
-    odd = song(tmp_path / "odd", {"bass": bass, "voice": lead})
+    odd = song(tmp_path / "odd", {"keys": bass, "voice": lead})
     task = Separation([good, odd], [good, short], ["bass", "lead"])
     estimates = solve(task, FIXED)
     assert estimates["good"].error == ""
     assert "0.03 s are too short to separate" in estimates["short"].error
-    printed = capsys.readouterr().out
-    assert "odd: its stems are bass, voice; what is learned from has bass, lead" in (
-        printed
-    )
-    with pytest.raises(InputError, match="rename the files"):
-        stems_of(odd, task.labels)
+    assert "odd: has none of the stems bass, lead" in capsys.readouterr().out
+
+
+def test_each_stem_is_learned_from_the_tracks_that_have_it(tmp_path):
+    bass, lead, voice = (0.1 * tones(SR, f)[0] for f in (100, 900, 2000))
+    one = song(tmp_path / "one", {"bass": bass, "lead": lead})
+    two = song(tmp_path / "two", {"bass": bass, "voice": voice})
+    both = Separation([one, two], [one], ["bass", "lead", "voice"]).dictionary
+    for name, track in (("lead", one), ("voice", two)):
+        alone = Separation([track], [track], ["bass", name]).dictionary
+        np.testing.assert_allclose(
+            both.templates[:, both.labels == name],
+            alone.templates[:, alone.labels == name],
+        )
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "stems"),
+    [
+        ([], ["ab"], "ab"),
+        ([], [], ["mixture"]),
+        (["ab"], [], "ab"),
+        (["abc"], ["ca"], "ac"),  # what is asked for can be learned
+        (["ab", "bc"], ["abc"], "abc"),  # from one or the other
+        (["abc"], ["xb"], "abc"),  # it can't
+    ],
+)
+def test_the_stems_are_those_that_are_asked_for_where_they_can_be_learned(
+    train, test, stems
+):
+    def tracks(names):
+        return [Track(name, dict.fromkeys(name, None)) for name in [*names, "m"]]
+
+    assert stems_to_learn(tracks(train), tracks(test)) == list(stems)
+
+
+def stems_of_noise(*names):
+    rng = np.random.default_rng(0)
+    return {name: rng.normal(size=(2, 500)) for name in names}
+
+
+def test_parts_of_other_names_are_matched_to_the_stems_they_are_most_like():
+    true = stems_of_noise("drums", "voice", "keys")
+    parts = {
+        "chords": true["keys"] + 0.3 * true["voice"],
+        "lead": true["voice"] + 0.3 * true["drums"],
+        "drums": true["keys"],  # a name that agrees is believed
+    }
+    references, matched, told = match_stems(true, parts)
+    assert list(references) == list(matched) == ["drums", "voice", "keys"]
+    for name, part in (("drums", "drums"), ("voice", "lead"), ("keys", "chords")):
+        np.testing.assert_array_equal(matched[name], parts[part])
+        np.testing.assert_array_equal(references[name], true[name])
+    assert told == "voice: lead; keys: chords"
+    assert match_stems(true, true)[2] == ""
+
+
+def test_more_parts_than_stems_are_added_up_and_the_reverse():
+    true = stems_of_noise("drums", "synths")
+    parts = {"drums": true["drums"], "bass": true["synths"] / 3, "guitar": None}
+    parts["guitar"] = true["synths"] - parts["bass"] + 0.5 * true["drums"]
+    _, matched, told = match_stems(true, parts)
+    np.testing.assert_allclose(matched["synths"], parts["bass"] + parts["guitar"])
+    assert told == "synths: bass + guitar"
+    references, matched, told = match_stems(parts, true)
+    assert list(references) == ["drums", "bass + guitar"]
+    np.testing.assert_array_equal(matched["bass + guitar"], true["synths"])
+    np.testing.assert_allclose(sum(references.values()), sum(parts.values()))
+    assert told == "bass + guitar: synths"
 
 
 @pytest.mark.parametrize("solver", [FIXED, BLIND])

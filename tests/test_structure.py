@@ -400,3 +400,19 @@ def test_similarity_of_sections_is_what_the_decoder_saw(short, task):
         np.allclose(estimate.evidence.similarity, self_similarity(X, kind))
         for kind in ("cosine", "autocorrelation", "rbf")
     )
+
+
+@pytest.mark.parametrize("end", [0.001, 0.05, 3.0])
+def test_a_reference_that_ends_after_the_recording_costs_no_score(song, end):
+    late = song.sections.copy()
+    late.loc[late.index[-1], "end"] += end
+    assert set(structure_scores(late, song.sections).values()) == {1.0}
+    estimate = make_sections(song.downbeats, [0, 4, 16, 20, 40], "ABAC", song.duration)
+    assert structure_scores(late, estimate) == structure_scores(song.sections, estimate)
+
+
+@pytest.mark.parametrize("start", [0.001, 0.05, 3.0])
+def test_a_reference_that_begins_late_is_scored_from_there(song, start):
+    late = song.sections.copy()
+    late.loc[0, "start"] = start
+    assert set(structure_scores(late, song.sections).values()) == {1.0}

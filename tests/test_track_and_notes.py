@@ -13,9 +13,8 @@ import soundfile
 from conftest import MINI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from solving import module_in
 
-from musaic_core.data.corpus import read_corpus, read_track
+from musaic_core.data.corpus import read_corpus, read_recordings, read_track
 from musaic_core.data.errors import InputError
 from musaic_core.data.notes import Notes, read_midi, write_midi
 from musaic_core.data.recording import Recording, Track
@@ -286,10 +285,10 @@ def test_what_is_no_recording_is_left_out_of_a_folder_of_ones_own(tmp_path):
         (tmp_path / junk).write_bytes(b"\x00")
     soundfile.write(tmp_path / "song.wav", y.T, sr)
     write_midi(one_note(60), tmp_path / "song.mid")
-    recording, stems = module_in(MINI.parent / "folder.py").read_folder(tmp_path)
-    assert (recording.id, stems.id) == ("song.wav", "stems")
+    recording, alone = read_recordings(tmp_path)
+    assert (recording.id, alone.id) == ("song.wav", "stems/bass.wav")
     assert recording.notes.pitches.tolist() == [60]
-    assert list(stems.stem_files) == ["bass"]
+    assert list(alone.stem_files) == ["mixture"]
 
 
 def test_a_mixture_beside_its_stems_is_left_and_annotations_are_found(tmp_path):

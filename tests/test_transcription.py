@@ -1,9 +1,11 @@
 """Transcription: what models see of a recording, and what is made of them."""
 
+from dataclasses import replace
 from functools import partial
 
 import librosa
 import numpy as np
+import pretty_midi
 import pytest
 import soundfile
 from conftest import MINI
@@ -341,3 +343,17 @@ def solver_result(objective):
     assert silence._set_objective(objective) == (False, None)
     silence.run(None)
     return silence.get_result()
+
+
+def test_a_reference_of_drums_alone_gives_no_score_and_a_reason(tmp_path, capsys):
+    file = tmp_path / "drums.mid"
+    midi = pretty_midi.PrettyMIDI()
+    midi.instruments.append(pretty_midi.Instrument(0, is_drum=True))
+    midi.instruments[0].notes.append(pretty_midi.Note(80, 38, 0.1, 0.2))
+    midi.write(str(file))
+    data = objective_data()
+    objective = plugin("objectives/amt.py")
+    objective.set_data(data["train"], [replace(data["test"][0], notes_from=file)])
+    (row,) = objective.evaluate_result(**solver_result(objective))
+    assert np.isnan(row["value"])
+    assert row["error"] == f"{file}: has no pitched notes, so there is no score"

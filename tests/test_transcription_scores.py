@@ -133,3 +133,18 @@ def test_frames_are_those_of_mir_eval_in_any_number():
             times, sounding(true), times, sounding(found)
         )
     assert [scores[f"frame_{m}"] for m in METRICS["frame"]] == list(theirs[:3])
+
+
+def test_pitches_that_mir_eval_does_not_compare_in_frames_are_left_out_of_them():
+    played = [(1.0, 2.0, 60, 80, ""), (3.0, 4.0, 64, 80, "")]
+    extreme = [(0.5 * i, 0.5 * i + 0.4, p, 80, "") for i, p in enumerate(range(16))]
+    extreme += [
+        (8 + i / 9, 9 + i / 9, p, 80, "") for i, p in enumerate(range(112, 128))
+    ]
+    reference = Notes.from_rows(played + extreme)
+    alone = transcription_scores(Notes.from_rows(played), Notes.from_rows(played), 12.0)
+    scores = transcription_scores(reference, Notes.from_rows(played), 12.0)
+    assert scores["frame_accuracy"] == alone["frame_accuracy"] == 1
+    assert scores["onset_recall"] == 2 / 34  # they are notes all the same
+    itself = transcription_scores(reference, reference, 12.0)
+    assert itself["onset_f1"] == itself["frame_accuracy"] == 1

@@ -1,6 +1,7 @@
 """What a user has asked `benchopt run` for, and which parameters that sweeps."""
 
 import itertools
+import re
 
 import click
 
@@ -28,6 +29,40 @@ def runs_all(kind: str) -> bool:
     if kind == "dataset":
         return not (context.params["dataset"] or context.params["config_file"])
     return not (context.params["solver"] or context.params["force_solver"])
+
+
+# A path among parameters, without quotes: up to the next parameter or the end.
+_PATH = re.compile(
+    r"\b(path|train|isolated|learn_from)\s*=\s*([^'\"\[\s].*?)(?=,\s*\w+\s*=|\]$)"
+)
+# What benchopt takes for text without quotes; of anything else it makes something else.
+_PLAIN = re.compile(r"[a-zA-Z/\\][a-zA-Z0-9._/\\-]*")
+
+
+def check_paths() -> None:
+    """End the run where a dataset's path needs quotes, and say how to write it.
+
+    benchopt drops the blanks of a path without quotes, and takes ``~``, dots at its
+    beginning and letters beyond ASCII for mistakes.
+
+    Raises
+    ------
+    SystemExit
+        A path needs quotes. benchopt shows nothing else that is raised where a plugin
+        is imported.
+    """
+    context = click.get_current_context(silent=True)
+    for text in (context.params.get("dataset") or ()) if context else ():
+        unquoted = [
+            m for m in _PATH.finditer(text) if not _PLAIN.fullmatch(m[2].strip())
+        ]
+        if unquoted:
+            quote = '"' if any("'" in match[2] for match in unquoted) else "'"
+            fixed = text
+            for match in unquoted:
+                fixed = fixed.replace(match[2], f"{quote}{match[2].strip()}{quote}")
+            outer = "'" if quote == '"' else '"'
+            raise SystemExit(f"! put the path in quotes: -d {outer}{fixed}{outer}")
 
 
 def sweep(solver):

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import partial
 from pathlib import Path
 
 import benchopt
@@ -57,11 +58,23 @@ class Objective(benchopt.BaseObjective):
             report_once(missing)  # benchopt shows a reason with the first solver alone
         return missing is not None, None
 
-    def set_data(self, train=(), test=(), **data):
+    def set_data(self, train=(), test=(), leave_one_out=False, **data):
+        """Take what a dataset gives.
+
+        Parameters
+        ----------
+        train : list of Track
+        test : list of Track
+        leave_one_out : bool
+            Whether `train` and `test` are the same tracks, and each is analysed by
+            models that learn from the others.
+        **data
+            What else the dataset gives.
+        """
         tracks = [self.scored_part(track) for track in test]
         self.references = {track.id: track for track in tracks}
         self.folders = _unique_names(self.references)
-        self.task = self._kept_task(train, tracks, **data)
+        self.task = self._kept_task(train, tracks, leave_one_out, **data)
 
     def scored_part(self, track):
         """The part of a test track that is analysed and scored: all of it.
@@ -130,7 +143,7 @@ class Objective(benchopt.BaseObjective):
     # it need not be read again. The last two are kept: a run goes corpus by corpus.
     _tasks: dict = {}
 
-    def _kept_task(self, train, test, **data):
+    def _kept_task(self, train, test, leave_one_out, **data):
         options = {
             name: [t.identity for t in value] if _are_tracks(value) else value
             for name, value in data.items()
@@ -143,12 +156,19 @@ class Objective(benchopt.BaseObjective):
                 self.seed,
                 [[track.identity for track in tracks] for tracks in (train, test)],
                 options,
+                leave_one_out,
             )
         )
         if key not in self._tasks:
             while len(self._tasks) > 1:
                 self._tasks.pop(next(iter(self._tasks)))
-            self._tasks[key] = self.make_task(train, test, **data)
+            task = self.make_task(train, test, **data)
+            if leave_one_out:
+                task.folds = [
+                    partial(self.make_task, train[:i] + train[i + 1 :], [track], **data)
+                    for i, track in enumerate(test)
+                ]
+            self._tasks[key] = task
         return self._tasks[key]
 
     def get_objective(self):

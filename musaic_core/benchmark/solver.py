@@ -188,7 +188,8 @@ class Solver(benchopt.BaseSolver):
 
     def set_objective(self, task):
         self.set_task(task)
-        task.prepare(self.given_axes, self.describes)
+        if not task.folds:
+            task.prepare(self.given_axes, self.describes)
         self.prepare()
 
     def set_task(self, task):
@@ -207,8 +208,22 @@ class Solver(benchopt.BaseSolver):
 
     def run(self, _):
         with PeakMemory() as memory:
-            self.estimates = self._estimate_all()
+            if self.task.folds:
+                self.estimates = self._leave_one_out(self.task)
+            else:
+                self.estimates = self._estimate_all()
         self.peak_memory_mb = memory.peak_mb
+
+    def _leave_one_out(self, task):
+        estimates, time_fit = {}, 0.0
+        for make_fold in task.folds:  # one after the other, as each learns anew
+            self.set_task(make_fold())
+            self.task.prepare(self.given_axes, self.describes)
+            estimates |= self._estimate_all()
+            time_fit += self.time_fit
+        self.set_task(task)
+        self.time_fit = time_fit
+        return estimates
 
     def _estimate_all(self):
         try:

@@ -1,20 +1,32 @@
 """Annotations of a recording: notes, beats, sections and chords."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from musaic_core.data.errors import InputError
-from musaic_core.data.notes import Notes, read_midi
+from musaic_core.data.errors import InputError, report_once
+from musaic_core.data.forms import WANTED, leading_numbers, numbers, read_table
+from musaic_core.data.notes import SHORTEST, Notes, read_midi
+
+ROUNDING = 0.05  # s: overlaps and gaps below it are of no account
+_KIND_OF_SUFFIX = {
+    **dict.fromkeys((".mid", ".midi", ".kar", ".smf", ".rmi"), "notes"),
+    ".beats": "beats",
+    ".lab": "sections",
+}
+TABLES = {".csv", ".tsv", ".txt", ".jams", ".svl"}  # of any kind
 
 
 def read_notes(file: Path, duration: float) -> Notes:
-    """Read the pitched notes of a MIDI file that sound in a recording.
+    """Read the pitched notes that sound in a recording.
 
     Parameters
     ----------
     file : Path
+        MIDI; or a table of notes as `read_table` takes it, such as MAPS, MusicNet,
+        JAMS and Sonic Visualiser have.
     duration : float
         Of the recording, s. A release after it is cut: it rings on.
 
@@ -28,36 +40,88 @@ def read_notes(file: Path, duration: float) -> Notes:
     InputError
         The file can't be read, or has notes after the recording's end.
     """
-    try:
-        notes = read_midi(file)
-    except Exception as error:
-        raise InputError(
-            f"{file}: not a readable MIDI file ({error}); "
-            "export it again, or remove it to transcribe without a score"
-        ) from None
-    late = (notes.onsets >= duration).sum()
+    if file.suffix.lower() not in TABLES:
+        try:
+            notes = read_midi(file)
+        except Exception as error:
+            raise InputError(
+                f"{file}: not a readable MIDI file ({error}); "
+                "export it again, or remove it to transcribe without a score"
+            ) from None
+    else:
+        notes = _read_note_table(file)
+    late = (notes.onsets >= duration + ROUNDING).sum()
     if late:
         raise InputError(
             f"{file}: {late} of {len(notes)} notes start after the "
             f"recording's end at {duration:.2f} s; is it of another recording?"
         )
+    notes = notes.between(0, duration)
     notes.intervals[:, 1] = np.minimum(notes.intervals[:, 1], duration)
     return notes
 
 
+def _read_note_table(file):
+    table = read_table(file, "notes")
+    if "start" not in table:  # no names: onset, then offset and pitch, or the reverse
+        if leading_numbers(table) < 3:
+            cell = table.iloc[0, min(2, table.shape[1] - 1)]
+            raise InputError(
+                f"{file}: {table.index[0]}: {str(cell)[:40]!r} where a number is to "
+                f"be; {WANTED['notes']}"
+            )
+        third = np.median(numbers(file, "notes", table[2]))
+        names = ["start", "end", "pitch"] if third > 12 else _SONG_NOTES
+        table.columns = [*names, *table.columns[3:]]
+    read = {
+        name: numbers(file, "notes", table[name])
+        for name in ("start", "end", "duration", "pitch", "frequency", "value")
+        if name in table
+    }
+    pitch = next((read[n] for n in ("pitch", "frequency", "value") if n in read), None)
+    if pitch is None or not {"end", "duration"} & set(read):
+        raise InputError(f"{file}: its columns name no pitch; {WANTED['notes']}")
+    onset = read["start"]
+    offset = read["end"] if "end" in read else onset + read["duration"]
+    if "startbeat" in table:  # MusicNet: samples at 44.1 kHz
+        onset, offset = onset / 44100, offset / 44100
+    if "frequency" in read or pitch.max() > 127:  # Hz
+        pitch = 69 + 12 * np.log2(np.maximum(pitch, 1) / 440)
+    for wrong, what in (
+        (offset < onset - ROUNDING, "ends before it begins"),
+        (onset < -ROUNDING, "begins before 0 s"),
+        ((pitch < -0.5) | (pitch > 127.5), "has a pitch outside of MIDI's"),
+    ):
+        if wrong.any():
+            raise InputError(f"{file}: {table.index[wrong.argmax()]}: the note {what}")
+    velocity = np.full(len(table), 80)
+    if "velocity" in table:
+        velocity = numbers(file, "notes", table["velocity"]).round().clip(1, 127)
+    onset = np.maximum(onset, 0)
+    offset = np.maximum(offset, onset + SHORTEST)
+    return Notes.from_rows(
+        zip(onset, offset, pitch.round(), velocity, [""] * len(table), strict=True)
+    )
+
+
+_SONG_NOTES = ["start", "pitch", "duration"]  # as melodies are annotated
+
+
 def read_beats(file: Path, duration: float) -> pd.DataFrame:
-    """Read beats: a CSV file with the columns ``time`` and ``position``.
+    """Read beats: time, and where it is known the position in the bar.
 
     Parameters
     ----------
     file : Path
+        A table as `read_table` takes it. Positions are 1, 2, …, or bar and beat with
+        a dot between, as Sonic Visualiser numbers them.
     duration : float
         Of the recording, s.
 
     Returns
     -------
     DataFrame
-        ``time`` (s) and ``position`` in the bar, 1 on downbeats.
+        ``time`` (s) and ``position`` in the bar, 1 on downbeats; NaN if not known.
 
     Raises
     ------
@@ -65,24 +129,45 @@ def read_beats(file: Path, duration: float) -> pd.DataFrame:
         The file can't be read, its times do not increase, or they are after the
         recording's end.
     """
-    try:
-        table = pd.read_csv(file)[["time", "position"]].astype(float)
-    except Exception:
-        raise InputError(
-            f"{file}: not a readable table of time and position, "
-            "separated by a comma; write it again, or remove it to have the beats "
-            "estimated"
-        ) from None
-    _check_times(file, table["time"], duration)
-    return table
+    table = read_table(file, "beats")
+    if "start" not in table:
+        table = table.rename(columns={0: "start"})
+        is_label_track = 2 in table and (table["start"] == table[1]).all()
+        table = table.rename(columns={2 if is_label_track else 1: "position"})
+    time = numbers(file, "beats", table["start"])
+    position = next((n for n in ("position", "label", "value") if n in table), None)
+    position = pd.Series("", table.index) if position is None else table[position]
+    if position.str.fullmatch(r"\d+\.0*[1-9]\d*").all():  # bar.beat
+        position = position.str.partition(".")[2]
+    known = position.str.strip() != ""
+    if not position.str.contains(r"\d").any():  # words, if anything
+        known &= False
+    positions = np.full(len(table), np.nan)
+    positions[known] = numbers(file, "beats", position[known])
+    previous = -np.inf
+    kept = np.ones(len(table), bool)
+    for i, (place, now) in enumerate(zip(table.index, time, strict=True)):
+        _check_start(file, place, now, duration, last=i == len(time) - 1)
+        if now <= previous - ROUNDING:
+            raise InputError(
+                f"{file}: {place}: the beat at {now:g} s comes after one at "
+                f"{previous:g} s; put its lines in order"
+            )
+        kept[i] = now > previous
+        previous = max(previous, now)
+    if not kept.all():
+        report_once(f"{file}: {(~kept).sum()} beats come twice; one of each is taken")
+    beats = {"time": time.clip(0)[kept], "position": positions[kept]}
+    return pd.DataFrame(beats)
 
 
 def read_sections(file: Path, duration: float) -> pd.DataFrame:
-    """Read sections as `read_intervals` does, which lie in a recording.
+    """Read sections, which follow each other and lie in a recording.
 
     Parameters
     ----------
     file : Path
+        As `read_intervals` takes it.
     duration : float
         Of the recording, s.
 
@@ -97,20 +182,26 @@ def read_sections(file: Path, duration: float) -> pd.DataFrame:
         The file can't be read, its sections overlap, or they are after the
         recording's end.
     """
-    sections = read_intervals(file)
-    in_order = sections[["start", "end"]].to_numpy().ravel()
-    _check_times(file, in_order, duration, repeated=True)
-    return sections
+    return read_intervals(file, duration, "sections")
 
 
-def read_intervals(file: Path) -> pd.DataFrame:
-    """Read start (s), end (s) and label in each line, separated by tabs or spaces.
+def read_intervals(
+    file: Path, duration: float = np.inf, kind: str = "chords"
+) -> pd.DataFrame:
+    """Read start (s), end (s) and label of each stretch of a recording.
 
-    What has no length is left out.
+    What has no length is left out. Overlaps and gaps below 50 ms come from rounding:
+    they are closed, and a line says so.
 
     Parameters
     ----------
     file : Path
+        A table as `read_table` takes it: start and end, start and duration, or, as
+        SALAMI has them, starts alone, each of which ends the stretch before.
+    duration : float
+        Of the recording, s. What ends after it is cut.
+    kind : str
+        sections or chords.
 
     Returns
     -------
@@ -120,36 +211,158 @@ def read_intervals(file: Path) -> pd.DataFrame:
     Raises
     ------
     InputError
-        The file can't be read, or has no such line.
+        The file can't be read, or is not in order.
     """
-    rows = []
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-        for line in filter(str.strip, lines):
-            start, end, label = line.split(maxsplit=2)
-            if float(start) != float(end):
-                rows.append((float(start), float(end), label.strip()))
-    except (OSError, ValueError):
-        rows = []
-    if not rows:  # unreadable, or empty
-        raise InputError(
-            f"{file}: not a readable table of start, end and label, separated by tabs; "
-            "write it again, or remove it to do without a score"
+    table = read_table(file, kind)
+    start, end, labels = _stretches(file, table, kind)
+    if end is None:
+        kept = [i for i, label in enumerate(labels) if label is not None]
+        table, start = table.iloc[kept], start[kept]
+        labels = [labels[i] for i in kept]
+        end = np.append(start[1:], max(duration, *start[-1:]))
+        if labels and labels[-1].lower() == "end":
+            table, start, end = table.iloc[:-1], start[:-1], end[:-1]
+    rows, n_closed = [], 0
+    for place, begin, stop, label in zip(table.index, start, end, labels, strict=False):
+        if stop < begin - ROUNDING:
+            raise InputError(
+                f"{file}: {place}: ends at {stop:g} s, before its start at {begin:g} s"
+            )
+        if stop <= begin:
+            n_closed += stop < begin
+            continue
+        _check_start(file, place, begin, duration)
+        before = rows[-1][1] if rows else 0
+        if begin < before - ROUNDING:
+            raise InputError(
+                f"{file}: {place}: starts at {begin:g} s, before what is above it ends "
+                f"at {before:g} s; put its lines in order, or shorten one of them"
+            )
+        if 0 < abs(begin - before) < ROUNDING:
+            n_closed += bool(rows)
+            if rows:
+                rows[-1][1] = begin
+            else:
+                begin = 0.0
+        rows.append([begin, stop, label])
+    rows = [row for row in rows if row[0] < min(row[1], duration)]
+    if not rows:
+        raise InputError(f"{file}: not a readable table: it is empty; {WANTED[kind]}")
+    if rows[-1][1] > duration + ROUNDING:
+        report_once(
+            f"{file}: ends at {rows[-1][1]:g} s, and the recording at "
+            f"{duration:.2f} s: what is after it is left"
         )
+    if n_closed:
+        report_once(f"{file}: {n_closed} overlaps or gaps below 50 ms are closed")
+    rows[-1][1] = min(rows[-1][1], duration)
     return pd.DataFrame(rows, columns=["start", "end", "label"])
 
 
-def _check_times(file, times, duration, repeated=False):
-    """Times (s) must increase, or stay where they may, and be in the recording."""
-    times = np.asarray(times)
-    steps = np.diff(times)
-    increase = steps >= 0 if repeated else steps > 0
-    if not (
-        np.isfinite(times).all() and increase.all() and np.min(times, initial=0) >= 0
-    ):
-        raise InputError(f"{file}: the times do not increase; put its lines in order")
-    if np.max(times[:-1], initial=0) >= duration:  # what comes last may be its end
+def _stretches(file, table, kind):
+    """Starts, ends (None if each is the next start) and labels of a table's rows."""
+    if "start" in table:
+        start = numbers(file, kind, table["start"])
+        readings = [(None, 0)]
+        if "end" in table:
+            readings = [(numbers(file, kind, table["end"]), 0)]
+        elif "duration" in table:
+            readings = [(start + numbers(file, kind, table["duration"]), 0)]
+        names = [name for name in ("label", "value") if name in table]
+        texts = table[names[:1]]
+    else:  # by place: start; start, end; start, duration; start, value, duration
+        n_numbers = max(1, leading_numbers(table))
+        columns = [numbers(file, kind, table[k]) for k in range(min(n_numbers, 3))]
+        start, *others = columns
+        readings = [(end, 2) for end in others[:1]]
+        readings += [(start + other, 2 + k) for k, other in enumerate(others)]
+        if not others or np.array_equal(start, others[0]):  # points in time
+            readings = [(None, 1 + bool(others))]
+        texts = table
+    # whose stretches follow each other best
+    misfits = [
+        0.0 if end is None else np.median(np.abs(end[:-1] - start[1:]))
+        for end, _ in (readings if len(start) > 1 else readings[:1])
+        if len(start) > 1
+    ]
+    best = int(np.argmin(misfits)) if misfits else 0
+    end, n_used = readings[best]
+    if table.shape[1] == 2 and misfits and misfits[best] > ROUNDING:
+        end, n_used = None, 1  # the second number is a label
+    labels = [" ".join(row).strip() for row in texts.iloc[:, n_used:].to_numpy()]
+    if end is None:
+        return start, None, [_salami(label) for label in labels]
+    return start, end, labels
+
+
+def _salami(label):
+    """The large section that a line of SALAMI's begins; None if it begins none.
+
+    Such lines have letters of large sections, small letters of the parts of these,
+    functions and instruments: "A, a, Verse, (voice".
+    """
+    names = [name.strip() for name in label.split(",")]
+    large = next((n for n in names if re.fullmatch(r"[A-Z]'*", n)), None)
+    words = [n for n in names if not re.fullmatch(r"[a-z]'*|\(.*|.*\)", n)]
+    return large or next(iter(words), None)
+
+
+def _check_start(file, place, start, duration, last=False):
+    """A time (s) must be in the recording; the last beat may be its end."""
+    if start < -ROUNDING:
+        raise InputError(f"{file}: {place}: {start:g} s is before the recording")
+    if start >= duration + ROUNDING and not last:
         raise InputError(
-            f"{file}: has times after the recording's end at {duration:.2f} s; "
-            "is it of another recording?"
+            f"{file}: {place}: {start:g} s is after the recording's end at "
+            f"{duration:.2f} s; is it of another recording?"
         )
+
+
+def annotates(file: Path, kind: str, named: bool = False) -> bool:
+    """Say whether a file holds annotations of a kind, by its suffix or content.
+
+    Parameters
+    ----------
+    file : Path
+    kind : str
+        notes, beats, sections or chords. The latter look like sections, so that no file
+        is taken for them by its content.
+    named : bool
+        Whether the file's name says that it does. Only a text file is looked into then:
+        "notes.txt" may be anything.
+
+    Returns
+    -------
+    bool
+        A table in CSV that holds nothing that is known is taken for beats.
+    """
+    suffix = file.suffix.lower()
+    if named and suffix in {".lab", *TABLES} - {".txt"}:
+        return True
+    if suffix not in TABLES:
+        return _KIND_OF_SUFFIX.get(suffix) == kind
+    try:
+        table = read_table(file, kind)
+    except InputError:
+        return suffix == ".csv" and kind == "beats"
+    if suffix == ".jams" or (named and kind == "chords"):
+        return True
+    return kind == (_kind_of(table) or (suffix == ".csv" and "beats"))
+
+
+def _kind_of(table):
+    """What a table seems to hold; None if times are not what it begins with."""
+    if "start" in table:
+        if {"pitch", "frequency"} & set(table):
+            return "notes"
+        rest = table[[n for n in ("position", "label", "value") if n in table][:1]]
+    else:
+        n_numbers = leading_numbers(table)
+        if n_numbers == 0:
+            return None
+        points = n_numbers > 1 and (table[0] == table[1]).all()
+        rest = table.iloc[:, 2 if points else 1 :]
+    has_words = rest.apply(" ".join, axis=1).str.contains("[^-+0-9., ]").any()
+    if "start" not in table and n_numbers > 2 and not points and not has_words:
+        return "notes"
+    return "sections" if has_words else "beats"

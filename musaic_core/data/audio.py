@@ -319,7 +319,7 @@ def audio_files(folder: Path) -> list[Path]:
     return [
         file
         for file in sorted(folder.iterdir())
-        if file.is_file()
+        if not file.is_dir()  # a link to nothing is told when it is read
         and not file.name.startswith(".")
         and file.suffix.lower() in _SUFFIXES
     ]

@@ -1,9 +1,15 @@
 """Folders of tracks."""
 
+from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
-from musaic_core.data.audio import audio_files
+from musaic_core.data.annotations import TABLES, annotates
+from musaic_core.data.audio import audio_files, describe_audio
+from musaic_core.data.errors import InputError, report_once
 from musaic_core.data.recording import Track
+
+KINDS = ("notes", "beats", "sections", "chords")
 
 
 def read_corpus(folder: Path) -> list[Track]:
@@ -19,11 +25,7 @@ def read_corpus(folder: Path) -> list[Track]:
     list of Track
         In the order of their names.
     """
-    return [
-        read_track(subfolder)
-        for subfolder in sorted(folder.iterdir())
-        if subfolder.is_dir() and not subfolder.name.startswith((".", "@"))
-    ]
+    return [read_track(subfolder) for subfolder in _subfolders(folder)]
 
 
 def read_track(folder: Path) -> Track:
@@ -32,26 +34,120 @@ def read_track(folder: Path) -> Track:
     Parameters
     ----------
     folder : Path
-        Holds one audio file a stem and, where known, ``notes.mid``, ``beats.csv``,
-        ``sections.lab`` and ``chords.lab``. A file named ``mixture`` among the stems is
-        left: their sum is the mixture.
+        Holds one audio file a stem and, where known, files named ``notes``, ``beats``,
+        ``sections`` and ``chords``, in any form of `musaic_core.data.annotations`.
+        Those named as the folder, or ``mixture``, are told by what they hold. An audio
+        file named ``mixture`` among the stems is left: their sum is the mixture.
 
     Returns
     -------
     Track
     """
-
-    def annotation(name):
-        return folder / name if (folder / name).exists() else None
-
     stems = {file.stem: file for file in audio_files(folder)}
     if len(stems) > 1:
         stems.pop("mixture", None)
-    return Track(
-        id=folder.name,
-        stem_files=stems,
-        notes_from=annotation("notes.mid"),
-        beats_from=annotation("beats.csv"),
-        sections_from=annotation("sections.lab"),
-        chords_from=annotation("chords.lab"),
-    )
+    files = _annotation_files(folder)
+    return Track(folder.name, stems, **_annotations(files, "mixture", folder.name, ""))
+
+
+def read_recordings(folder: Path) -> list[Track]:
+    """List the recordings in a folder and all folders in it.
+
+    Parameters
+    ----------
+    folder : Path
+        Each audio file in it is a recording. A folder in it holds the stems of one, if
+        its files are about equally long; else each of them is a recording too.
+        Annotations have the recording's name, with their kind after it or without:
+        ``song.mid``, ``song.lab``, ``song.beats.csv``; among stems, see `read_track`.
+
+    Returns
+    -------
+    list of Track
+        In the order of their names, which are paths from the folder on.
+    """
+    return _recordings_in(folder, folder)
+
+
+def _recordings_in(folder, root):
+    files, path = audio_files(folder), folder.relative_to(root)
+    if folder != root and _are_stems(files):
+        track = read_track(folder)
+        track.id = path.as_posix()
+        tracks = [track]
+    else:
+        beside = _annotation_files(folder)
+        tracks = []
+        for file in files:
+            names = (
+                [file.stem, ""] if folder != root and len(files) == 1 else [file.stem]
+            )
+            found = _annotations(beside, *names)
+            tracks.append(
+                Track((path / file.name).as_posix(), {"mixture": file}, **found)
+            )
+    for subfolder in _subfolders(folder):
+        tracks += _recordings_in(subfolder, root)
+    return tracks
+
+
+def _are_stems(files):
+    """Whether files are the stems of one recording: several, about equally long."""
+    lengths = []
+    for file in files:
+        with suppress(InputError):  # told when it is read
+            lengths.append(describe_audio(file).duration)
+    return len(files) > 1 and min(lengths, default=0) >= 0.9 * max(lengths, default=0)
+
+
+def _subfolders(folder):
+    """Folders in a folder but for hidden ones; links to nothing are told."""
+    subfolders = []
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith((".", "@", "__MACOSX", "#recycle", "$RECYCLE")):
+            continue
+        if (
+            entry.is_symlink()
+            and not entry.exists()
+            and entry not in audio_files(folder)
+        ):
+            report_once(f"{entry}: a link to nothing; mend it, or remove it")
+        above = folder.resolve().is_relative_to(entry.resolve())  # a link upwards
+        if entry.is_dir() and not above:
+            subfolders.append(entry)
+    return subfolders
+
+
+def _annotation_files(folder):
+    """The files of a folder that are not hidden, by their names without suffix."""
+    files = defaultdict(list)
+    for file in sorted(folder.iterdir()):
+        if file.is_file() and not file.name.startswith("."):
+            files[file.stem.lower()].append(file)
+    return files
+
+
+def _annotations(files, *names):
+    """Arguments of a track: files that annotate a recording with one of these names.
+
+    ``""`` stands for files named by their kind alone.
+    """
+    found = {}
+    for kind in KINDS:
+        told = [
+            file
+            for name in names
+            for sign in (("",) if name == "" else ".-_ ")
+            for file in files.get(f"{name.lower()}{sign}{kind}", ())
+            if annotates(file, kind, named=True)
+        ]
+        alike = [
+            file
+            for name in filter(None, names)
+            for file in files.get(name.lower(), ())
+            if annotates(file, kind)
+        ]
+        # a suffix that says what is in a file is believed before its content is
+        alike.sort(key=lambda file: file.suffix.lower() in TABLES)
+        found |= {f"{kind}_from": file for file in (told + alike)[:1]}
+    return found

@@ -75,8 +75,7 @@ class Track:
         samples (channels, samples) and rate. The recording is their sum; one whose
         stems are unknown has the one entry ``mixture``.
     notes_from, beats_from, sections_from, chords_from : Path, callable or None
-        Annotations. A file is MIDI; CSV with the columns ``time`` (s) and
-        ``position`` (1 on downbeats); or start (s), end (s) and label in each line.
+        Annotations: a file in any of the forms of `musaic_core.data.annotations`.
         A function without arguments gives what the attribute of that name is.
     tags : dict
         Whatever else is known: composer, instruments, …
@@ -224,9 +223,18 @@ class Track:
 
     @cached_property
     def downbeats(self) -> np.ndarray | None:
-        """Times of the first beat of each bar in seconds."""
+        """Times of the first beat of each bar in seconds; None if not known."""
         table = self._beats
-        return None if table is None else table["time"][table["position"] == 1].values
+        if table is None or table["position"].isna().all():
+            return None
+        downbeats = table["time"][table["position"] == 1].to_numpy()
+        if len(downbeats) < 2:
+            name = self.id if callable(self.beats_from) else self.beats_from
+            raise InputError(
+                f"{name}: {len(downbeats)} of its beats begin a bar, at position 1; "
+                "two are the least that bars are made of"
+            )
+        return downbeats
 
     @cached_property
     def _beats(self):
@@ -240,7 +248,7 @@ class Track:
     @cached_property
     def chords(self) -> pd.DataFrame | None:
         """Chords: ``start`` (s), ``end`` (s), ``label`` in Harte's syntax."""
-        return self._read(self.chords_from, lambda file, _: read_intervals(file))
+        return self._read(self.chords_from, read_intervals)
 
     def _read(self, source, read):
         with blaming(self.id if callable(source) else source):

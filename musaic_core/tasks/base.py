@@ -153,6 +153,9 @@ class Task:
         corpus has such material.
     labels : list
         What its answers speak of, such as names of stems; empty if of nothing.
+    folds : list of callable
+        Each makes a task of one test recording and the others to learn from, where
+        recordings are analysed so; else there are none.
     """
 
     answers: str
@@ -162,6 +165,7 @@ class Task:
     frequencies: np.ndarray | None = None
     frame: float | None = None
     labels: Sequence = ()
+    folds: Sequence[Callable[[], Task]] = ()
 
     def __init__(
         self,

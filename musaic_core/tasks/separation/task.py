@@ -128,20 +128,32 @@ class Separation(Task):
 
     @cached_property
     def _stem_spectra(self):
-        """Magnitudes (F, T) of each stem, of all training tracks that can be read."""
+        """Magnitudes (F, T) of each stem, of all training tracks that have it."""
 
         def read(track):
+            if not set(self.labels) & set(track.stem_files):
+                raise InputError(
+                    f"{track.id}: has none of the stems {', '.join(self.labels)}"
+                )
             _, sr = track.audio()
-            stems = stems_of(track, self.labels)
-            return np.stack([magnitudes(stems[s], sr) for s in self.labels])
+            stems = track.stems()
+            return {
+                name: magnitudes(stems[name], sr)
+                for name in self.labels
+                if name in stems
+            }
 
-        spectra = [V for _, V in self.learned(self.train, read)]
-        if not spectra:
+        spectra = [stems for _, stems in self.learned(self.train, read)]
+        if any(all(name not in stems for stems in spectra) for name in self.labels):
             return None
-        rows = min(V.shape[1] for V in spectra)
+        rows = min(len(V) for stems in spectra for V in stems.values())
+        of_stems = (
+            np.concatenate([s[name][:rows] for s in spectra if name in s], axis=1)
+            for name in self.labels
+        )
         return [
             np.ascontiguousarray(V[:, :: -(-V.shape[1] // LEARNING_FRAMES)])
-            for V in np.concatenate([V[:, :rows] for V in spectra], axis=2)
+            for V in of_stems
         ]
 
     def represent(self, recording, axes=axes[0]):
@@ -233,27 +245,40 @@ class Separation(Task):
         return shares / (shares.sum(1, keepdims=True) + 1e-12)
 
 
-def stems_of(track: Track, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Read the stems of a track.
+def stems_to_learn(train: Iterable[Track], test: Iterable[Track]) -> list[str]:
+    """Name the stems that recordings are separated into.
+
+    Parameters
+    ----------
+    train, test : iterable of Track
+        Each has stems of its own, or one entry alone.
+
+    Returns
+    -------
+    list of str
+        Those that are asked for, where all of them can be learned; else all that can;
+        and where nothing is learned from, all that are asked for.
+    """
+    learned, wanted = (
+        list(dict.fromkeys(s for t in tracks if has_stems(t) for s in t.stem_files))
+        for tracks in (train, test)
+    )
+    if not learned:
+        return wanted or ["mixture"]
+    if wanted and set(wanted) <= set(learned):
+        return [name for name in learned if name in wanted]
+    return learned
+
+
+def has_stems(track: Track) -> bool:
+    """Whether the stems of a track are known: one alone is the recording itself.
 
     Parameters
     ----------
     track : Track
-    names : iterable of str
-        That they are to have.
 
     Returns
     -------
-    dict of str to ndarray, shape (channels, samples)
-
-    Raises
-    ------
-    InputError
-        They have other names.
+    bool
     """
-    if set(track.stem_files) != set(names):
-        raise InputError(
-            f"{track.id}: its stems are {', '.join(track.stem_files)}; "
-            f"what is learned from has {', '.join(names)}: rename the files"
-        )
-    return track.stems()
+    return len(track.stem_files) > 1

@@ -8,13 +8,18 @@ import pandas as pd
 
 
 def _intervals(reference, estimate):
-    """Intervals and labels of both, from 0 to the reference's end, as mir_eval asks."""
-    end = reference["end"].max()
+    """Intervals and labels of both, of the same stretch, as mir_eval asks.
+
+    It is the annotated stretch, as far as the estimate goes: what is before and after
+    has no reference, and where both begin and end is no boundary that either found.
+    """
+    start = reference["start"].min()
+    end = min(reference["end"].max(), estimate["end"].max())
     adjusted = []
     for sections in (reference, estimate):
-        intervals = sections[["start", "end"]].to_numpy(dtype=float)
+        intervals = sections[["start", "end"]].to_numpy(dtype=float) - start
         labels = sections["label"].astype(str).tolist()
-        adjusted += mir_eval.util.adjust_intervals(intervals, labels, 0.0, end)
+        adjusted += mir_eval.util.adjust_intervals(intervals, labels, 0.0, end - start)
     return adjusted
 
 

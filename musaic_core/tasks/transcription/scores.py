@@ -24,7 +24,8 @@ def transcription_scores(
     -------
     dict of str to float
         ``onset_`` and ``note_`` precision, recall and f1, ``frame_`` and
-        ``chroma_`` precision, recall and accuracy.
+        ``chroma_`` precision, recall and accuracy. The latter two are of the pitches
+        that mir_eval compares, of 20 to 5000 Hz.
     """
     scores = {}
     for name, offset_ratio in (("onset", None), ("note", 0.2)):
@@ -64,8 +65,10 @@ def note_scores(reference, estimate, offset_ratio):
 
 def _sounding(notes, times):
     """Frequencies that sound at each time, as mir_eval.multipitch takes them."""
-    hz, frames = notes.hz, []
+    limits = mir_eval.multipitch.MIN_FREQ, mir_eval.multipitch.MAX_FREQ
+    taken = (limits[0] <= notes.hz) & (notes.hz <= limits[1])
+    intervals, hz, frames = notes.intervals[taken], notes.hz[taken], []
     for part in np.array_split(times, len(times) // 1000 + 1):  # for memory
-        active = (notes.intervals[:, :1] <= part) & (part < notes.intervals[:, 1:])
+        active = (intervals[:, :1] <= part) & (part < intervals[:, 1:])
         frames += [hz[frame] for frame in active.T]
     return frames

@@ -1,0 +1,292 @@
+"""A folder of one's own is read as it is, and learned from where that is asked for."""
+
+from types import SimpleNamespace
+
+import click
+import numpy as np
+import pytest
+import soundfile
+from conftest import MINI
+from solving import module_in, plugin
+
+from musaic_core.benchmark.choice import check_paths
+from musaic_core.data.corpus import read_recordings, read_track
+from musaic_core.data.errors import InputError
+from musaic_core.data.notes import Notes, write_midi
+from musaic_core.tasks.base import Estimate
+
+SR = 8000
+
+
+def sound(file, seconds=1.0, seed=0):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    y = np.random.default_rng(seed).normal(0, 0.1, round(seconds * SR))
+    soundfile.write(file, y, SR)
+
+
+def stems(folder, names, seed=0):
+    for i, name in enumerate(names):
+        sound(folder / f"{name}.wav", seed=seed + i)
+
+
+def ids(folder):
+    return [track.id for track in read_recordings(folder)]
+
+
+# what lies in a folder
+
+
+def test_folders_in_folders_are_read(tmp_path):
+    sound(tmp_path / "song.wav")
+    sound(tmp_path / "Artist" / "Album" / "01.wav")
+    sound(tmp_path / "Artist" / "Album" / "02.wav", seconds=2)
+    sound(tmp_path / "Artist" / "Single" / "a.wav")
+    stems(tmp_path / "Artist" / "Stems", ("bass", "lead", "mixture"))
+    assert ids(tmp_path) == [
+        *("song.wav", "Artist/Album/01.wav", "Artist/Album/02.wav"),
+        *("Artist/Single/a.wav", "Artist/Stems"),
+    ]
+    *others, stemmed = read_recordings(tmp_path)
+    assert list(stemmed.stem_files) == ["bass", "lead"]
+    assert all(list(track.stem_files) == ["mixture"] for track in others)
+
+
+def test_stems_that_are_a_little_longer_or_broken_stay_those_of_one_track(tmp_path):
+    stems(tmp_path / "song", ("bass", "lead"))
+    sound(tmp_path / "song" / "voice.wav", seconds=1.05)
+    (tmp_path / "song" / "keys.wav").write_bytes(b"no audio")
+    (track,) = read_recordings(tmp_path)
+    assert list(track.stem_files) == ["bass", "keys", "lead", "voice"]
+    with pytest.raises(InputError, match=r"keys\.wav: not a readable"):
+        track.audio()
+
+
+def test_hidden_folders_and_side_files_are_left(tmp_path):
+    stems(tmp_path / "song", ("bass", "lead"))
+    for name in ("cover.jpg", "bass.wav.asd", ".bass.wav", "Thumbs.db"):
+        (tmp_path / "song" / name).write_bytes(b"\0")
+    for folder in (".@__thumb", "@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN"):
+        stems(tmp_path / folder, ("bass", "lead"))
+        stems(tmp_path / "song" / folder, ("bass", "lead"))
+    (track,) = read_recordings(tmp_path)
+    assert track.id == "song"
+    assert list(track.stem_files) == ["bass", "lead"]
+
+
+def test_links_to_nothing_are_told(tmp_path, capsys):
+    stems(tmp_path / "stems", ("bass", "lead"))
+    (tmp_path / "stems" / "voice.wav").symlink_to(tmp_path / "gone.wav")
+    (tmp_path / "song.wav").symlink_to(tmp_path / "gone.wav")
+    (tmp_path / "album").symlink_to(tmp_path / "gone")
+    song, stemmed = read_recordings(tmp_path)
+    assert f"! {tmp_path / 'album'}: a link to nothing" in capsys.readouterr().out
+    for track, name in ((song, "song.wav"), (stemmed, "voice.wav")):
+        with pytest.raises(InputError, match=f"{name}: no such file"):
+            track.audio()
+
+
+def test_links_are_followed_and_those_upwards_are_not(tmp_path):
+    sound(tmp_path / "elsewhere" / "song.wav")
+    (tmp_path / "here" / "album").mkdir(parents=True)
+    (tmp_path / "here" / "album" / "up").symlink_to(tmp_path / "here")
+    (tmp_path / "here" / "link").symlink_to(tmp_path / "elsewhere")
+    assert ids(tmp_path / "here") == ["link/song.wav"]
+
+
+ANNOTATIONS = {
+    "notes": {
+        "song.MID": None,
+        "song.Midi": None,
+        "song.txt": "OnsetTime\tOffsetTime\tMidiPitch\n0.1\t0.4\t60\n",
+        "song.notes.csv": "0.1,0.4,60\n",
+        "SONG_notes.tsv": "onset\toffset\tpitch\n0.1\t0.4\t60\n",
+    },
+    "beats": {
+        "song.csv": "time,position\n0.1,1\n0.4,1\n",
+        "song.beats": "0.1 1\n0.4 1\n",
+        "song.txt": "0.1\t0.1\t1\n0.4\t0.4\t1\n",
+        "song-beats.txt": "0.1\n0.4\n",
+    },
+    "sections": {
+        "song.LAB": "0 1 verse\n",
+        "song.txt": "0.0\t1.0\tverse\n",
+        "song.sections.csv": "0,1,verse\n",
+    },
+    "chords": {"song.chords.lab": "0 1 C:maj\n", "song_chords.txt": "0 1 C:maj\n"},
+}
+CASES = [(kind, name) for kind, files in ANNOTATIONS.items() for name in files]
+
+
+def annotate(file, content):
+    if content is None:
+        write_midi(Notes.from_rows([(0.1, 0.4, 60, 80, "")]), file)
+    else:
+        file.write_text(content, encoding="utf-8")
+
+
+@pytest.mark.parametrize(("kind", "name"), CASES)
+def test_annotations_beside_a_recording_are_found_by_name_and_content(
+    kind, name, tmp_path
+):
+    sound(tmp_path / "Song.wav")
+    annotate(tmp_path / name, ANNOTATIONS[kind][name])
+    (track,) = read_recordings(tmp_path)
+    for other in ANNOTATIONS:
+        assert (getattr(track, other) is not None) == (other == kind)
+
+
+def test_a_suffix_that_says_what_a_file_holds_is_believed_first(tmp_path):
+    sound(tmp_path / "song.wav")
+    for name in ("song.txt", "song.mid"):
+        file = tmp_path / name
+        annotate(file, None if name == "song.mid" else "0.2 0.4 72\n0.6 0.8 72\n")
+    (track,) = read_recordings(tmp_path)
+    assert track.notes.pitches.tolist() == [60]
+
+
+def test_among_stems_annotations_are_named_by_kind_or_for_the_mixture(tmp_path):
+    folder = tmp_path / "song"
+    stems(folder, ("bass", "drums"))
+    annotate(folder / "Notes.mid", None)
+    annotate(folder / "mixture.beats", "0.1 1\n0.4 1\n")
+    annotate(folder / "drums.txt", "0.1 KD\n0.3 SD\n")  # of a stem
+    annotate(folder / "song.lab", "0 1 verse\n")
+    track = read_track(folder)
+    assert track.notes.pitches.tolist() == [60]
+    assert track.beats.tolist() == [0.1, 0.4]
+    assert track.sections["label"].tolist() == ["verse"]
+    assert track.chords is None
+
+
+def test_text_that_is_no_annotation_is_left(tmp_path):
+    sound(tmp_path / "song.wav")
+    sound(tmp_path / "one" / "song.wav")
+    (tmp_path / "song.txt").write_text("la la la, 1 2 3\n", encoding="utf-8")
+    (tmp_path / "one" / "notes.txt").write_text("taken in 1999\n", encoding="utf-8")
+    for track in read_recordings(tmp_path):
+        assert track.notes is track.beats is track.sections is track.chords is None
+
+
+# what is learned from
+
+
+@pytest.fixture
+def data(monkeypatch):
+    """What the dataset gives for parameters, where the task learns from songs."""
+    module = module_in(MINI.parent / "folder.py")
+    task = SimpleNamespace(learns_from="songs")
+    benchmark = SimpleNamespace(get_benchmark_objective=lambda: task)
+    monkeypatch.setattr(module, "get_running_benchmark", lambda: benchmark)
+
+    def get_data(**parameters):
+        defaults = dict.fromkeys(("path", "learn_from", "train", "isolated"))
+        return module.Dataset.get_instance(**defaults | parameters).get_data()
+
+    return get_data
+
+
+def test_models_learn_from_mini_or_from_another_folder(data, tmp_path):
+    for name in ("here", "there"):
+        sound(tmp_path / name / "song.wav", seed=len(name))
+    sound(tmp_path / "notes" / "piano.wav")
+    here, there = tmp_path / "here", str(tmp_path / "there")
+    plain = data(path=str(here))
+    assert {t.audio_files[0].parent.parent.name for t in plain["train"]} == {
+        *("train-seen", "train-unseen")
+    }
+    assert data(path=str(here), learn_from="Piano")["train"]
+    own = data(path=str(here), train=there, isolated=str(tmp_path / "notes"))
+    assert [t.audio_files[0].parent.name for t in own["train"]] == ["there"]
+    assert [t.id for t in own["isolated"]] == ["piano.wav"]
+
+
+def test_what_can_not_be_learned_from_is_said(data, tmp_path):
+    sound(tmp_path / "song.wav")
+    here = str(tmp_path)
+    assert "set train=leave_one_out" in data(path=here, train=here)["missing"]
+    assert "two recordings" in data(path=here, train="leave_one_out")["missing"]
+    assert "choose piano, quartets" in data(path=here, learn_from="jazz")["missing"]
+    assert "no recordings in 123;" in data(path=123)["missing"]
+    assert "no recordings" in data(path=here, train=f"{here}/none")["missing"]
+
+
+@pytest.mark.parametrize("name", ["mss", "amt", "msa"])
+def test_with_leave_one_out_each_recording_is_left_out_of_what_is_learned(
+    name, data, tmp_path
+):
+    for number in range(3):
+        stems(tmp_path / str(number), ("bass", "lead"), seed=number)
+    given = data(path=str(tmp_path), train="leave_one_out")
+    parameters = {
+        "amt": {},
+        "mss": {"phase": "mixture"},
+        "msa": {"feature": "nn_log_mel", "segmentation": "cbm", "bars": "heard"},
+    }
+    objective = plugin(f"objectives/{name}.py", **parameters[name])
+    objective.set_data(**given)
+    folds = [make() for make in objective.task.folds]
+    assert [[t.id for t in fold.test] for fold in folds] == [["0"], ["1"], ["2"]]
+    assert [[t.id for t in fold.train] for fold in folds] == [
+        ["1", "2"],
+        ["0", "2"],
+        ["0", "1"],
+    ]
+
+
+def test_a_solver_learns_anew_for_each_recording_that_is_left_out(
+    data, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("musaic_core.benchmark.solver._cache_folder", lambda: tmp_path)
+    for number in range(3):
+        stems(tmp_path / str(number), ("bass", "lead"), seed=number)
+    objective = plugin("objectives/mss.py", phase="mixture")
+    objective.set_data(**data(path=str(tmp_path), train="leave_one_out"))
+    solver = plugin("solvers/mixture.py")
+    learned = []
+    solver.fit = lambda train, given: learned.append([t.id for t in train]) or {}
+    solver.fitted_in = lambda folders: (solver.fit(solver.task.train, None), 2.0)
+    solver.predict = lambda recording, state, given: recording.audio()[0]
+    assert solver._set_objective(objective) == (False, None)
+    solver.run(None)
+    assert learned == [["1", "2"], ["0", "2"], ["0", "1"]]
+    result = solver.get_result()
+    assert list(result["estimates"]) == ["0", "1", "2"]
+    assert all(
+        type(e) is Estimate and not e.error for e in result["estimates"].values()
+    )
+    assert result["time_fit"] >= 6
+
+
+# how it is named
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/my music", "~/music", "~", "./music", "../music", ".", "/müsik", "/a&b"),
+        *("/a(b)", "/a,b", "/a, b", "123", "/x's", "/a=b", "/a[1]", "01 songs"),
+    ],
+)
+def test_a_path_that_benchopt_would_misread_ends_the_run_with_the_right_one(path):
+    with pytest.raises(SystemExit) as raised:
+        check(f"folder[path={path},train=leave_one_out]")
+    quoted = f'"{path}"' if "'" in path else f"'{path}'"
+    assert f"folder[path={quoted},train=leave_one_out]" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        *("folder[path=/my/music]", "folder[path='/my music']", "folder", "mini"),
+        *('folder[path="/x\'s (1)", learn_from=piano]', "folder[path=music]"),
+        *("mini[part=[piano,songs],tracks=2]", "folder[path=['/a b','/c']]"),
+    ],
+)
+def test_a_path_that_benchopt_reads_is_left_as_it_is(dataset):
+    check(dataset)
+
+
+def check(dataset):
+    with click.Context(click.Command("run"), info_name="run") as context:
+        context.params = {"dataset": (dataset,), "config_file": None}
+        check_paths()
