@@ -389,7 +389,9 @@ def test_what_is_given_has_the_rows_of_v(tmp_path):
 @pytest.fixture
 def production(tmp_path, monkeypatch):
     """The excerpt in the package stempeg, seen through windows of 2048 samples."""
-    pytest.importorskip("stempeg")
+    # it need not be importable: without ffmpeg's programs it is not
+    if importlib.util.find_spec("stempeg") is None:
+        pytest.skip("stempeg is not installed")
     stem = module_in(MINI.parent / "stem.py")
     stem.decode(stem.excerpt(), tmp_path / "production")
     monkeypatch.setattr(wiener, "WINDOW", 2048 / 44100)
@@ -557,7 +559,7 @@ def test_without_readable_training_stems_each_row_has_a_reason(
     estimate = solve(task, solver)["good"]
     assert estimate.answer is None
     assert "could be read" in estimate.error
-    assert capsys.readouterr().out.count("not a readable WAV") == 1
+    assert capsys.readouterr().out.count("no sound can be read from it") == 1
 
 
 def test_training_tracks_of_one_name_are_all_learned_from(tmp_path):
