@@ -62,7 +62,7 @@ def check_paths() -> None:
             for match in unquoted:
                 fixed = fixed.replace(match[2], f"{quote}{match[2].strip()}{quote}")
             outer = "'" if quote == '"' else '"'
-            raise SystemExit(f"! put the path in quotes: -d {outer}{fixed}{outer}")
+            raise SystemExit(f"\n! put the path in quotes: -d {outer}{fixed}{outer}")
 
 
 def sweep(solver):
