@@ -1,5 +1,6 @@
 """`benchopt run` scores every track of every task, caches, and repeats itself."""
 
+import shutil
 import tarfile
 
 import numpy as np
@@ -88,6 +89,17 @@ def test_a_second_run_comes_from_the_cache(shared, task, first):
     pd.testing.assert_frame_equal(
         results.drop(columns="run_date"), first[1].drop(columns="run_date")
     )
+
+
+def test_a_run_whose_files_were_removed_has_them_again(original, tmp_path):
+    suite = original.copy(tmp_path / "musaic")
+    for number, cached in enumerate((0, 0, 1)):
+        if number == 1:
+            shutil.rmtree(suite.outputs())
+        printed, results = suite.run(solvers=["silence"])
+        assert printed.count("(cached)") == cached
+        for folder in results["objective_files"]:
+            assert any((suite.outputs() / folder).iterdir())
 
 
 def louder(file):

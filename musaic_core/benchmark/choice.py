@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shlex
 
 import click
 
@@ -31,38 +32,50 @@ def runs_all(kind: str) -> bool:
     return not (context.params["solver"] or context.params["force_solver"])
 
 
-# A path among parameters, without quotes: up to the next parameter or the end.
+# A path among a dataset's parameters: up to the next parameter, or the end.
 _PATH = re.compile(
-    r"\b(path|train|isolated|learn_from)\s*=\s*([^'\"\[\s].*?)(?=,\s*\w+\s*=|\]$)"
+    r"\b(?:path|train|isolated|learn_from)\s*=\s*([^\[\s].*?)\s*(?=,\s*\w+\s*=|\]$)"
 )
-# What benchopt takes for text without quotes; of anything else it makes something else.
+# What benchopt takes for text without quotes; of all else it makes something else.
 _PLAIN = re.compile(r"[a-zA-Z/\\][a-zA-Z0-9._/\\-]*")
 
 
 def check_paths() -> None:
-    """End the run where a dataset's path needs quotes, and say how to write it.
+    """End the run where benchopt would misread a dataset's path; say what to write.
 
-    benchopt drops the blanks of a path without quotes, and takes ``~``, dots at its
-    beginning and letters beyond ASCII for mistakes.
+    It drops the blanks of a path without quotes, and takes ``~``, dots at its beginning
+    and letters beyond ASCII for mistakes.
 
     Raises
     ------
     SystemExit
-        A path needs quotes. benchopt shows nothing else that is raised where a plugin
-        is imported.
+        A path needs quotes, or another name. benchopt shows nothing else that is raised
+        where a plugin is imported.
     """
     context = click.get_current_context(silent=True)
     for text in (context.params.get("dataset") or ()) if context else ():
-        unquoted = [
-            m for m in _PATH.finditer(text) if not _PLAIN.fullmatch(m[2].strip())
-        ]
-        if unquoted:
-            quote = '"' if any("'" in match[2] for match in unquoted) else "'"
-            fixed = text
-            for match in unquoted:
-                fixed = fixed.replace(match[2], f"{quote}{match[2].strip()}{quote}")
-            outer = "'" if quote == '"' else '"'
-            raise SystemExit(f"! put the path in quotes: -d {outer}{fixed}{outer}")
+        fixed = _PATH.sub(
+            lambda match: match[0].replace(match[1], _read(match[1])), text
+        )
+        if fixed != text:
+            raise SystemExit(f'\n! put the path in quotes: -d "{fixed}"')
+
+
+def _readable(path):
+    """A path as benchopt reads it rightly: as it is, or in quotes."""
+    if _PLAIN.fullmatch(path):
+        return path
+    quoted = path[0] in "'\"" and path[-1] == path[0] and len(path) > 2
+    name = path[1:-1] if quoted else path
+    if set(name) & set("'\"=") or name.count("[") != name.count("]"):
+        raise SystemExit(
+            f"\n! {name}: benchopt can't read quotation marks, = and single brackets in "
+            "a path; rename the folder, or give it another name: "
+            f"ln -s {shlex.quote(name)} ~/recordings"
+        )
+    if quoted and "\\" not in name:
+        return path
+    return "'" + name.replace("\\", "/") + "'"
 
 
 def sweep(solver):

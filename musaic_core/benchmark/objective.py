@@ -1,6 +1,7 @@
 """Base class of the objectives: what benchopt needs that a task need not repeat."""
 
 import hashlib
+import json
 import re
 from functools import partial
 from pathlib import Path
@@ -176,10 +177,12 @@ class Objective(benchopt.BaseObjective):
 
     def evaluate_result(self, estimates, **costs):
         """One row a test recording, in the order of the corpus."""
-        return joblib.Parallel(self.tracks_at_once, "threading")(
+        rows = joblib.Parallel(self.tracks_at_once, "threading")(
             joblib.delayed(self._row)(track, estimates[track.id], **costs)
             for track in self.references.values()
         )
+        self._note_folder()
+        return rows
 
     def _row(
         self, track, estimate, kind="", peak_memory_mb=np.nan, time_fit=np.nan, **_
@@ -256,6 +259,7 @@ class Objective(benchopt.BaseObjective):
     # a cached result ends with the code or the recordings that it came from.
     # The state travels to the workers, which have not loaded the data yet.
     _corpus = None
+    _n_lost = 0
 
     def _get_state(self):
         if hasattr(self, "task"):
@@ -264,10 +268,33 @@ class Objective(benchopt.BaseObjective):
                 for tracks in (self.task.recordings, self.references.values())
             ]
         file = Path(self._module_filename).resolve()
-        return {"code": digest_of(files_imported(file)), "corpus": self._corpus}
+        note = self._folder_note()
+        if note is not None and note.exists():
+            folder, n_lost = json.loads(note.read_text(encoding="utf-8"))
+            self._n_lost = n_lost + (not Path(folder).is_dir())
+        code = digest_of(files_imported(file))
+        return {"code": code, "corpus": self._corpus, "n_lost": self._n_lost}
 
     def __setstate__(self, state):
-        self._corpus = state["corpus"]
+        self._corpus, self._n_lost = state["corpus"], state["n_lost"]
+
+    # The folder that a run's files lie in is noted beside the cache. Where it has been
+    # removed, the cached result is of no use, and its run is repeated.
+    def _folder_note(self):
+        context, benchmark = self._run_context, get_running_benchmark()
+        if None in (context, benchmark) or context.run_output_base is None:
+            return None
+        cache = benchmark.get_cache_location()
+        names = context.dataset_name, context.objective_name, context.solver_name
+        run = joblib.hash((*names, context.repetition, context.base_seed, self._corpus))
+        return cache and Path(cache) / "folders" / f"{run}.json"
+
+    def _note_folder(self):
+        note = self._folder_note()
+        if note is not None and (folder := self.get_run_output_path()).is_dir():
+            note.parent.mkdir(parents=True, exist_ok=True)
+            text = json.dumps([str(folder), self._n_lost])
+            note.write_text(text, encoding="utf-8")
 
 
 def needs_of_task() -> set[str]:

@@ -251,6 +251,8 @@ def write_midi(notes: Notes, file: Path) -> None:
     file : Path
     """
     midi = mido.MidiFile(ticks_per_beat=960, charset="utf-8")
+    tempo = mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(120))
+    midi.add_track().append(tempo)
     channels = [channel for channel in range(16) if channel != _DRUMS]
     ticks = np.round(notes.intervals * 2 * midi.ticks_per_beat).astype(int)
     for number, part in enumerate(sorted(set(notes.parts))):
