@@ -15,7 +15,7 @@ MINI = Path(__file__).resolve().parent / "mini"
 
 
 class Dataset(benchopt.BaseDataset):
-    """A folder of WAV, FLAC, Ogg or MP3 files, or of folders with a file a stem.
+    """A folder of audio or video files, or of folders with a file a stem.
 
     ``song.mid``, ``song.lab`` and ``song.csv`` beside ``song.wav`` are its notes,
     sections and beats; in a folder of stems they are ``notes.mid``, ``sections.lab``
