@@ -15,7 +15,7 @@ check_paths()
 
 
 class Dataset(benchopt.BaseDataset):
-    """A folder of audio files, or of folders with a file a stem, however deep.
+    """A folder of audio or video files, or of folders with a file a stem.
 
     ``song.mid``, ``song.lab`` and ``song.beats`` beside ``song.wav`` are its notes,
     sections and beats; in a folder of stems they are ``notes.mid``, ``sections.lab``

@@ -36,6 +36,10 @@ def blaming(name: object) -> Iterator[None]:
     name : object
         The file, or what else is read from.
 
+    Yields
+    ------
+    None
+
     Raises
     ------
     InputError

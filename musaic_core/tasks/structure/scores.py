@@ -63,7 +63,9 @@ def label_f1(reference: pd.DataFrame, estimate: pd.DataFrame) -> list[float]:
     return [pairwise_f1(*intervals), mir_eval.segment.nce(*intervals)[2]]
 
 
-def pairwise_f1(true, true_labels, found, found_labels) -> float:
+def pairwise_f1(
+    true: np.ndarray, true_labels: list, found: np.ndarray, found_labels: list
+) -> float:
     """F-measure of the pairs of frames that have the same label.
 
     It is mir_eval's, counted by label: its matrices of all pairs of an hour's frames
@@ -71,9 +73,12 @@ def pairwise_f1(true, true_labels, found, found_labels) -> float:
 
     Parameters
     ----------
-    true, found : ndarray, shape (n, 2)
-        Start and end (s) of each section, both lists from 0 to the same time.
-    true_labels, found_labels : list of str
+    true : ndarray, shape (n, 2)
+        Start and end (s) of each section of the reference.
+    true_labels : list of str
+    found : ndarray, shape (m, 2)
+        Of the estimate, from 0 to the same time.
+    found_labels : list of str
 
     Returns
     -------
