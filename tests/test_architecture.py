@@ -23,7 +23,7 @@ MUSIC = {"librosa", "mir_eval", "pretty_midi", "soundfile", "benchopt"}
 
 
 def imported(file, at_once=False):
-    """Names of the modules that a file imports, wherever in it, or when it is loaded."""
+    """Names of the modules that a file imports: anywhere, or when it is loaded."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -262,7 +262,9 @@ def find_rises(heard: Salience) -> Rises:
 
 def _between_frames(rise, key, frame):
     """Where each maximum is, in frames: that of the parabola through it."""
-    before, at, after = np.pad(rise, ((0, 0), (1, 1)))[key, frame + [[0], [1], [2]]]
+    before, at, after = np.pad(rise, ((0, 0), (1, 1)))[
+        key, np.add(frame, [[0], [1], [2]])
+    ]
     curvature = np.maximum(2 * at - before - after, 1e-9)
     return frame + (after - before) / 2 / curvature
 
