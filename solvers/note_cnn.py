@@ -1,7 +1,6 @@
 """A small convolutional network, trained on what all models learn from."""
 
 from musaic_core.benchmark.solver import Solver as BaseSolver
-from musaic_core.learned.note_cnn import describe, fit
 from musaic_core.tasks.transcription.decoder import Salience
 
 
@@ -19,13 +18,18 @@ class Solver(BaseSolver):
     describes = True
     axes = (("frequency", "time"),)
     requirements = ["pip::torch"]
-    parameters = {"steps": [1500]}
+    parameters = {"steps": [1400]}
+
+    def prepare(self):
+        from musaic_core.learned import note_cnn
+
+        self.network = note_cnn
 
     def fit(self, train, given):
         def read(tracks):
             return [(V, track.notes) for track, V in given.read(tracks)]
 
-        return fit(
+        return self.network.fit(
             read(train),
             read(given.isolated),
             frequencies=given.frequencies,
@@ -36,5 +40,5 @@ class Solver(BaseSolver):
         )
 
     def predict(self, recording, state, given):
-        onset, frame = describe(given.V, state, given.device)
+        onset, frame = self.network.describe(given.V, state, given.device)
         return Salience(frame, onset)

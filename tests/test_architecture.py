@@ -22,9 +22,10 @@ MAY_IMPORT = {
 MUSIC = {"librosa", "mir_eval", "pretty_midi", "soundfile", "benchopt"}
 
 
-def imported(file):
-    """Names of the modules that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+def imported(file, at_once=False):
+    """Names of the modules that a file imports: anywhere, or when it is loaded."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -62,6 +63,20 @@ def test_low_rank_models_know_no_music():
     for file in (PACKAGE / "lowrank").rglob("*.py"):
         packages = {module.split(".")[0] for module in imported(file)}
         assert not packages & MUSIC, file
+
+
+@pytest.mark.parametrize("folder", ["solvers", "datasets", "objectives", "plots"])
+def test_no_plugin_loads_torch_before_it_is_used(folder):
+    waiting, loaded = list((ROOT / folder).glob("*.py")), set()
+    assert waiting
+    while waiting:
+        for module in set(imported(waiting.pop(), at_once=True)) - loaded:
+            loaded.add(module)
+            path = ROOT.joinpath(*module.split("."))
+            files = path.with_suffix(".py"), path / "__init__.py"
+            waiting += [file for file in files if file.exists()]
+    assert "musaic_core.data.notes" in loaded or folder == "plots"
+    assert "torch" not in loaded
 
 
 def test_no_file_is_above_400_lines():

@@ -117,6 +117,14 @@ def test_rolls_mark_the_frame_nearest_to_an_onset():
     assert np.flatnonzero(sounding[key]).tolist() == list(range(10, 20))
 
 
+@pytest.mark.parametrize("start", [10.0, 10.2, 10.49, 9.51])
+def test_an_onset_is_where_a_parabola_through_its_marks_has_its_maximum(start):
+    notes = Notes.from_rows([(start * FRAME, 20 * FRAME, 60, 80, "piano")])
+    marks = piano_rolls(notes, 30, FRAME)[0, 60 - 21, 9:12]
+    curve = np.polynomial.Polynomial.fit([9, 10, 11], marks, 2)
+    assert curve.deriv().roots() == pytest.approx([start], abs=1e-4)
+
+
 def test_network_is_small_and_answers_each_pitch_and_frame():
     network = NoteCNN(FREQUENCIES)
     assert sum(p.numel() for p in network.parameters()) < 60_000

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from musaic_core.data.notes import Notes
-from musaic_core.tasks.transcription.decoder import NoteDecoder, Salience
+from musaic_core.tasks.transcription.decoder import NoteDecoder, Salience, find_rises
 from musaic_core.tasks.transcription.scores import transcription_scores
 from musaic_core.tasks.transcription.spectrogram import FRAME, PITCHES
 
@@ -105,7 +105,7 @@ def test_a_louder_recording_gives_the_same_notes(decoder, factor):
     found = decoder.decode(music)
     assert len(found)
     louder = decoder.decode(Salience(factor * music.level))
-    np.testing.assert_array_equal(louder.intervals, found.intervals)
+    np.testing.assert_allclose(louder.intervals, found.intervals, rtol=1e-12)
     np.testing.assert_array_equal(louder.pitches, found.pitches)
 
 
@@ -144,3 +144,30 @@ def test_notes_begin_where_a_model_says_that_they_do():
     assert scores["onset_f1"] > 0.95
     matched = [np.abs(reference.onsets - onset).min() for onset in found.onsets]
     assert np.median(matched) <= FRAME / 2  # not half of the lag later
+
+
+@pytest.mark.parametrize("later", [-0.5, -0.3, 0, 0.2, 0.5])
+def test_a_note_begins_between_frames(later):
+    rise = np.zeros((88, 40))
+    rise[40, 9:12] = np.clip(1.5 - np.abs(np.arange(-1, 2) - later), 0, 1)
+    level = np.repeat([[0.0, 1.0]], [10, 30], axis=1) * np.ones((88, 1))
+    rises = find_rises(Salience(level, rise))
+    assert rises.keys.tolist() == [40]
+    assert rises.times == pytest.approx([(10 + later) * FRAME])
+
+
+def test_a_rise_that_stays_at_its_maximum_is_one():
+    rise = np.zeros((88, 40))
+    rise[40, 10:13] = 0.8
+    rises = find_rises(Salience(np.ones((88, 40)), rise))
+    assert rises.frames.tolist() == [10]
+
+
+def test_of_thresholds_that_are_as_good_the_middle_is_taken():
+    examples = [melody(seed) for seed in range(3)]
+    examples = [(with_onsets(notes, 430, i), notes) for i, notes in enumerate(examples)]
+    decoder = NoteDecoder().fit(examples)
+    sure = [decoder._sureness(find_rises(heard)) for heard, _ in examples]
+    found = [(s > t).sum() for s in sure for t in (0.2, 0.8)]
+    assert found[::2] == found[1::2]  # all thresholds from 0.2 to 0.8 are as good
+    assert decoder._threshold == pytest.approx(0.5, abs=0.06)

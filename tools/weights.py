@@ -59,6 +59,7 @@ def main() -> None:
     manifest = {}
     for corpus, solver in shipped():
         print(f"{solver.name}, {corpus}", file=sys.stderr)
+        solver.prepare()
         state, seconds = solver.fitted_in([SHIPPED])
         manifest[file_name(solver.state_depends_on())] = {
             "solver": solver.name,
