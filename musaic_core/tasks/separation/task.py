@@ -10,7 +10,7 @@ mask for each channel.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 
@@ -72,6 +72,7 @@ class Separation(Task):
     answers = "stems"
     axes = (("frequency", "time"), ("frequency", "time", "channel"))
     learns_dictionary = True
+    magnitudes = True
     frequencies = bin_frequencies()
     frame = HOP
 
@@ -101,11 +102,17 @@ class Separation(Task):
     @cached_property
     def dictionary(self) -> Dictionary | None:
         """KL-NMF of each training stem by itself, or None if there are none."""
+        return self._dictionary(1, beta=1, update="hals-mu", max_iter=50)
 
+    @cached_property
+    def power_dictionary(self) -> Dictionary | None:
+        """Itakura-Saito NMF of the power spectra of each training stem, or None."""
+        return self._dictionary(2, beta=0, update="mu-extrapolated", max_iter=100)
+
+    def _dictionary(self, exponent, **options):
         def learn(V):
-            seed = self.seed
-            W = nmf(V, TEMPLATES, update="hals-mu", max_iter=50, seed=seed).templates
-            return W / (W.sum(0) + 1e-12)
+            model = nmf(V**exponent, TEMPLATES, seed=self.seed, **options)
+            return model.templates / (model.templates.sum(0) + 1e-12)
 
         spectra = self._stem_spectra
         if spectra is None:
@@ -113,14 +120,16 @@ class Separation(Task):
         return Dictionary(
             np.concatenate([learn(V) for V in spectra], axis=1),
             np.repeat(self.labels, TEMPLATES),
-            cache(self._patches),  # each solver asks for them again and again
+            # each solver asks for them again and again
+            cache(partial(self._patches, exponent, options["beta"])),
         )
 
-    def _patches(self, length):
-        """Convolutive KL-NMF of each training stem by itself, (F, P, length)."""
+    def _patches(self, exponent, beta, length):
+        """Convolutive NMF of each training stem by itself, (F, P, length)."""
+        options = {"beta": beta, "max_iter": 50, "seed": self.seed}
         patches = []
         for V in self._stem_spectra:
-            model = convolutive_nmf(V, PATCHES, length, max_iter=50, seed=self.seed)
+            model = convolutive_nmf(V**exponent, PATCHES, length, **options)
             P = np.asarray(model.patches)
             patches.append(P / (P.sum((0, 2), keepdims=True) + 1e-12))
         return np.concatenate(patches, axis=1), np.repeat(self.labels, PATCHES)
@@ -176,18 +185,20 @@ class Separation(Task):
 
     def describe(self, model, given):
         """Reconstruct each stem from the components that are its own."""
+        root = 1 / given.exponent  # stems are compared by their magnitudes
         if model.labels is not None:
             labels = np.asarray(model.labels)
             shares = labels[:, None] == np.array(self.labels)
         else:
-            shares = self.share(np.asarray(model.templates))
+            shares = self.share(np.asarray(model.templates) ** root)
             model.labels = np.array(self.labels)[shares.argmax(1)]
         parts = [
-            np.asarray(model.reconstruct(share.astype(np.float32)), np.float32)
+            np.asarray(model.reconstruct(share.astype(np.float32)), np.float32) ** root
             for share in shares.T
         ]
         return StemSpectrograms(
-            np.stack(parts).reshape(len(parts), *given.V.shape), model
+            np.stack(parts).reshape(len(parts), *given.V.shape),
+            given.magnitudes_of(model),
         )
 
     def tune(self, describe):
