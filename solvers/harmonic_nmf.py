@@ -31,6 +31,7 @@ class Solver(LowRankSolver):
     def factorize(self, V, given):
         pitches = np.array(given.labels)
         bands = harmonic_bands(given.frequencies, 440 * 2 ** ((pitches - 69) / 12))
+        bands = bands**given.exponent  # of powers, where V is
         n_pitches, n_bands = bands.shape[1:]
         envelope = np.tile(0.7 ** np.arange(n_bands), (n_pitches, 1))
         activations = np.full((n_pitches, V.shape[1]), V.mean())

@@ -29,7 +29,7 @@ class Solver(LowRankSolver):
         "beta": [1],
         "depth": [1, 2],  # or 3 and 4
         "rank, coarse": [(60, 24)],
-        "n_epochs": [5],
+        "n_epochs": [3],
         "n_iter": [30],
     }
 

@@ -28,8 +28,8 @@ class Solver(LowRankSolver):
     parameters = {
         "beta": [1],
         "depth": [1],  # or 2 to 4
-        "spectra, coarse, rhythms, bars": [(40, 24, 32, 16)],
-        "n_epochs": [5],
+        "spectra, coarse, rhythms, bars": [(32, 16, 16, 12)],
+        "n_epochs": [3],
         "n_iter": [30],
     }
 

@@ -46,6 +46,8 @@ class Solver(benchopt.BaseSolver):
         Of the ``given.V`` that it looks at, if any; None stands for any axis.
     n_parameters : int
         Numbers that it consists of, where it has no state that would say.
+    exponent : {1, 2}
+        2 where it models powers: its V is then the square of the task's magnitudes.
     """
 
     sampling_strategy = "run_once"
@@ -55,6 +57,7 @@ class Solver(benchopt.BaseSolver):
     kind = "learned"
     axes: tuple[Axes, ...] = ()
     n_parameters = 0
+    exponent = 1
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -190,6 +193,8 @@ class Solver(benchopt.BaseSolver):
         self.set_task(task)
         if not task.folds:
             task.prepare(self.given_axes, self.describes)
+            if getattr(self, "supervised", False):
+                _ = self._given(None).dictionary
         self.prepare()
 
     def set_task(self, task):
@@ -269,7 +274,8 @@ class Solver(benchopt.BaseSolver):
 
     def _given(self, recording):
         supervised = getattr(self, "dictionary", "fixed") != "blind"
-        given = Given(self.task, self.given_axes, recording, self.seed, supervised)
+        told = self.task, self.given_axes, recording, self.seed, supervised
+        given = Given(*told, self.exponent)
         if self.given_axes is not None and recording is not None:
             _ = given.V  # which all models share: off their clocks
         return given
@@ -347,13 +353,23 @@ class LowRankSolver(Solver):
     A subclass defines ``factorize(V, given)``, which gives a model with the members of
     `musaic_core.tasks.base.Model`; with ``fit(train, given)``, ``factorize(V, state,
     given)``. A solver with a parameter ``dictionary`` that is not "blind" is asked only
-    where there is a ``given.dictionary``.
+    where there is a ``given.dictionary``. One with a parameter ``beta`` of 0 models
+    powers.
     """
 
     answers = None  # whatever the task decodes
     describes = True
     kind = "low-rank"
     axes = ((None, None),)
+
+    @property
+    def exponent(self):
+        """2 for the Itakura-Saito divergence, which is that of powers; else 1.
+
+        Its minimum is the likelihood of Gaussian spectra whose variances, their mean
+        powers, are what is factorized (Févotte, Bertin and Durrieu 2009).
+        """
+        return 2 if getattr(self, "beta", 1) == 0 else 1
 
     @property
     def supervised(self):

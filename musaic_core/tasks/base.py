@@ -28,6 +28,8 @@ One decoder, tuned on ``train`` in the same way for each model, makes answers of
 
 **What models are given** besides V is a `Given`: names of the axes, frequencies, frame,
 complex spectrum, a dictionary of what was heard alone, a user's hints, seed and device.
+Where V is magnitudes, a model of powers, which says so by its ``exponent`` of 2, is
+given their squares: those with the Itakura-Saito divergence are such models.
 
 All that is shared by all models, such as V, is computed off their clocks.
 """
@@ -151,6 +153,9 @@ class Task:
     learns_dictionary : bool
         Class attribute: whether it has a dictionary of what was heard alone, if the
         corpus has such material.
+    magnitudes : bool
+        Whether V is magnitudes: a model of powers is then given their squares, and
+        ``power_dictionary``, of squares too.
     labels : list
         What its answers speak of, such as names of stems; empty if of nothing.
     folds : list of callable
@@ -161,7 +166,9 @@ class Task:
     answers: str
     axes: tuple[tuple[str, ...], ...] = ()
     learns_dictionary = False
+    magnitudes = False
     dictionary: Dictionary | None = None
+    power_dictionary: Dictionary | None = None
     frequencies: np.ndarray | None = None
     frame: float | None = None
     labels: Sequence = ()

@@ -10,6 +10,7 @@ import numpy as np
 
 from musaic_core.data.errors import reason_of, report_once
 from musaic_core.data.recording import Recording, Track
+from musaic_core.lowrank.models import NMF
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,15 @@ class Given:
         For every random choice of the model.
     supervised : bool
         Whether there is a dictionary to be seen: there is none for blind models.
+    exponent : {1, 2}
+        Power that the model wants magnitudes to be taken to.
 
     Attributes
     ----------
     axes, recording, seed
         As above.
+    exponent : {1, 2}
+        Power of magnitudes that V and the dictionary are; 1 where the task has none.
     frequencies : ndarray, shape (F,)
         Centre of each row of V, Hz.
     frame : float
@@ -117,7 +122,8 @@ class Given:
         What was heard alone; None where there is nothing, or for a blind model.
     """
 
-    def __init__(self, task, axes, recording=None, seed=0, supervised=True):
+    def __init__(self, task, axes, recording=None, seed=0, supervised=True, exponent=1):
+        self.exponent = exponent if task.magnitudes else 1
         self._task = task
         self._supervised = supervised
         self.recording = recording
@@ -135,7 +141,8 @@ class Given:
         -------
         Given
         """
-        return Given(self._task, self.axes, recording, self.seed, self._supervised)
+        told = self._task, self.axes, recording, self.seed, self._supervised
+        return Given(*told, self.exponent)
 
     def read(self, tracks: Iterable[Track]) -> Iterator[tuple[Track, np.ndarray]]:
         """Give each track that can be read, and its V, one at a time.
@@ -159,7 +166,8 @@ class Given:
     @cached_property
     def V(self) -> np.ndarray:  # noqa: N802
         """What low-rank models factorize: nonnegative, float32, frequency first."""
-        return self._task.represent(self.recording, self.axes)
+        V = self._task.represent(self.recording, self.axes)
+        return V if self.exponent == 1 else V**self.exponent
 
     @cached_property
     def spectrum(self) -> np.ndarray:
@@ -185,8 +193,34 @@ class Given:
 
     @cached_property
     def dictionary(self) -> Dictionary | None:
-        dictionary = self._task.dictionary if self._supervised else None
-        return dictionary and dictionary.cut(self._n_rows)
+        if not self._supervised:
+            return None
+        task = self._task
+        learned = task.dictionary if self.exponent == 1 else task.power_dictionary
+        return learned and learned.cut(self._n_rows)
+
+    def magnitudes_of(self, model):
+        """A model as one of magnitudes: each component's root, where it is of powers.
+
+        Parameters
+        ----------
+        model : Model
+            Of `V`.
+
+        Returns
+        -------
+        Model
+            The model itself, if it is of magnitudes. As figures show it, and pages play
+            it: it does not sum to the magnitudes of V.
+        """
+        if self.exponent == 1:
+            return model
+        root = 1 / self.exponent
+        templates, activations = (
+            np.asarray(model.templates),
+            np.asarray(model.activations),
+        )
+        return NMF(templates**root, activations**root, labels=model.labels)
 
     @property
     def isolated(self) -> list[Track]:

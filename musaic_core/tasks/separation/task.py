@@ -10,7 +10,7 @@ mask for each channel.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 
@@ -73,6 +73,7 @@ class Separation(Task):
     answers = "stems"
     axes = (("frequency", "time"), ("frequency", "time", "channel"))
     learns_dictionary = True
+    magnitudes = True
     frequencies = bin_frequencies()
     frame = HOP
 
@@ -102,11 +103,17 @@ class Separation(Task):
     @cached_property
     def dictionary(self) -> Dictionary | None:
         """KL-NMF of each training stem by itself, or None if there are none."""
+        return self._dictionary(1, beta=1, update="hals-mu", max_iter=50)
 
+    @cached_property
+    def power_dictionary(self) -> Dictionary | None:
+        """Itakura-Saito NMF of the power spectra of each training stem, or None."""
+        return self._dictionary(2, beta=0, update="mu-extrapolated", max_iter=100)
+
+    def _dictionary(self, exponent, **options):
         def learn(V):
-            seed = self.seed
-            W = nmf(V, TEMPLATES, update="hals-mu", max_iter=50, seed=seed).templates
-            return W / (W.sum(0) + 1e-12)
+            model = nmf(V**exponent, TEMPLATES, seed=self.seed, **options)
+            return model.templates / (model.templates.sum(0) + 1e-12)
 
         spectra = self._stem_spectra
         if spectra is None:
@@ -114,14 +121,16 @@ class Separation(Task):
         return Dictionary(
             np.concatenate([learn(V) for V in spectra], axis=1),
             np.repeat(self.labels, TEMPLATES),
-            cache(self._patches),  # each solver asks for them again and again
+            # each solver asks for them again and again
+            cache(partial(self._patches, exponent, options["beta"])),
         )
 
-    def _patches(self, length):
-        """Convolutive KL-NMF of each training stem by itself, (F, P, length)."""
+    def _patches(self, exponent, beta, length):
+        """Convolutive NMF of each training stem by itself, (F, P, length)."""
+        options = {"beta": beta, "max_iter": 50, "seed": self.seed}
         patches = []
         for V in self._stem_spectra:
-            model = convolutive_nmf(V, PATCHES, length, max_iter=50, seed=self.seed)
+            model = convolutive_nmf(V**exponent, PATCHES, length, **options)
             P = np.asarray(model.patches)
             patches.append(P / (P.sum((0, 2), keepdims=True) + 1e-12))
         return np.concatenate(patches, axis=1), np.repeat(self.labels, PATCHES)
@@ -193,17 +202,18 @@ class Separation(Task):
 
     def describe(self, model, given):
         """Reconstruct each stem from the components that are its own."""
+        root = 1 / given.exponent  # stems are compared by their magnitudes
         if model.labels is not None:
             labels = np.asarray(model.labels)
             shares = labels[:, None] == np.array(self.labels)
         else:
-            shares = self.share(np.asarray(model.templates))
+            shares = self.share(np.asarray(model.templates) ** root)
             model.labels = np.array(self.labels)[shares.argmax(1)]
         spectrograms = np.empty((shares.shape[1], *given.V.shape), np.float32)
         for spectrogram, share in zip(spectrograms, shares.T, strict=True):
             part = np.asarray(model.reconstruct(share.astype(np.float32)))
-            spectrogram[:] = part.reshape(spectrogram.shape)
-        return StemSpectrograms(spectrograms, model)
+            spectrogram[:] = part.reshape(spectrogram.shape) ** root
+        return StemSpectrograms(spectrograms, given.magnitudes_of(model))
 
     def tune(self, describe):
         """Nothing is tuned: stems are filtered out of the mixture by their ratios."""

@@ -93,4 +93,5 @@ FEATURES = {
     "chroma": lambda y: librosa.feature.chroma_cqt(C=_cqt(y), sr=SAMPLE_RATE),
     "mfcc": lambda y: librosa.feature.mfcc(S=_log_mel(y), n_mfcc=32),
 }
+MAGNITUDES = {"stft", "cqt"}  # whose squares are powers
 NEGATIVE = {"log_mel", "mfcc"}  # have negative entries: not for factorizations

@@ -21,6 +21,7 @@ from musaic_core.tasks.structure.decoder import SectionDecoder, make_sections
 from musaic_core.tasks.structure.features import (
     FEATURES,
     FRAME,
+    MAGNITUDES,
     NEGATIVE,
     hear_downbeats,
     mono,
@@ -85,6 +86,11 @@ class Structure(Task):
         self.downbeats = downbeats
         self._bars: WeakKeyDictionary = WeakKeyDictionary()
         self._kept = Kept()
+
+    @property
+    def magnitudes(self):
+        """Whether the feature is magnitudes."""
+        return self.feature in MAGNITUDES
 
     def misfit(self, solver):
         if self.feature in NEGATIVE and solver.kind == "low-rank":
@@ -183,7 +189,8 @@ class Structure(Task):
 
     def describe(self, model, given):
         """What a model has of each pattern in each bar, (B, patterns)."""
-        return np.asarray(model.along_last_mode(given.V.shape[-1]))
+        level = np.asarray(model.along_last_mode(given.V.shape[-1]))
+        return level ** (1 / given.exponent)  # magnitudes
 
     def tune(self, describe):
         """Choose similarity and segmentation on the training recordings."""

@@ -9,7 +9,7 @@ onsets are.
 
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from weakref import WeakKeyDictionary
 
@@ -58,6 +58,7 @@ class Transcription(Task):
     answers = "notes"
     axes = (("frequency", "time"), ("frequency", "time in bar", "bar"))
     learns_dictionary = True
+    magnitudes = True
     labels = PITCHES.tolist()
     frequencies = band_frequencies()
     frame = FRAME
@@ -97,26 +98,34 @@ class Transcription(Task):
     @cached_property
     def dictionary(self) -> Dictionary | None:
         """Attack and sustain of every isolated note, or None if there are none."""
+        return self._dictionary(1)
+
+    @cached_property
+    def power_dictionary(self) -> Dictionary | None:
+        """The same of the squares of magnitudes."""
+        return self._dictionary(2)
+
+    def _dictionary(self, exponent):
         spectra, pitches = [], []
         for _, (V, notes) in self._isolated_notes:
             for onset, offset, pitch in notes.table():
                 start, attack, end = np.array([onset, onset + 0.12, offset]) / FRAME
                 cuts = int(start), int(attack), max(int(end), int(attack) + 1)
                 for first, last in pairwise(cuts):
-                    spectra.append(V[:, first:last].sum(1))
+                    spectra.append((V[:, first:last] ** exponent).sum(1))
                     pitches.append(pitch)
         templates, pitches = _of_sum_one(spectra, pitches)
         if templates is None:
             return None
-        return Dictionary(templates, pitches, self._patches)
+        return Dictionary(templates, pitches, partial(self._patches, exponent))
 
-    def _patches(self, length):
+    def _patches(self, exponent, length):
         """The first frames of every isolated note, (F, P, length)."""
         spectra, pitches = [], []
         for _, (V, notes) in self._isolated_notes:
             for onset, _, pitch in notes.table():
                 start = int(onset / FRAME)
-                cut = V[:, start : start + length]
+                cut = V[:, start : start + length] ** exponent
                 spectra.append(np.pad(cut, ((0, 0), (0, length - cut.shape[1]))))
                 pitches.append(pitch)
         return _of_sum_one(spectra, pitches)
@@ -186,9 +195,11 @@ class Transcription(Task):
 
     def describe(self, model, given):
         """Read how strongly each pitch sounds from a model's components."""
+        root = 1 / given.exponent  # saliences are magnitudes
         if model.labels is None:
-            model.labels = estimate_pitches(np.asarray(model.templates))
-        level = salience(model)
+            model.labels = estimate_pitches(np.asarray(model.templates) ** root)
+        level = salience(model) ** root
+        model = given.magnitudes_of(model)
         if len(given.axes) == 3:
             n_frames = self.represent(given.recording).shape[1]
             level = _in_time(level, given.bars, n_frames)
