@@ -31,6 +31,7 @@ from musaic_core.lowrank.penalties import (
     Smoothness,
     Sparsity,
 )
+from musaic_core.lowrank.separable import snpa, spa
 from musaic_core.lowrank.stability import (
     RankStability,
     consensus_matrix,
@@ -83,4 +84,6 @@ __all__ = [
     "nmf",
     "ntd",
     "rank_stability",
+    "snpa",
+    "spa",
 ]
