@@ -12,6 +12,7 @@ from musaic_core.lowrank.models import NCP, NMF, NTD
 from musaic_core.lowrank.ncp import ncp
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.ntd import ntd
+from musaic_core.lowrank.starts import INITIALISATIONS
 from musaic_core.lowrank.updates import UPDATES, HALSThenMU
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
@@ -291,7 +292,7 @@ def test_fixed_and_masked_blocks_of_tensor_models():
 
 
 @every_model
-@pytest.mark.parametrize("init", ["random", "nndsvd", "data"])
+@pytest.mark.parametrize("init", INITIALISATIONS)
 def test_starts_are_reproducible_and_usable(name, init):
     for V in (tensor(), np.ones((3, 2, 2)), np.zeros((3, 2, 2))):
         if name == "ntd" and V.shape == (3, 2, 2):

@@ -14,6 +14,8 @@ from musaic_core.lowrank import (
     NCP,
     NMF,
     NTD,
+    ard_nmf,
+    convex_nmf,
     convolutive_nmf,
     deep_ncp,
     deep_nmf,
@@ -22,6 +24,8 @@ from musaic_core.lowrank import (
     ncp,
     nmf,
     ntd,
+    orthogonal_nmf,
+    separable_nmf,
 )
 
 RNG = np.random.default_rng(0)
@@ -37,6 +41,10 @@ MAKE = {
     "tied ncp": lambda V, T: deep_ncp(T, 4, {0: (2,)}, loss="data", **OPTIONS),
     "deep ntd": lambda V, T: deep_ntd(T, (4, 3, 2), {0: (3,), "core": (2,)}, **OPTIONS),
     "convolutive nmf": lambda V, T: convolutive_nmf(V, 4, 3, **OPTIONS),
+    "ard nmf": lambda V, T: ard_nmf(V, 4, **OPTIONS),
+    "convex nmf": lambda V, T: convex_nmf(V, 4, **OPTIONS),
+    "separable nmf": lambda V, T: separable_nmf(V, 4, **OPTIONS),
+    "orthogonal nmf": lambda V, T: orthogonal_nmf(V, 4, **OPTIONS),
     "harmonic nmf": lambda V, T: harmonic_nmf(V, BANDS, **OPTIONS),
 }
 every_model = pytest.mark.parametrize("name", MAKE)

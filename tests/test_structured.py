@@ -21,6 +21,7 @@ from musaic_core.lowrank import (
 )
 from musaic_core.lowrank.divergence import BetaDivergence
 from musaic_core.lowrank.kernels.arrays import ArrayKernels
+from musaic_core.lowrank.starts import INITIALISATIONS
 from musaic_core.lowrank.structured.convolutive import ConvolutiveProblem
 from musaic_core.lowrank.structured.harmonic import HarmonicProblem
 from musaic_core.lowrank.updates import ExtrapolatedMU
@@ -155,7 +156,7 @@ def test_penalised_objectives_never_rise(name, beta, kind, block):
 
 
 @every_beta
-@pytest.mark.parametrize("init", ["random", "nndsvd", "data"])
+@pytest.mark.parametrize("init", INITIALISATIONS)
 def test_patches_of_one_frame_are_plain_nmf(beta, init):
     V = data()
     options = {"beta": beta, "init": init, "seed": 3, "max_iter": 10}

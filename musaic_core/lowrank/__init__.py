@@ -32,6 +32,7 @@ from musaic_core.lowrank.penalties import (
     Smoothness,
     Sparsity,
 )
+from musaic_core.lowrank.separable import snpa, spa
 from musaic_core.lowrank.stability import (
     RankStability,
     consensus_matrix,
@@ -39,8 +40,15 @@ from musaic_core.lowrank.stability import (
     dispersion,
     rank_stability,
 )
+from musaic_core.lowrank.structured.columns import (
+    ConvexNMF,
+    SeparableNMF,
+    convex_nmf,
+    separable_nmf,
+)
 from musaic_core.lowrank.structured.convolutive import ConvolutiveNMF, convolutive_nmf
 from musaic_core.lowrank.structured.harmonic import HarmonicNMF, harmonic_nmf
+from musaic_core.lowrank.structured.orthogonal import OrthogonalNMF, orthogonal_nmf
 
 __all__ = [
     "ARDNMF",
@@ -49,6 +57,7 @@ __all__ = [
     "NTD",
     "Chance",
     "Consensus",
+    "ConvexNMF",
     "ConvolutiveNMF",
     "DeepNCP",
     "DeepNMF",
@@ -61,9 +70,11 @@ __all__ = [
     "OnlineNMF",
     "OnlineNTD",
     "Options",
+    "OrthogonalNMF",
     "Orthogonality",
     "Penalty",
     "RankStability",
+    "SeparableNMF",
     "Smoothness",
     "Sparsity",
     "align",
@@ -72,6 +83,7 @@ __all__ = [
     "chance_match",
     "consensus",
     "consensus_matrix",
+    "convex_nmf",
     "convolutive_nmf",
     "cophenetic_correlation",
     "deep_ncp",
@@ -85,5 +97,9 @@ __all__ = [
     "ncp",
     "nmf",
     "ntd",
+    "orthogonal_nmf",
     "rank_stability",
+    "separable_nmf",
+    "snpa",
+    "spa",
 ]

@@ -99,7 +99,7 @@ def ard_nmf(
         units to the β-th power. 1 for counts with ``beta=1``, σ² for normal noise with
         ``beta=2``, one over the number of averaged spectra with ``beta=0``. The larger,
         the fewer components remain. By default, that of the NMF that it starts from.
-    init : {"random", "nndsvd", "data"} or (W, H), default="random"
+    init : str or (W, H), default="random"
         As for `musaic_core.lowrank.nmf`.
     start_iter : int, default=100
         Iterations of an NMF without the prior, from which it starts.

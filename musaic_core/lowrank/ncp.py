@@ -38,8 +38,9 @@ def ncp(
         Nonnegative, of two axes or more, frequency first; NumPy or PyTorch.
     rank : int
         Number of rank-one terms R.
-    init : {"random", "nndsvd", "data"} or sequence of arrays, default="random"
-        Of a sequence, one factor (I_n, R) a mode, any may be None: it is then drawn
+    init : str or sequence of arrays, default="random"
+        A method, as for `musaic_core.lowrank.nmf`, on the unfolding of each mode. Of a
+        sequence, one factor (I_n, R) a mode, any may be None: it is then drawn
         at random.
     **options : Options
         beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,

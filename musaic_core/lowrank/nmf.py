@@ -11,7 +11,7 @@ from musaic_core.lowrank.models import NMF
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.problem import Problem
 from musaic_core.lowrank.run import minimise
-from musaic_core.lowrank.starts import data_templates, nndsvd, random_factor, spread_of
+from musaic_core.lowrank.starts import data_templates, pair_of, random_factor, spread_of
 
 __all__ = ["nmf"]
 
@@ -35,9 +35,11 @@ def nmf(
         factorized for itself.
     rank : int
         Number of templates R.
-    init : {"random", "nndsvd", "data"} or (W, H), default="random"
-        "data" draws templates from the frames of V. Of a pair of arrays, (..., F, R)
-        and (..., R, T), one may be None: it is then drawn at random.
+    init : str or (W, H), default="random"
+        A method: "random", "nndsvd", "nndsvda" or "nndsvdar" (an SVD), "spa" or "snpa"
+        (columns that span the others) or "data" (columns drawn); see
+        `musaic_core.lowrank.starts`. Of a pair of arrays, (..., F, R) and (..., R, T),
+        one may be None: it is then drawn at random.
     **options : Options
         beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
         max_time, seed, callback and backend: see
@@ -97,11 +99,11 @@ class NMFProblem(Problem):
             }
         W, H = np.empty(W_shape), np.empty(H_shape)
         for index in np.ndindex(V.shape[:-2]):
-            if init == "nndsvd":
-                W[index], H[index] = nndsvd(V[index], W_shape[-1], rng)
-            else:
+            if init == "data":
                 W[index] = spread * data_templates(V[index], W_shape[-1], rng)
                 H[index] = random_factor(rng, H_shape[-2:], spread)
+            else:
+                W[index], H[index] = pair_of(V[index], W_shape[-1], init, rng)
         return {"templates": W, "activations": H}
 
     @classmethod

@@ -40,8 +40,9 @@ def ntd(
         NumPy or PyTorch.
     ranks : sequence of int
         The core's shape, one rank R_n a mode.
-    init : {"random", "nndsvd", "data"} or sequence of arrays, default="random"
-        Of a sequence, the factors (I_n, R_n) by mode and then the core, any may be
+    init : str or sequence of arrays, default="random"
+        A method, as for `musaic_core.lowrank.nmf`, on the unfolding of each mode. Of a
+        sequence, the factors (I_n, R_n) by mode and then the core, any may be
         None: it is then drawn at random.
     **options : Options
         beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,

@@ -1,5 +1,11 @@
 """Where a factorization starts: at random, from an SVD, or from the data.
 
+"random" has half-normal entries. "nndsvd" is the nonnegative double SVD with its zeros,
+which multiplicative updates could not leave, replaced by little, in proportion to the
+factors; "nndsvda" replaces them by V's mean and "nndsvdar" by up to some hundredths of
+it, as in scikit-learn. "spa" and "snpa" take the columns of V that the others are
+mixtures of. "data" takes means of a few columns drawn.
+
 All work on a matrix (M, N) in NumPy, float64 inside, and draw from one generator,
 so that a seed gives the same start on every backend.
 """
@@ -11,17 +17,22 @@ from typing import Any
 import numpy as np
 
 from musaic_core.lowrank.arrays import unfold
+from musaic_core.lowrank.kernels.arrays import ArrayKernels
+from musaic_core.lowrank.separable import snpa, spa
 
 __all__ = [
     "INITIALISATIONS",
     "data_templates",
     "mode_templates",
     "nndsvd",
+    "pair_of",
     "random_factor",
     "spread_of",
 ]
 
-INITIALISATIONS = ("random", "nndsvd", "data")
+SVD = ("nndsvd", "nndsvda", "nndsvdar")
+SEPARABLE = {"spa": spa, "snpa": snpa}
+INITIALISATIONS = ("random", *SVD, *SEPARABLE, "data")
 
 
 def random_factor(
@@ -42,10 +53,25 @@ def spread_of(V: np.ndarray, rank: int, n_factors: int) -> float:
     return max(mean / rank, float(np.finfo(V.dtype).tiny)) ** (1 / n_factors)
 
 
-def nndsvd(
-    X: np.ndarray, rank: int, rng: np.random.Generator
+def pair_of(
+    X: np.ndarray, rank: int, init: str, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Nonnegative double SVD, zeros filled with a hundredth of the mean.
+    """Start factors (M, rank) and (rank, N) by an SVD, or from chosen columns."""
+    if init in SVD:
+        return nndsvd(X, rank, rng, init)
+    W = chosen_templates(X, rank, init, rng)
+    product, gram = W.T @ X, W.T @ W
+    H = np.maximum(np.linalg.lstsq(gram, product, rcond=None)[0], 0)
+    ArrayKernels().hals(product, gram, H, 20)
+    fill = 0.01 * H.mean() + float(np.finfo(X.dtype).tiny)
+    H[0.01 * fill > H] = fill
+    return W, H
+
+
+def nndsvd(
+    X: np.ndarray, rank: int, rng: np.random.Generator, variant: str = "nndsvd"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Nonnegative double SVD, zeros filled as the variant says.
 
     Returns
     -------
@@ -72,9 +98,16 @@ def nndsvd(
             H[k] = weight * b / np.linalg.norm(b)
     # a zero would stay zero under multiplicative updates
     fill = 0.1 * spread_of(X, rank, 2)
+    mean = max(X.mean(dtype=np.float64), float(np.finfo(X.dtype).tiny))
     for factor in (W, H):
-        zero = factor <= 0.01 * fill
-        factor[zero] = fill * rng.uniform(0.5, 1.5, np.count_nonzero(zero))
+        zero = factor <= (0.01 * fill if variant == "nndsvd" else 1e-6)
+        n_zeros = np.count_nonzero(zero)
+        if variant == "nndsvd":
+            factor[zero] = fill * rng.uniform(0.5, 1.5, n_zeros)
+        elif variant == "nndsvda":
+            factor[zero] = mean
+        else:
+            factor[zero] = mean * np.abs(rng.standard_normal(n_zeros)) / 100
     return W, H
 
 
@@ -96,6 +129,20 @@ def data_templates(X: np.ndarray, rank: int, rng: np.random.Generator) -> np.nda
     return W + 1e-2
 
 
+def chosen_templates(
+    X: np.ndarray, rank: int, init: str, rng: np.random.Generator
+) -> np.ndarray:
+    """Templates (M, rank) of mean one entry, columns that span the others.
+
+    Where fewer span them all, the rest are drawn as by `data_templates`.
+    """
+    W = X[:, SEPARABLE[init](X, rank)].astype(np.float64)
+    if W.shape[1] < rank:
+        few = data_templates(X, rank - W.shape[1], rng)
+        W = np.concatenate([W, few], axis=1)
+    return W / W.mean(0) + 1e-2
+
+
 def mode_templates(
     V: np.ndarray, mode: int, rank: int, init: str, rng: np.random.Generator
 ) -> np.ndarray:
@@ -103,7 +150,9 @@ def mode_templates(
     X = unfold(V, mode)
     if init == "data":
         return data_templates(X, rank, rng)
-    W, _ = nndsvd(X, rank, rng)
+    if init in SEPARABLE:
+        return chosen_templates(X, rank, init, rng)
+    W, _ = nndsvd(X, rank, rng, init)
     return W / W.mean()
 
 

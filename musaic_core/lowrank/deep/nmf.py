@@ -54,7 +54,7 @@ def deep_nmf(
         ρ_2, ρ_3, … By default each layer weighs as much at the start as the data:
         ``ρ_l = D(V | W H) / D(W_{l-1} | W_l A_l)``. A layer of weight 0 follows those
         above without any influence on them.
-    init : {"random", "nndsvd", "data"} or dict of arrays, default="random"
+    init : str or dict of arrays, default="random"
         How the layers start, one NMF after the other; or factors to start from, by
         name, the others being found so while those are held.
     start_iter : int, default=50
@@ -151,7 +151,7 @@ def multilayer_nmf(
         Nonnegative; NumPy or PyTorch.
     ranks : sequence of int
         Templates of each layer, the finest first; usually decreasing.
-    init : {"random", "nndsvd", "data"} or dict of arrays, default="random"
+    init : str or dict of arrays, default="random"
         As in `deep_nmf`.
     **options : Options
         beta, fixed, mask, data_weights, missing, max_iter, seed and backend: see

@@ -66,7 +66,7 @@ def deep_ncp(
     weights : dict of int to sequence of float, optional
         ρ of the layers below each mode; by default each layer weighs as much at the
         start as the data.
-    init : {"random", "nndsvd", "data"} or dict of arrays, default="random"
+    init : str or dict of arrays, default="random"
         How the layers start, an `ncp` and then NMFs; or factors by name.
     start_iter : int, default=50
         Iterations for the start of the NCP and of each layer.
@@ -161,7 +161,7 @@ def deep_ntd(
     weights : dict of int or "core" to sequence of float, optional
         ρ of the layers below each factor; by default each layer weighs as much at the
         start as the data.
-    init : {"random", "nndsvd", "data"} or dict of arrays, default="random"
+    init : str or dict of arrays, default="random"
         How the layers start, an `ntd` and then NMFs; or factors by name.
     start_iter : int, default=50
         Iterations for the start of the NTD and of each layer.

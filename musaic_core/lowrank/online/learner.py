@@ -68,7 +68,7 @@ class OnlineOptions(TypedDict, total=False):
         with the loss on the data. By default there are none.
     beta : float, default=1.0
         Of the β-divergence; any real number.
-    init : {"data", "random", "nndsvd"} or list of arrays, default="data"
+    init : str or list of arrays, default="data"
         Where the shared factors start; a list has those of all modes but the last, and
         then an NTD's core.
     batch_size : int, default=64, or 8 for tensors

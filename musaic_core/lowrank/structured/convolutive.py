@@ -19,7 +19,7 @@ from musaic_core.lowrank.models import Model, size_of, with_gains
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.problem import Problem
 from musaic_core.lowrank.run import minimise
-from musaic_core.lowrank.starts import data_templates, nndsvd, random_factor, spread_of
+from musaic_core.lowrank.starts import data_templates, pair_of, random_factor, spread_of
 
 __all__ = ["ConvolutiveNMF", "convolutive_nmf"]
 
@@ -48,10 +48,10 @@ def convolutive_nmf(
         Number of patterns C.
     length : int
         Frames L that a pattern lasts, T at most.
-    init : {"random", "nndsvd", "data"} or (patches, activations), default="random"
-        "data" draws patterns from stretches of V, "nndsvd" takes the singular vectors
-        of all its stretches. Of a pair of arrays, (F, C, L) and (C, T), one may be
-        None: it is then drawn at random.
+    init : str or (patches, activations), default="random"
+        A method, as for `musaic_core.lowrank.nmf`, where the columns are the stretches
+        of V that are as long as a pattern. Of a pair of arrays, (F, C, L) and (C, T),
+        one may be None: it is then drawn at random.
     **options : Options
         beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
         max_time, seed, callback and backend: see
@@ -198,8 +198,8 @@ class ConvolutiveProblem(Problem):
         stretches = np.lib.stride_tricks.sliding_window_view(V, length, 1)
         X = stretches.transpose(0, 2, 1).reshape(n_frequencies * length, -1)
         H = np.empty(shapes["activations"])
-        if init == "nndsvd":
-            W, H[:, : X.shape[1]] = nndsvd(X, rank, rng)
+        if init != "data":
+            W, H[:, : X.shape[1]] = pair_of(X, rank, init, rng)
             H[:, X.shape[1] :] = H[:, : X.shape[1]].mean(1, keepdims=True)
             H /= length  # of the stretches that a frame is in, each has a part
         else:
