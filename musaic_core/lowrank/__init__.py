@@ -22,6 +22,11 @@ from musaic_core.lowrank.penalties import (
     Smoothness,
     Sparsity,
 )
+from musaic_core.lowrank.selection import (
+    CrossValidation,
+    cross_validate_rank,
+    held_out_divergence,
+)
 from musaic_core.lowrank.structured.convolutive import ConvolutiveNMF, convolutive_nmf
 from musaic_core.lowrank.structured.harmonic import HarmonicNMF, harmonic_nmf
 
@@ -30,6 +35,7 @@ __all__ = [
     "NMF",
     "NTD",
     "ConvolutiveNMF",
+    "CrossValidation",
     "DeepNCP",
     "DeepNMF",
     "DeepNTD",
@@ -46,10 +52,12 @@ __all__ = [
     "Sparsity",
     "beta_divergence",
     "convolutive_nmf",
+    "cross_validate_rank",
     "deep_ncp",
     "deep_nmf",
     "deep_ntd",
     "harmonic_nmf",
+    "held_out_divergence",
     "multilayer_nmf",
     "ncp",
     "nmf",
