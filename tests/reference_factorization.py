@@ -8,14 +8,14 @@ def model(W, H, floor):
     return W @ H + floor
 
 
-def gradient_parts(V, W, H, beta, floor=0.0):
-    """Wᵀ(V Y^(β-2)) and Wᵀ Y^(β-1) (Févotte and Idier 2011)."""
+def gradient_parts(V, W, H, beta, floor=0.0, weights=1.0):
+    """Wᵀ(V Y^(β-2)) and Wᵀ Y^(β-1), entries weighted (Févotte and Idier 2011)."""
     V = np.maximum(V, floor) if beta <= 0 else V
     Y = model(W, H, floor)
-    return W.T @ (V * Y ** (beta - 2)), W.T @ Y ** (beta - 1)
+    return W.T @ (weights * V * Y ** (beta - 2)), W.T @ (weights * Y ** (beta - 1))
 
 
-def mu_step(V, W, H, beta, floor=0.0):
+def mu_step(V, W, H, beta, floor=0.0, weights=1.0):
     """H after its multiplicative update."""
     if beta < 1:
         exponent = 1 / (2 - beta)
@@ -23,7 +23,7 @@ def mu_step(V, W, H, beta, floor=0.0):
         exponent = 1
     else:
         exponent = 1 / (beta - 1)
-    positive, negative = gradient_parts(V, W, H, beta, floor)
+    positive, negative = gradient_parts(V, W, H, beta, floor, weights)
     ratio = np.divide(positive, negative, where=negative > 0, out=np.zeros_like(H))
     return H * ratio**exponent
 
@@ -38,16 +38,22 @@ def hals_sweep(V, W, H):
     return H
 
 
-def divergence(V, Y, beta):
+def divergence(V, Y, beta, weights=1.0):
     """The β-divergence, for V and Y without zeros where beta <= 1."""
     if beta == 1:
-        return np.sum(V * np.log(V / Y) - V + Y)
+        return np.sum(weights * (V * np.log(V / Y) - V + Y))
     if beta == 0:
-        return np.sum(V / Y - np.log(V / Y) - 1)
+        return np.sum(weights * (V / Y - np.log(V / Y) - 1))
     return np.sum(
-        (V**beta + (beta - 1) * Y**beta - beta * V * Y ** (beta - 1))
+        weights
+        * (V**beta + (beta - 1) * Y**beta - beta * V * Y ** (beta - 1))
         / (beta * (beta - 1))
     )
+
+
+def unfold(V, mode):
+    """The mode's fibres as the columns of a matrix."""
+    return np.moveaxis(V, mode, 0).reshape(V.shape[mode], -1)
 
 
 def cp(factors):
@@ -62,29 +68,31 @@ def tucker(core, factors):
     return np.einsum("xyz,ix,jy,kz->ijk", core, a, b, c)
 
 
-def cp_mu_step(V, factors, mode, beta):
+def cp_mu_step(V, factors, mode, beta, weights=None):
     """One factor of a third-order CP model after its multiplicative update."""
     a, b = (factor for n, factor in enumerate(factors) if n != mode)
     held = np.einsum("ir,jr->ijr", a, b).reshape(-1, a.shape[1])
-    unfolded = np.moveaxis(V, mode, 0).reshape(len(factors[mode]), -1)
-    return mu_step(unfolded.T, held, factors[mode].T, beta).T
+    weights = np.ones_like(V) if weights is None else weights
+    X, w = (unfold(array, mode) for array in (V, weights))
+    return mu_step(X.T, held, factors[mode].T, beta, weights=w.T).T
 
 
-def tucker_mu_step(V, core, factors, block, beta):
+def tucker_mu_step(V, core, factors, block, beta, weights=None):
     """The core, or a factor of a third-order Tucker model, after its update."""
+    weights = np.ones_like(V) if weights is None else weights
     if block == "core":
         held = np.einsum("ix,jy,kz->ijkxyz", *factors).reshape(V.size, core.size)
-        return mu_step(V.reshape(-1, 1), held, core.reshape(-1, 1), beta).reshape(
-            core.shape
-        )
+        X, w = V.reshape(-1, 1), weights.reshape(-1, 1)
+        moved = mu_step(X, held, core.reshape(-1, 1), beta, weights=w)
+        return moved.reshape(core.shape)
     identity = [
         factor if n != block else np.eye(core.shape[n])
         for n, factor in enumerate(factors)
     ]
     held = np.moveaxis(tucker(core, identity), block, 0)
     held = held.reshape(core.shape[block], -1)
-    unfolded = np.moveaxis(V, block, 0).reshape(len(factors[block]), -1)
-    return mu_step(unfolded.T, held.T, factors[block].T, beta).T
+    X, w = (unfold(array, block) for array in (V, weights))
+    return mu_step(X.T, held.T, factors[block].T, beta, weights=w.T).T
 
 
 def convolution(patches, H):
@@ -96,11 +104,13 @@ def convolution(patches, H):
     return Y
 
 
-def linear_mu_step(V, model_of, block, beta):
+def linear_mu_step(V, model_of, block, beta, weights=None):
     """A block after its multiplicative update, where the model is linear in it.
 
     The matrix that makes the model of the block is built entry by entry.
     """
     units = np.eye(block.size).reshape(block.size, *block.shape)
     A = np.stack([model_of(unit).ravel() for unit in units], 1)
-    return mu_step(V.reshape(-1, 1), A, block.reshape(-1, 1), beta).reshape(block.shape)
+    weights = np.ones_like(V) if weights is None else weights
+    X, w = V.reshape(-1, 1), weights.reshape(-1, 1)
+    return mu_step(X, A, block.reshape(-1, 1), beta, weights=w).reshape(block.shape)

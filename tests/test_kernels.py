@@ -80,6 +80,33 @@ def test_c_kernels_are_the_reference(native, beta, dtype, rtol):
 
 
 @pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 2e-5), ("float64", 1e-11)])
+def test_c_kernels_weigh_entries_as_the_reference_does(native, beta, dtype, rtol):
+    for shape in SHAPES:
+        X, A, B = problem(shape, dtype)
+        w = np.random.default_rng(1).gamma(1, 1, X.shape).astype(dtype)
+        w[::3, ::2] *= X.size < 10  # zeros, but not everywhere
+        divergence = BetaDivergence.for_data(beta, 1.0, dtype)
+        how = beta, divergence.floor, *wide(w)
+        expected = reference.mu_step(*wide(X, A, B), *how)
+        parts = reference.gradient_parts(*wide(X, A, B), *how)
+        Y = reference.model(*wide(A, B), divergence.floor)
+        weights = w, np.asfortranarray(w), np.repeat(w, 2, 1)[:, ::2]
+        for x, b in orders(X, B):
+            for ordered in weights:
+                found = native.terms(x, A, b, divergence, ordered)
+                for part, wanted in zip(found, parts, strict=True):
+                    np.testing.assert_allclose(part, wanted, rtol, 1e-30)
+                loss = native.loss(x, A, b, divergence, ordered)
+                assert loss == pytest.approx(
+                    reference.divergence(*wide(x), Y, beta, *wide(w)), rel=20 * rtol
+                )
+                moved = b.copy(order="K")
+                native.mu(x, A, moved, divergence, ordered)
+                np.testing.assert_allclose(moved, expected, rtol, 1e-30)
+
+
+@pytest.mark.parametrize("beta", BETAS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_zeros_in_data_and_factors(native, beta, dtype):
     X, A, B = problem((130, 70, 9), dtype, zeros=0.3)
@@ -294,6 +321,8 @@ def test_the_module_refuses_arrays_that_do_not_fit():
     for bad in ((X, A[:5], B), (X, A, B[:, :4]), (X, A.astype("float64"), B)):
         with pytest.raises(ValueError, match="does not fit"):
             _native.half("step", *bad, None, None, 1.0, 0.0, 1.0)
+    with pytest.raises(ValueError, match="weights does not fit"):
+        _native.half("step", X, A, B, None, None, 1.0, 0.0, 1.0, X[:5])
     with pytest.raises(ValueError, match="no task"):
         _native.half("other", X, A, B, None, None, 1.0, 0.0, 1.0)
     with pytest.raises(ValueError, match="no kernels"):

@@ -32,6 +32,11 @@ from musaic_core.lowrank.penalties import (
     Smoothness,
     Sparsity,
 )
+from musaic_core.lowrank.selection import (
+    CrossValidation,
+    cross_validate_rank,
+    held_out_divergence,
+)
 from musaic_core.lowrank.separable import snpa, spa
 from musaic_core.lowrank.stability import (
     RankStability,
@@ -59,6 +64,7 @@ __all__ = [
     "Consensus",
     "ConvexNMF",
     "ConvolutiveNMF",
+    "CrossValidation",
     "DeepNCP",
     "DeepNMF",
     "DeepNTD",
@@ -86,6 +92,7 @@ __all__ = [
     "convex_nmf",
     "convolutive_nmf",
     "cophenetic_correlation",
+    "cross_validate_rank",
     "deep_ncp",
     "deep_nmf",
     "deep_ntd",
@@ -93,6 +100,7 @@ __all__ = [
     "factor_match",
     "harmonic_combs",
     "harmonic_nmf",
+    "held_out_divergence",
     "multilayer_nmf",
     "ncp",
     "nmf",

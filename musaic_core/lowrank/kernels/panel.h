@@ -5,8 +5,8 @@
 
 /* One block's MR x (nv VL) tile of A B, and what the divergence makes of it.
  * x points to the tile of X, whose rows are `row` apart; z and p receive the weights.
- * With `weighted`, an entry's part of both, and of the distance, counts as often as w
- * says, whose rows are `w_row` apart; p of Kullback-Leibler is w itself.
+ * With `weighted`, an entry's part of both, and of the distance, counts as much as w
+ * says, whose rows are `w_row` apart; then p is what w is for Kullback-Leibler too.
  * Returns the tile's distance where kind asks for the loss. */
 INLINE void NAME(tile)(const REAL *a, const REAL *b, const REAL *x, ptrdiff_t row,
                        const REAL *w, ptrdiff_t w_row, REAL *z, REAL *p, int kind,
@@ -57,6 +57,8 @@ INLINE void NAME(tile)(const REAL *a, const REAL *b, const REAL *x, ptrdiff_t ro
                 STORE(pi, W * Y);
             } else if (kind == KULLBACK_LEIBLER) {
                 STORE(zi, X * RECIPROCAL(Y));
+                if (weighted)
+                    STORE(pi, W);
             } else if (kind == ITAKURA_SAITO) {
                 vec r = RECIPROCAL(Y);
                 STORE(zi, X * r * r);
@@ -139,6 +141,26 @@ INLINE void NAME(all_transposed)(const REAL *a, const REAL *z, ptrdiff_t row,
         NAME(all_transposed1)(a, z, row, sums, blocks, K);
 }
 
+INLINE void NAME(fetch_run)(const REAL *from, ptrdiff_t reals)
+{
+    const uintptr_t end = (uintptr_t)(from + reals);
+    for (uintptr_t line = (uintptr_t)from & ~(uintptr_t)63; line < end; line += 64)
+        __builtin_prefetch((const void *)line);
+}
+
+/* Begin to read what a panel needs of a matrix for its next MB rows: one MR-th of it,
+ * at the rows or lanes from `at` on, so that loads and products alternate. */
+INLINE void NAME(fetch)(const REAL *from, ptrdiff_t row, ptrdiff_t lane, ptrdiff_t at,
+                        int width)
+{
+    if (lane == 1)
+        for (ptrdiff_t i = at; i < at + MR; i++)
+            NAME(fetch_run)(from + i * row, width);
+    else
+        for (ptrdiff_t j = at / MR; j < width; j += MB / MR)
+            NAME(fetch_run)(from + j * lane, MB);
+}
+
 /* ---- a panel ----------------------------------------------------------------- */
 
 /* The sums over rows m0 <= m < m1 for the lanes from n0: into sums[0], and sums[1]
@@ -166,10 +188,6 @@ INLINE double NAME(panel_of)(const HALF *h, int kind, int nv, int weighted,
             x = z;
             row = width;
         }
-        if (x != z) /* the rows that this panel reads next */
-            for (int i = 0; i < MB; i++)
-                for (int j = 0; j < width + VL; j += 64 / (int)sizeof(REAL))
-                    __builtin_prefetch(x + (MB + i) * row + j);
         const REAL *w = p;
         ptrdiff_t w_row = width;
         if (weighted) {
@@ -180,28 +198,32 @@ INLINE double NAME(panel_of)(const HALF *h, int kind, int nv, int weighted,
             } else {
                 w = from;
                 w_row = h->wm;
-                for (int i = 0; i < MB; i++)
-                    for (int j = 0; j < width + VL; j += 64 / (int)sizeof(REAL))
-                        __builtin_prefetch(w + (MB + i) * w_row + j);
             }
         }
         if (kind == EUCLIDEAN && !weighted && !want_loss) { /* the weights are X itself */
+            for (ptrdiff_t at = 0; x != z && at < MB; at += MR)
+                NAME(fetch)(x + MB * row, row, 1, at, width);
             NAME(all_transposed)(a, x, row, sums[0], nv, blocks, K);
             continue;
         }
         vec loss = {0};
-        for (ptrdiff_t at = 0; at < blocks * MR; at += MR)
+        for (ptrdiff_t at = 0; at < blocks * MR; at += MR) {
+            /* one matrix along its rows the machine foresees by itself */
+            if (weighted || h->xn == 1)
+                NAME(fetch)(h->X + (m + MB) * h->xm + n0 * h->xn, h->xm, h->xn, at, width);
+            if (weighted)
+                NAME(fetch)(h->weights + (m + MB) * h->wm + n0 * h->wn, h->wm, h->wn, at,
+                            width);
             NAME(tile)(a + at * K, b, x + at * row, row, w + at * w_row, w_row,
                        z + at * width, p + at * width, kind, nv, weighted, h, want_loss,
                        &loss);
+        }
         for (int i = 0; want_loss && i < VL; i++)
             total += loss[i];
         if (want_loss)
             continue;
         NAME(all_transposed)(a, z, width, sums[0], nv, blocks, K);
-        if (kind == KULLBACK_LEIBLER && weighted)
-            NAME(all_transposed)(a, w, w_row, sums[1], nv, blocks, K);
-        else if (two)
+        if (two)
             NAME(all_transposed)(a, p, width, sums[1], nv, blocks, K);
     }
     if (want_loss && !weighted) { /* what the padding added */
