@@ -2,6 +2,7 @@
 
 from musaic_core.benchmark.solver import LowRankSolver
 from musaic_core.lowrank.deep.nmf import deep_nmf
+from musaic_core.lowrank.deep.start import layer_ranks
 
 
 class Solver(LowRankSolver):
@@ -15,7 +16,8 @@ class Solver(LowRankSolver):
     the recording, but held together by `coarse` spectra. With ``fixed`` the
     dictionary D is the lowest layer, V ≈ D A₂ H: `rank` groups of notes, such as
     chords, and each note sounds as its groups do. ``loss="data"`` minimises
-    D(V | W₂ A₂ H) for the others too.
+    D(V | W₂ A₂ H) for the others too. With a `depth` of 3 or 4 there are further
+    layers between the finest and the coarsest, and with 1 it is an NMF.
 
     Leplat, Hien, Onwunta and Gillis 2024; extrapolated as in Hien, Leplat and Gillis
     2025.
@@ -26,22 +28,25 @@ class Solver(LowRankSolver):
         # also adapted, with coarse=60
         "dictionary, rank, coarse": [("fixed", 88, None), ("blind", 40, 30)],
         "beta": [1],
+        "depth": [2],  # 1 to 4
         "loss": ["layers"],
         "n_iter": [50],
     }
 
     def factorize(self, V, given):
-        ranks, loss = [self.rank, self.coarse], self.loss
+        first, last, loss = self.rank, self.coarse, self.loss
         start, fixed = "random", ()
         W = given.dictionary and given.dictionary.templates
         if self.dictionary == "fixed":
-            ranks[1], loss = W.shape[1], "data"
-            start, fixed = {"templates 2": W}, ("templates 2",)
+            last, loss = W.shape[1], "data"
+            first = first if self.depth > 1 else last
+            lowest = f"templates {self.depth}" if self.depth > 1 else "templates"
+            start, fixed = {lowest: W}, (lowest,)
         elif self.dictionary == "adapted":
-            ranks[0], start = W.shape[1], {"templates": W}
+            first, start = W.shape[1], {"templates": W}
         model = deep_nmf(
             V,
-            ranks,
+            layer_ranks(first, last, self.depth),
             beta=self.beta,
             loss=loss,
             init=start,

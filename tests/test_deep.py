@@ -1,5 +1,7 @@
 """Deep models: the objective falls, one layer is NMF, hierarchies are found."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.special import wrightomega
+from solving import plugin
 
 from musaic_core.lowrank.deep.models import DeepNCP, DeepNMF, DeepNTD
 from musaic_core.lowrank.deep.nmf import DeepNMFProblem, deep_nmf, multilayer_nmf
@@ -19,12 +22,14 @@ from musaic_core.lowrank.matching import factor_match
 from musaic_core.lowrank.models import NMF
 from musaic_core.lowrank.ncp import ncp
 from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.ntd import ntd
 from musaic_core.lowrank.penalties import (
     MinimumVolume,
     Orthogonality,
     Smoothness,
 )
 from musaic_core.lowrank.steps import with_sums_of
+from musaic_core.tasks.given import Dictionary
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 RHO = (0.7, 0.3)
@@ -652,7 +657,7 @@ def test_bad_arguments_are_named(arguments, named):
 def test_bad_arguments_of_tensor_models_are_named():
     V = data((6, 5, 4))
     for fit, rank in ((deep_ncp, 3), (deep_ntd, (3, 2, 2))):
-        for layers in ({}, (2,), {3: (2,)}, {0: 2}, {0: (0,)}):
+        for layers in ((), (2,), {3: (2,)}, {0: 2}, {0: (0,)}):
             with pytest.raises(ValueError, match="layers"):
                 fit(V, rank, layers)
         with pytest.raises(ValueError, match="V has 1 axes"):
@@ -663,3 +668,73 @@ def test_bad_arguments_of_tensor_models_are_named():
         deep_ntd(V, (3, 2), {0: (2,)})
     with pytest.raises(ValueError, match="core"):
         deep_ntd(V, (3, 2, 2), {0: (2,)}, fixed=("core",))
+
+
+# ---- depth
+
+
+@every_beta
+def test_depth_one_of_a_tensor_model_is_the_plain_one(beta):
+    V = data((7, 6, 8))
+    options = {"beta": beta, "seed": 0, "max_iter": 7}
+    factors = [data((n, 4), n) for n in V.shape]
+    for fit, plain, rank in ((deep_ncp, ncp, 4), (deep_ntd, ntd, (4, 3, 2))):
+        found, expected = fit(V, rank, {}, **options), plain(V, rank, **options)
+        np.testing.assert_array_equal(found.reconstruct(), expected.reconstruct())
+        assert found.n_parameters == expected.n_parameters
+        assert len(found.layers) == 1
+    found = deep_ncp(V, 4, {}, init={0: factors[0]}, fixed=(0,), **options)
+    np.testing.assert_array_equal(found.factors[0], factors[0])
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+@pytest.mark.parametrize("dictionary", ["fixed", "adapted", "blind"])
+@pytest.mark.parametrize(
+    ("name", "modes"),
+    [
+        ("deep_nmf", None),
+        *(("deep_ncp", modes) for modes in ("spectra", "rhythms", "bars", "all")),
+        *(
+            ("deep_ntd", modes)
+            for modes in ("core", "spectra", "rhythms", "bars", "all")
+        ),
+        ("penalised_deep_nmf", None),
+    ],
+)
+def test_solvers_have_any_depth_on_any_mode(name, modes, dictionary, depth):
+    V = data((14, 12, 10)).astype(np.float32)
+    templates = data((14, 7), 1).astype(np.float32)
+    known = Dictionary(templates, np.arange(7))
+    told = SimpleNamespace(
+        seed=0,
+        dictionary=None if dictionary == "blind" else known,
+        frequencies=np.arange(14) * 50.0,
+    )
+    options = {"depth": depth, "n_iter": 4, "beta": 1}
+    if name != "penalised_deep_nmf":
+        options["dictionary"] = dictionary
+    if "nmf" in name:
+        V = V.reshape(14, -1)
+        options |= {"rank": 8, "coarse": 4}
+    elif name == "deep_ncp":
+        options |= {"rank": 8, "coarse": 4, "modes": modes}
+    else:
+        options |= {"spectra": 8, "rhythms": 6, "bars": 5, "patterns": 3}
+        options |= {"weight": 0.1, "modes": modes}
+    model = plugin(f"solvers/{name}.py", **options).factorize(V, told)
+    assert model.shape == V.shape
+    assert np.isfinite(model.reconstruct()).all()
+    if name == "penalised_deep_nmf":
+        assert len(model.layers) == depth
+        return
+    assert (model.labels is None) == (dictionary == "blind")
+    if dictionary == "fixed":
+        np.testing.assert_array_equal(model.templates, templates)
+    elif name == "deep_nmf":
+        assert len(model.layers) == depth
+    elif depth > 1:
+        tops = {"spectra": [0], "rhythms": [1], "bars": [2], "core": ["core"]}
+        tops["all"] = [0, 1, 2] if name == "deep_ncp" else [0, 1, 2, "core"]
+        assert {t: len(layers) for t, layers in model.below.items()} == dict.fromkeys(
+            tops[modes], depth - 1
+        )

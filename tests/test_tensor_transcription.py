@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from solving import factorizer, piano, plugin, solve
 
 from musaic_core.lowrank import NMF, ntd
-from musaic_core.tasks.given import Dictionary
+from musaic_core.tasks.given import Dictionary, Given
 from musaic_core.tasks.transcription.scores import transcription_scores
 from musaic_core.tasks.transcription.spectrogram import FRAME
 from musaic_core.tasks.transcription.task import Transcription, find_bars
@@ -66,9 +66,7 @@ def test_folding_into_bars_and_back_keeps_every_frame(task, monkeypatch):
     # a spectrum each, whose activations are to be the spectrogram's rows
     pitches = np.arange(60, 60 + len(V))
     model = NMF(np.eye(len(V)), folded.reshape(len(V), -1), labels=pitches)
-    heard = task.describe(
-        model, SimpleNamespace(axes=axes, recording=recording, bars=bars)
-    )
+    heard = task.describe(model, Given(task, axes, recording))
     again = heard.factors.activations
     inside = slice(2, -2)
     error = np.abs(again - smooth)[:, inside].max()

@@ -56,7 +56,8 @@ def deep_ncp(
         Number of rank-one terms R.
     layers : dict of int to sequence of int
         Ranks of the layers below a mode's factor, the upper one first:
-        ``{0: (16, 8)}`` explains R spectra by 16, and those by 8.
+        ``{0: (16, 8)}`` explains R spectra by 16, and those by 8. With ``{}`` this is
+        `musaic_core.lowrank.ncp`.
     loss : {"layers", "data"}, default="layers"
         "layers" minimises the divergence of V from its NCP, plus ρ times that of each
         factor from the layer below it; the modes, but the first that has layers, have
@@ -100,6 +101,10 @@ def deep_ncp(
     rank = check_count(rank, "rank")
     modes = range(len(shape))
     layers = _check_layers(layers, modes)
+    options = complete(options)
+    if not layers:
+        model = ncp(V, rank, init=_as_list(init, modes), **options)
+        return DeepNCP(model.cp, model.n_iter)
 
     def start(given, **how):
         how["init"] = [given.get(n) for n in modes] if given else how["init"]
@@ -123,7 +128,7 @@ def deep_ncp(
         weights=weights,
         init=init,
         start_iter=start_iter,
-        options=complete(options),
+        options=options,
     )
 
 
@@ -153,7 +158,7 @@ def deep_ntd(
     layers : dict of int or "core" to sequence of int
         Ranks of the layers below a mode's factor, the upper one first; "core" is for
         its unfolding (R_0 … R_N-2, R_N-1), whose columns are the patterns that the
-        last mode combines.
+        last mode combines. With ``{}`` this is `musaic_core.lowrank.ntd`.
     loss : {"layers", "data"}, default="layers"
         As in `deep_ncp`; with "layers" all modes have columns of sum 1, and the core
         carries the scale. With "data" and no fixed factors, layers are another way of
@@ -198,6 +203,9 @@ def deep_ntd(
     shapes = {n: (size, ranks[n]) for n, size in enumerate(shape)} | {"core": ranks}
     layers = _check_layers(layers, shapes)
     options = complete(options)
+    if not layers:
+        model = ntd(V, ranks, init=_as_list(init, shapes), **options)
+        return DeepNTD(model.tucker, model.n_iter)
     if loss == "layers" and "core" in options["fixed"]:
         raise ValueError(
             "fixed holds the core, which carries the scale that layers are compared "
@@ -298,8 +306,16 @@ def _shape(V):
     return shape
 
 
+def _as_list(init, names):
+    """Factors by name as the models without layers take them."""
+    if not isinstance(init, Mapping):
+        return init
+    check_names(init, "init", names)
+    return [init.get(name) for name in names]
+
+
 def _check_layers(layers, blocks):
-    if not isinstance(layers, Mapping) or not layers:
+    if not isinstance(layers, Mapping):
         raise ValueError(
             f"layers is {layers!r}; give a dict, of ranks to each factor that is to be "
             "explained, such as {0: (8,)}"
