@@ -55,7 +55,7 @@ def check_paths() -> None:
     context = click.get_current_context(silent=True)
     for text in (context.params.get("dataset") or ()) if context else ():
         fixed = _PATH.sub(
-            lambda match: match[0].replace(match[1], _read(match[1])), text
+            lambda match: match[0].replace(match[1], _readable(match[1])), text
         )
         if fixed != text:
             raise SystemExit(f'\n! put the path in quotes: -d "{fixed}"')
@@ -69,8 +69,8 @@ def _readable(path):
     name = path[1:-1] if quoted else path
     if set(name) & set("'\"=") or name.count("[") != name.count("]"):
         raise SystemExit(
-            f"\n! {name}: benchopt can't read quotation marks, = and single brackets in "
-            "a path; rename the folder, or give it another name: "
+            f"\n! {name}: benchopt can't read quotation marks, = or single brackets "
+            "in a path; rename the folder, or give it another name: "
             f"ln -s {shlex.quote(name)} ~/recordings"
         )
     if quoted and "\\" not in name:
