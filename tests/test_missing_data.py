@@ -8,6 +8,9 @@ import reference_factorization as reference
 import torch
 
 from musaic_core.lowrank import (
+    OnlineNCP,
+    OnlineNMF,
+    OnlineNTD,
     Smoothness,
     Sparsity,
     beta_divergence,
@@ -480,3 +483,41 @@ def test_arguments_that_do_not_fit_are_refused():
     for message, array, options in refused:
         with pytest.raises(ValueError, match=message):
             nmf(array, 3, **options)
+
+
+# ---- learning from a stream
+
+
+@pytest.mark.parametrize(
+    "make", [partial(OnlineNMF, 3), partial(OnlineNCP, 3), partial(OnlineNTD, RANKS)]
+)
+def test_online_models_learn_from_what_is_there(make):
+    V, w = data("nmf" if make.func is OnlineNMF else "ncp")
+
+    def learned(*batch):
+        model = make(seed=0)
+        for _ in range(3):
+            model.partial_fit(*batch)
+        return model.templates
+
+    ones = np.ones(V.shape)
+    np.testing.assert_allclose(learned(V, ones), learned(V), 1e-9)
+    expected = learned(V, w)
+    assert np.isfinite(expected).all()
+    np.testing.assert_array_equal(learned(np.where(w > 0, V, np.nan), w), expected)
+    assert abs(expected - learned(V)).max() > 1e-3
+
+
+def test_online_nmf_finds_templates_through_gaps():
+    rng = np.random.default_rng(0)
+    W = rng.gamma(0.3, 1, (20, 3)) + 1e-3
+    online = OnlineNMF(3, seed=0)
+    for _ in range(60):
+        V = W @ rng.gamma(0.3, 1, (3, 30))
+        shown = rng.random(V.shape) < 0.7
+        online.partial_fit(np.where(shown, V, 1e3), shown)
+    found, W = online.templates, W / W.sum(0)
+    cosines = (W / np.linalg.norm(W, axis=0)).T @ (
+        found / np.linalg.norm(found, axis=0)
+    )
+    assert cosines.max(1).min() > 0.95

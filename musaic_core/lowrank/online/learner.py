@@ -43,6 +43,7 @@ from musaic_core.lowrank.checks import (
 from musaic_core.lowrank.deep.start import layer_names
 from musaic_core.lowrank.divergence import BetaDivergence
 from musaic_core.lowrank.kernels import kernels_for
+from musaic_core.lowrank.missing import observed
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.online.pool import mini_batches, once_only
 from musaic_core.lowrank.options import complete
@@ -227,7 +228,9 @@ class OnlineFactorization:
         if not self.shared and pool.any():
             self._start(floating(pool))
 
-    def partial_fit(self, V: Array) -> OnlineFactorization:
+    def partial_fit(
+        self, V: Array, data_weights: Array | None = None
+    ) -> OnlineFactorization:
         """Improve the shared factors with one mini-batch.
 
         Parameters
@@ -235,16 +238,19 @@ class OnlineFactorization:
         V : array (F, ..., n)
             Nonnegative; n columns (frames or bars). What it costs does not depend on
             what came before. Silence is passed over.
+        data_weights : array, optional
+            What the divergence of each entry of V is multiplied with, 0 where it is
+            missing; see `musaic_core.lowrank.options.Options`.
 
         Returns
         -------
         OnlineFactorization
             The model itself.
         """
-        V = floating(V)
-        if check_nonnegative(V, "V") == 0:
+        V, weights, mean = observed(V, data_weights)
+        if mean == 0:
             return self
-        problem = self._inferred(V, self.n_inner)
+        problem = self._inferred(V, self.n_inner, weights)
         self.n_seen += V.shape[-1]
         keep = (1 - V.shape[-1] / self.n_seen) ** self.forgetting
         divergence = problem.divergence
@@ -330,11 +336,13 @@ class OnlineFactorization:
             self.beta, float(V.mean()), dtype_name(V)
         )
 
-    def _inferred(self, V, n_iter):
+    def _inferred(self, V, n_iter, weights=None):
         """The problem of V, its own factor found from a flat start."""
         if not self.shared:
             self._start(V)
         kernels, data = kernels_for(V, self.backend)
+        if weights is not None:
+            _, weights = kernels_for(weights, self.backend)
         shapes, own = self._deep_shapes(V.shape), self._own(V.shape)
         for name, factor in self.shared.items():
             if tuple(factor.shape) != tuple(shapes[name]):
@@ -344,7 +352,7 @@ class OnlineFactorization:
                 )
         flat = copy_like(np.ones(shapes[own], np.float32), data)
         blocks = {name: self.shared.get(name, flat) for name in shapes}
-        arguments = data, blocks, {}, self._divergence, kernels, None
+        arguments = data, blocks, {}, self._divergence, kernels, None, weights
         if self.layers:
             problem = self.deep_problem(
                 *arguments,
