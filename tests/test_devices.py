@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 import torch
 
+from musaic_core.lowrank.ard import ard_nmf
 from musaic_core.lowrank.deep.nmf import deep_nmf
 from musaic_core.lowrank.ncp import ncp
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.ntd import ntd
 from musaic_core.lowrank.penalties import Smoothness, Sparsity
+from musaic_core.lowrank.structured.columns import convex_nmf, separable_nmf
 from musaic_core.lowrank.structured.convolutive import convolutive_nmf
 from musaic_core.lowrank.structured.harmonic import harmonic_nmf
+from musaic_core.lowrank.structured.orthogonal import orthogonal_nmf
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 every_device = pytest.mark.parametrize(
@@ -100,3 +103,18 @@ def test_iterations_on_a_gpu_wait_for_nothing(name, beta):
         run(name, V, beta=beta, max_iter=4, callback=watch, seed=0)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@every_device
+@pytest.mark.parametrize("beta", [0, 1, 1.5, 2])
+@pytest.mark.parametrize(
+    "fit",
+    [ard_nmf, convex_nmf, orthogonal_nmf, separable_nmf],
+    ids=lambda f: f.__name__,
+)
+def test_models_of_a_matrix_do_too(fit, beta, device):
+    matrix = TENSOR.reshape(20, -1)
+    options = {"beta": beta, "seed": 0, "max_iter": 5}
+    expected = fit(matrix, 3, backend="numpy", **options)
+    V = torch.from_numpy(matrix).to(device)
+    same_numbers(fit(V, 3, backend="torch", **options), expected, device)
