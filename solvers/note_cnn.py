@@ -18,7 +18,7 @@ class Solver(BaseSolver):
     describes = True
     axes = (("frequency", "time"),)
     requirements = ["pip::torch"]
-    parameters = {"steps": [1400]}
+    parameters = {"steps": [1800]}
 
     def prepare(self):
         from musaic_core.learned import note_cnn

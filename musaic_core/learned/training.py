@@ -17,7 +17,7 @@ def train(
     steps: int,
     seed: int = 0,
     device: str = "cpu",
-    rate: float = 3e-3,
+    rate: float = 6e-3,
 ) -> dict[str, np.ndarray]:
     """Train a network with AdamW and give its averaged weights.
 
