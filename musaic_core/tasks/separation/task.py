@@ -103,16 +103,22 @@ class Separation(Task):
     @cached_property
     def dictionary(self) -> Dictionary | None:
         """KL-NMF of each training stem by itself, or None if there are none."""
-        return self._dictionary(1, beta=1, update="hals-mu", max_iter=50)
+        return self._dictionary(1)
 
     @cached_property
     def power_dictionary(self) -> Dictionary | None:
-        """Itakura-Saito NMF of the power spectra of each training stem, or None."""
-        return self._dictionary(2, beta=0, update="mu-extrapolated", max_iter=100)
+        """KL-NMF of the power spectra of each training stem by itself, or None.
 
-    def _dictionary(self, exponent, **options):
+        The Itakura-Saito divergence would have as many templates for a stem's silence
+        as for its sound.
+        """
+        return self._dictionary(2)
+
+    def _dictionary(self, exponent):
+        options = {"update": "hals-mu", "max_iter": 50, "seed": self.seed}
+
         def learn(V):
-            model = nmf(V**exponent, TEMPLATES, seed=self.seed, **options)
+            model = nmf(V**exponent, TEMPLATES, **options)
             return model.templates / (model.templates.sum(0) + 1e-12)
 
         spectra = self._stem_spectra
@@ -122,12 +128,12 @@ class Separation(Task):
             np.concatenate([learn(V) for V in spectra], axis=1),
             np.repeat(self.labels, TEMPLATES),
             # each solver asks for them again and again
-            cache(partial(self._patches, exponent, options["beta"])),
+            cache(partial(self._patches, exponent)),
         )
 
-    def _patches(self, exponent, beta, length):
-        """Convolutive NMF of each training stem by itself, (F, P, length)."""
-        options = {"beta": beta, "max_iter": 50, "seed": self.seed}
+    def _patches(self, exponent, length):
+        """Convolutive KL-NMF of each training stem by itself, (F, P, length)."""
+        options = {"max_iter": 50, "seed": self.seed}
         patches = []
         for V in self._stem_spectra:
             model = convolutive_nmf(V**exponent, PATCHES, length, **options)
