@@ -12,6 +12,7 @@ from solving import module_in, plugin
 
 from musaic_core.data.matching import match_notes
 from musaic_core.data.recording import Recording, Track
+from musaic_core.results.saved import save_spectrograms
 from musaic_core.tasks import blocks
 from musaic_core.tasks.separation import stored, wiener
 from musaic_core.tasks.separation.saved import save_stems
@@ -142,7 +143,33 @@ def test_stems_in_files_are_separated_scored_and_saved_alike(tmp_path, monkeypat
         np.testing.assert_equal(of_files, of_memory)
 
 
+def test_pictures_of_stems_are_mel_spectrograms_whatever_their_length(tmp_path):
+    for seconds in (0.3, 3.0, 60.0):
+        y = noise(1, seconds)
+        save_spectrograms(y, None, {"bass": y}, SR, tmp_path / "spectrograms.npz")
+        with np.load(tmp_path / "spectrograms.npz") as saved:
+            picture = saved["estimate bass"]
+        mel = librosa.feature.melspectrogram(
+            y=y[0],
+            sr=SR,
+            n_fft=4096,
+            hop_length=-(-y.shape[1] // 500),
+            n_mels=80,
+            fmax=10_000,
+        )
+        decibels = -librosa.power_to_db(mel, ref=mel.max(), top_db=None)
+        assert picture.shape == mel.shape
+        assert np.abs(picture - decibels.clip(0, 255)).max() < 1.01  # it is rounded
+
+
 # memory
+
+
+def test_pictures_take_little_memory(tmp_path):
+    y = noise(2, 400)
+    stems = {"bass": y, "lead": y}
+    arguments = y, None, stems, SR, tmp_path / "spectrograms.npz"
+    assert peak(save_spectrograms, *arguments) < 0.9 * y.nbytes / 1e6
 
 
 def test_transcription_sees_a_long_recording_in_little_memory(monkeypatch):

@@ -6,6 +6,8 @@ from typing import Any
 import librosa
 import numpy as np
 
+WINDOW = 4096  # samples under a column of a picture
+
 
 def save_factors(
     model: Any, labels: Any, frequencies: np.ndarray, frame: float, file: Path
@@ -85,8 +87,21 @@ def save_spectrograms(
     highest = min(10_000, sr / 2)
 
     def mel(y):
+        # only what lies under a window is read of a recording that may be long
+        windows = np.zeros((len(y), 1 + y.shape[1] // hop, WINDOW), np.float32)
+        for column in range(windows.shape[1]):
+            start = column * hop - WINDOW // 2
+            part = y[:, max(0, start) : start + WINDOW]
+            before = max(0, -start)
+            windows[:, column, before : before + part.shape[1]] = part
         power = librosa.feature.melspectrogram(
-            y=np.asarray(y), sr=sr, n_fft=4096, hop_length=hop, n_mels=80, fmax=highest
+            y=windows.reshape(len(y), -1),
+            sr=sr,
+            n_fft=WINDOW,
+            hop_length=WINDOW,
+            center=False,
+            n_mels=80,
+            fmax=highest,
         )
         return power.mean(0)  # over channels
 
