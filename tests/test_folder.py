@@ -58,7 +58,7 @@ def test_stems_that_are_a_little_longer_or_broken_stay_those_of_one_track(tmp_pa
     (tmp_path / "song" / "keys.wav").write_bytes(b"no audio")
     (track,) = read_recordings(tmp_path)
     assert list(track.stem_files) == ["bass", "keys", "lead", "voice"]
-    with pytest.raises(InputError, match=r"keys\.wav: not a readable"):
+    with pytest.raises(InputError, match=r"keys\.wav: no sound can be read"):
         track.audio()
 
 

@@ -162,7 +162,7 @@ def test_isolated_notes_that_cannot_be_read_cost_their_own_entries(tmp_path, cap
     assert len(lines) == 3
     for line, reason in zip(
         lines,
-        ("not a readable WAV", "which notes are played", "no such entry"),
+        ("no sound can be read from it", "which notes are played", "no such entry"),
         strict=True,
     ):
         assert reason in line

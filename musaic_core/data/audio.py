@@ -56,7 +56,9 @@ class Header:
         return self.frames / self.samplerate
 
 
-def read_audio(source: Source, middle: float | None = None) -> tuple[np.ndarray, int]:
+def read_audio(
+    source: Source, middle: float | None = None, name: str | None = None
+) -> tuple[np.ndarray, int]:
     """Read an audio file, or the sound of a video, of any format that FFmpeg knows.
 
     Of a file whose end is missing, what is there is read, and a line says so.
@@ -67,6 +69,8 @@ def read_audio(source: Source, middle: float | None = None) -> tuple[np.ndarray,
         The file, or a function that gives samples (channels, samples) and rate.
     middle : float, optional
         Read so many seconds amid it; else all of it.
+    name : str, optional
+        What errors call it, by default what the source is.
 
     Returns
     -------
@@ -79,14 +83,15 @@ def read_audio(source: Source, middle: float | None = None) -> tuple[np.ndarray,
     InputError
         The file can't be read, is empty, or holds NaN or infinity.
     """
-    with blaming(source):
+    name = name or source
+    with blaming(name):
         read = _call if callable(source) else _read_file
         y, sr = read(source, middle)
     if y.shape[1] == 0:
-        raise InputError(f"{source}: the recording is empty; export it again")
+        raise InputError(f"{name}: the recording is empty; export it again")
     seconds = range(0, y.shape[1], sr)  # a mask of all would be large
     if not all(np.isfinite(y[:, start : start + sr]).all() for start in seconds):
-        raise InputError(f"{source}: holds NaN or infinite samples; export it again")
+        raise InputError(f"{name}: holds NaN or infinite samples; export it again")
     return y, sr
 
 

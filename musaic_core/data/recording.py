@@ -165,9 +165,9 @@ class Track:
         if not self.stem_files:
             raise InputError(f"{self.id}: has no audio file; put one there")
         first, *sources = self.stem_files.values()
-        y, sr = read_audio(first, self.middle)
+        y, sr = self._read_source(first)
         for source in sources:
-            stem, stem_sr = read_audio(source, self.middle)
+            stem, stem_sr = self._read_source(source)
             if stem.shape != y.shape or stem_sr != sr:
                 raise InputError(
                     f"{source}: {stem.shape} samples at {stem_sr} Hz do not fit "
@@ -189,9 +189,13 @@ class Track:
         if list(self.stem_files) == ["mixture"]:
             return None
         return {
-            name: read_audio(source, self.middle)[0]
+            name: self._read_source(source)[0]
             for name, source in self.stem_files.items()
         }
+
+    def _read_source(self, source):
+        name = self.id if callable(source) else None  # a file is called by its path
+        return read_audio(source, self.middle, name)
 
     @cached_property
     def duration(self) -> float:
