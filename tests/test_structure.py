@@ -222,7 +222,7 @@ def test_training_songs_that_cannot_be_used_leave_the_others(short, capsys):
     assert list(task.examples) == [short]
     printed = capsys.readouterr().out
     assert "no-audio: AssertionError: it was read" in printed
-    assert "x.lab: not readable" in printed
+    assert "x.lab: not a readable table" in printed
     assert "untold" not in printed
     alone = Structure([broken], [short])
     estimate = solve(alone, barwise_ssm())[short.id]
