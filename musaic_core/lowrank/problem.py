@@ -44,6 +44,7 @@ class Problem:
     has_least_squares = True  # whether updates by least squares exist
     # whether the minimum for scaled data is that for the data with one factor scaled
     is_equivariant = True
+    takes_sparse = False  # whether V is a csc_array
     data_block: Name  # the factor whose half problem gives the divergence of the data
 
     def __init__(

@@ -13,6 +13,7 @@ from musaic_core.lowrank.arrays import (
     dtype_name,
     floating,
     in_library_of,
+    sparse_columns,
     to_numpy,
 )
 from musaic_core.lowrank.checks import (
@@ -74,7 +75,7 @@ def minimise(
     given, arguments = complete(options), dict(arguments or {})
     fixed, mask = given["fixed"], {} if given["mask"] is None else given["mask"]
     callback = given["callback"]
-    V = floating(V)
+    V = sparse_columns(V) if problem.takes_sparse else floating(V)
     mean = check_nonnegative(V, "V")
     beta = check_beta(given["beta"])
     limits = check_limits(given["max_iter"], given["tol"], given["max_time"])

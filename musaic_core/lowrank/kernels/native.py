@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import threadpoolctl
 
+from musaic_core.lowrank.arrays import is_sparse
 from musaic_core.lowrank.divergence import BetaDivergence
 from musaic_core.lowrank.kernels import _native
 from musaic_core.lowrank.kernels.arrays import ArrayKernels
+from musaic_core.lowrank.kernels.sparse import SparseKernels
 
-__all__ = ["NativeKernels"]
+__all__ = ["NativeKernels", "SparseNativeKernels"]
 
 
 class _Threads(threadpoolctl.LibController):
@@ -106,3 +108,25 @@ def _matrices(array):
 
 def _batch(*arrays):
     return zip(*map(_matrices, arrays), strict=True)
+
+
+class SparseNativeKernels(SparseKernels, NativeKernels):
+    """One pass over the nonzeros, and nothing of their size beside them."""
+
+    def samples(self, X, A, B, floor):
+        Y = np.empty((1, X.nnz), X.dtype)
+        _native.sparse(0, X.indptr, X.indices, X.data, A, B, Y, floor)
+        return Y[0]
+
+    def ratios(self, X, A, B, floor):
+        return self._by_columns(1, X, A, B, floor)
+
+    def product(self, A, X):
+        if not is_sparse(X):
+            return super().product(A, X)
+        return self._by_columns(2, X, A, None, 0.0)
+
+    def _by_columns(self, task, X, A, B, floor):
+        out = np.empty((X.shape[1], A.shape[1]), X.dtype)
+        _native.sparse(task, X.indptr, X.indices, X.data, A, B, out, floor)
+        return out.T
