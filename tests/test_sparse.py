@@ -174,6 +174,33 @@ def test_wide_indices_are_taken(beta, backend):
 
 
 @every_beta
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.skipif("c" not in BACKENDS, reason="the C kernels are not built here")
+def test_every_instruction_set_gives_the_same(dtype, beta):
+    from musaic_core.lowrank.kernels import _native
+
+    V = data((70, 41), dtype=dtype)
+    rng = np.random.default_rng(0)
+    A, B = rng.random((70, 19)).astype(dtype), rng.random((19, 41)).astype(dtype)
+    divergence = BetaDivergence(beta, 0.1 if beta == 1 else 0.0)
+    numpy, X = kernels_for(scipy.sparse.csc_array(V), "numpy")
+    native, _ = kernels_for(X, "c")
+    rtol = 1e-5 if dtype == "float32" else 1e-13
+    try:
+        for name in _native.instruction_sets():
+            _native.use(name)
+            for given in (B, np.asfortranarray(B)):
+                found = native.terms(X, A, given, divergence)
+                expected = numpy.terms(X, A, given, divergence)
+                for one, other in zip(found, expected, strict=True):
+                    np.testing.assert_allclose(one, other, rtol)
+            one, other = (k.samples(X, A, B, 0.1) for k in (native, numpy))
+            np.testing.assert_allclose(one, other, rtol)
+    finally:
+        _native.use(_native.instruction_sets()[-1])
+
+
+@every_beta
 @every_backend
 @pytest.mark.parametrize("scale", [1e-100, 1.0, 1e100])
 def test_the_objective_is_that_of_dense_data(beta, backend, scale):

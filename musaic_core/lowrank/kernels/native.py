@@ -119,14 +119,13 @@ class SparseNativeKernels(SparseKernels, NativeKernels):
         return Y[0]
 
     def ratios(self, X, A, B, floor):
-        return self._by_columns(1, X, A, B, floor)
+        out = np.empty_like(B)
+        _native.sparse(1, X.indptr, X.indices, X.data, A, B, out, floor)
+        return out
 
     def product(self, A, X):
         if not is_sparse(X):
             return super().product(A, X)
-        return self._by_columns(2, X, A, None, 0.0)
-
-    def _by_columns(self, task, X, A, B, floor):
-        out = np.empty((X.shape[1], A.shape[1]), X.dtype)
-        _native.sparse(task, X.indptr, X.indices, X.data, A, B, out, floor)
-        return out.T
+        out = np.empty((A.shape[1], X.shape[1]), X.dtype)
+        _native.sparse(2, X.indptr, X.indices, X.data, A, None, out, 0.0)
+        return out

@@ -80,7 +80,7 @@ typedef struct {
     int wide, task;
 } sparse_matrix;
 typedef int sparse_any(const sparse_matrix *, const void *, const void *, void *,
-                       const ptrdiff_t[4], ptrdiff_t, double);
+                       const ptrdiff_t[6], ptrdiff_t, double);
 
 INLINE ptrdiff_t index_of(const sparse_matrix *x, const void *numbers, ptrdiff_t i)
 {

@@ -8,7 +8,7 @@
 
 typedef struct {
     const sparse_matrix *x;
-    ptrdiff_t am, ak, bk, bn, K, padded;
+    ptrdiff_t am, ak, bk, bn, ok, on, K, padded;
     const REAL *A, *B;
     REAL *packed, *work, *out, floor;
 } NAME(sparse);
@@ -26,7 +26,6 @@ static void NAME(sparse_pack_task)(void *context, ptrdiff_t block, int worker)
 INLINE REAL NAME(dot)(const REAL *a, const REAL *b, ptrdiff_t size)
 {
     vec sum[4] = {{0}};
-    REAL total = 0;
     ptrdiff_t k = 0;
     for (; k + 4 * VL <= size; k += 4 * VL)
         for (int u = 0; u < 4; u++)
@@ -34,9 +33,9 @@ INLINE REAL NAME(dot)(const REAL *a, const REAL *b, ptrdiff_t size)
     for (; k < size; k += VL)
         sum[0] += LOAD(a + k) * LOAD(b + k);
     sum[0] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-    for (int i = 0; i < VL; i++)
-        total += sum[0][i];
-    return total;
+    for (int step = 1; step < VL; step *= 2) /* both halves, until all lanes are the sum */
+        sum[0] = ZIP_LOW(sum[0], sum[0]) + ZIP_HIGH(sum[0], sum[0]);
+    return sum[0][0];
 }
 
 static void NAME(sparse_task)(void *context, ptrdiff_t task, int worker)
@@ -63,20 +62,21 @@ static void NAME(sparse_task)(void *context, ptrdiff_t task, int worker)
             for (ptrdiff_t k = 0; k < s->padded; k += VL)
                 STORE(sums + k, LOAD(sums + k) + weight * LOAD(a + k));
         }
-        if (x->task != SAMPLES)
-            memcpy(s->out + n * s->K, sums, s->K * sizeof(REAL));
+        for (ptrdiff_t k = 0; x->task != SAMPLES && k < s->K; k++)
+            s->out[k * s->ok + n * s->on] = sums[k];
     }
 }
 
-/* strides are those of A and B */
+/* strides are those of A, B and out */
 static int NAME(sparse_half)(const sparse_matrix *x, const void *A, const void *B,
-                             void *out, const ptrdiff_t strides[4], ptrdiff_t K,
+                             void *out, const ptrdiff_t strides[6], ptrdiff_t K,
                              double floor)
 {
     const int threads = threads_for(2.0 * x->entries * K);
     NAME(sparse) s = {.x = x, .am = strides[0], .ak = strides[1], .bk = strides[2],
-                      .bn = strides[3], .K = K, .padded = (K + VL - 1) / VL * VL, .A = A,
-                      .B = B, .out = out, .floor = (REAL)floor};
+                      .bn = strides[3], .ok = strides[4], .on = strides[5], .K = K,
+                      .padded = (K + VL - 1) / VL * VL, .A = A, .B = B, .out = out,
+                      .floor = (REAL)floor};
     s.packed = allocate(x->rows * s.padded * sizeof(REAL));
     s.work = allocate(threads * 2 * s.padded * sizeof(REAL));
     const int failed = !s.packed || !s.work;

@@ -3,9 +3,9 @@
 PyDoc_STRVAR(sparse_doc,
 "sparse(task, first, row, values, A, B, out, floor)\n--\n\n"
 "Half problem of a sparse X (M, N) whose three arrays are those of a csc_array; A is\n"
-"(M, K), B is (K, N), out is contiguous. Task 0 writes A B + floor at X's entries to out\n"
-"(1, entries); 1 writes XᵀA to it (N, K), X's entries divided by those, and 2 as they\n"
-"are: B may then be None.");
+"(M, K), B is (K, N). Task 0 writes A B + floor at X's entries to out (1, entries), 1\n"
+"writes AᵀX to it (K, N), X's entries divided by those, and 2 as they are: B may then\n"
+"be None.");
 
 static PyObject *sparse(PyObject *Py_UNUSED(self), PyObject *args)
 {
@@ -21,13 +21,12 @@ static PyObject *sparse(PyObject *Py_UNUSED(self), PyObject *args)
     const Py_ssize_t entries = values.len / A.itemsize, K = A.shape[1];
     if (arrays[1] != Py_None && take(arrays[1], &B, A.format[0], K, -1, 0, "B"))
         goto done;
-    if (take(arrays[2], &out, A.format[0], task ? -1 : 1, task ? K : entries, 1, "out"))
+    if (take(arrays[2], &out, A.format[0], task ? K : 1, task ? -1 : entries, 1, "out"))
         goto done;
-    const Py_ssize_t N = B.obj ? B.shape[1] : out.shape[0];
+    const Py_ssize_t N = B.obj ? B.shape[1] : out.shape[1];
     const int wide = first.len == 8 * (N + 1);
-    if ((!B.obj && task != VALUES) || (task && out.shape[0] != N) ||
-        first.len != (wide ? 8 : 4) * (N + 1) || row.len != (wide ? 8 : 4) * entries ||
-        !PyBuffer_IsContiguous(&out, 'C')) {
+    if ((!B.obj && task != VALUES) || (task && out.shape[1] != N) ||
+        first.len != (wide ? 8 : 4) * (N + 1) || row.len != (wide ? 8 : 4) * entries) {
         PyErr_SetString(PyExc_ValueError, "X, A, B and out do not fit");
         goto done;
     }
@@ -35,7 +34,8 @@ static PyObject *sparse(PyObject *Py_UNUSED(self), PyObject *args)
                              .rows = A.shape[0], .columns = N, .entries = entries,
                              .wide = wide, .task = task};
     const ptrdiff_t strides[] = {STRIDE(A, 0), STRIDE(A, 1), B.obj ? STRIDE(B, 0) : 0,
-                                 B.obj ? STRIDE(B, 1) : 0};
+                                 B.obj ? STRIDE(B, 1) : 0, STRIDE(out, 0),
+                                 STRIDE(out, 1)};
     sparse_any *run = A.format[0] == 'f' ? kernels->sparse32 : kernels->sparse64;
     Py_BEGIN_ALLOW_THREADS
     failed = run(&x, A.buf, B.buf, out.buf, strides, K, floor);
