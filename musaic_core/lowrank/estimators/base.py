@@ -23,6 +23,7 @@ from musaic_core.lowrank.arrays import (
     is_sparse,
     khatri_rao,
     multi_mode_product,
+    sparse_columns,
 )
 from musaic_core.lowrank.checks import check_beta
 from musaic_core.lowrank.divergence import BetaDivergence
@@ -179,7 +180,7 @@ class FactorizationEstimator(
     def _divergence(self, V, D, H):
         """What is minimised but for penalties; finite where the model is zero."""
         beta, dtype = check_beta(self.beta), dtype_name(V)
-        kernels, X = kernels_for(V.tocsc() if is_sparse(V) else V)
+        kernels, X = kernels_for(sparse_columns(V) if is_sparse(V) else V)
         divergence = BetaDivergence.for_data(beta, float(V.mean()), dtype)
         return kernels.loss(X, D.astype(V.dtype), H.astype(V.dtype), divergence)
 

@@ -5,6 +5,7 @@
  * some neighbouring columns, whose parts of B lie side by side. */
 
 #define COLUMNS 8
+#define AHEAD 8
 
 typedef struct {
     const sparse_matrix *x;
@@ -53,6 +54,11 @@ static void NAME(sparse_task)(void *context, ptrdiff_t task, int worker)
         for (ptrdiff_t i = index_of(x, x->first, n); i < index_of(x, x->first, n + 1); i++) {
             const REAL *a = s->packed + index_of(x, x->row, i) * s->padded;
             REAL weight = values[i];
+            if (i + AHEAD < x->entries) { /* rows lie wherever they lie: ask for them */
+                const REAL *soon = s->packed + index_of(x, x->row, i + AHEAD) * s->padded;
+                for (ptrdiff_t k = 0; k < s->padded; k += 64 / (ptrdiff_t)sizeof(REAL))
+                    __builtin_prefetch(soon + k);
+            }
             if (x->task == SAMPLES) {
                 s->out[i] = NAME(dot)(a, b, s->padded) + s->floor;
                 continue;
@@ -90,3 +96,4 @@ static int NAME(sparse_half)(const sparse_matrix *x, const void *A, const void *
 }
 
 #undef COLUMNS
+#undef AHEAD
