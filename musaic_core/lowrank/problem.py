@@ -57,6 +57,7 @@ class Problem:
     has_least_squares = True  # whether updates by least squares exist
     any_scale = True  # whether the updates of data far from 1 are as exact
     layer_weights: dict | None = None  # the weights of layers, if there are any
+    takes_sparse = False  # whether V is a csc_array
     data_block: Name  # the factor whose half problem gives the divergence of the data
 
     def __init__(

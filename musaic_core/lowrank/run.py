@@ -25,7 +25,7 @@ from musaic_core.lowrank.checks import (
 )
 from musaic_core.lowrank.divergence import BetaDivergence
 from musaic_core.lowrank.kernels import kernels_for
-from musaic_core.lowrank.missing import observed
+from musaic_core.lowrank.missing import observed, observed_sparse
 from musaic_core.lowrank.options import Options, complete
 from musaic_core.lowrank.penalties import check_penalties
 from musaic_core.lowrank.problem import Problem
@@ -73,7 +73,8 @@ def minimise(
     given, arguments = complete(options), dict(arguments or {})
     fixed, mask = given["fixed"], {} if given["mask"] is None else given["mask"]
     callback = given["callback"]
-    V, weights, mean = observed(V, given["data_weights"], given["missing"])
+    look = observed_sparse if problem.takes_sparse else observed
+    V, weights, mean = look(V, given["data_weights"], given["missing"])
     beta = check_beta(given["beta"])
     limits = check_limits(given["max_iter"], given["tol"], given["max_time"])
     check_names(fixed, "fixed", shapes)

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from musaic_core.lowrank.arrays import is_sparse
 from musaic_core.lowrank.deep.models import DeepNMF
 from musaic_core.lowrank.deep.stack import Layered, pack_layers
 from musaic_core.lowrank.deep.start import (
@@ -15,7 +16,7 @@ from musaic_core.lowrank.deep.start import (
     minimise_in_layers,
     with_sum_one,
 )
-from musaic_core.lowrank.nmf import NMFProblem, nmf
+from musaic_core.lowrank.nmf import NMFProblem, SparseNMFProblem, nmf
 from musaic_core.lowrank.options import DEFAULTS, Options, complete
 
 __all__ = ["deep_nmf", "multilayer_nmf"]
@@ -40,8 +41,8 @@ def deep_nmf(
 
     Parameters
     ----------
-    V : array (F, T)
-        Nonnegative; NumPy or PyTorch.
+    V : array or sparse matrix (F, T)
+        Nonnegative; NumPy or PyTorch, or SciPy's sparse ones for β = 1 and 2.
     ranks : sequence of int
         Templates of each layer, the finest first; usually decreasing. With a single
         one this is `musaic_core.lowrank.nmf`.
@@ -118,7 +119,7 @@ def deep_nmf(
         "activations": (first, np.shape(V)[1]),
     }
     return minimise_in_layers(
-        DeepNMFProblem,
+        SparseDeepNMFProblem if is_sparse(V) else DeepNMFProblem,
         V,
         shapes,
         ("activations", "templates"),
@@ -215,3 +216,7 @@ class DeepNMFProblem(Layered, NMFProblem):
         if templates is None:
             templates = below[0].reconstruct()
         return DeepNMF(templates, factors["activations"], n_iter, below, self.tied)
+
+
+class SparseDeepNMFProblem(DeepNMFProblem, SparseNMFProblem):
+    """The same for a csc_array."""
