@@ -14,6 +14,7 @@ from musaic_core.lowrank.ncp import ncp
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.ntd import ntd
 from musaic_core.lowrank.online import OnlineNCP, OnlineNMF, OnlineNTD
+from musaic_core.lowrank.optimality import kkt_residual
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.penalties import (
     MinimumVolume,
@@ -50,6 +51,7 @@ __all__ = [
     "deep_nmf",
     "deep_ntd",
     "harmonic_nmf",
+    "kkt_residual",
     "multilayer_nmf",
     "ncp",
     "nmf",

@@ -15,6 +15,7 @@ from musaic_core.lowrank.arrays import (
     unfold,
 )
 from musaic_core.lowrank.kernels.arrays import multiply
+from musaic_core.lowrank.optimality import kkt_residual
 from musaic_core.lowrank.starts import INITIALISATIONS
 from musaic_core.lowrank.steps import penalised_step
 
@@ -53,6 +54,8 @@ class Problem:
     has_least_squares = True  # whether updates by least squares exist
     any_scale = True  # whether the updates of data far from 1 are as exact
     layer_weights: dict | None = None  # the weights of layers, if there are any
+    keeps_sums = False  # whether some factors are held at sum 1
+    epsilon = 0.0  # what no entry that moves may fall below
     data_block: Name  # the factor whose half problem gives the divergence of the data
 
     def __init__(
@@ -147,7 +150,10 @@ class Problem:
         penalties = self.penalties_on(name)
         if penalties:
             positive, negative, B = self.terms(name)
-            penalised_step(B, positive, negative, self.divergence, penalties)
+            least = self.least(name)
+            penalised_step(
+                B, positive, negative, self.divergence, penalties, least=least
+            )
         else:
             self.plain_mu(name)
 
@@ -219,11 +225,44 @@ class Problem:
         if name in self.masks:
             self.blocks[name] *= self.masks[name]
 
+    def least(self, name: Name) -> float:
+        """The ε that a block's entries are no smaller than."""
+        return self.epsilon * (self.scale if name in self.carriers else 1.0)
+
+    def keep_above(self, name: Name) -> None:
+        """Bring what is below ε up to it, in place, except for masked entries."""
+        block = self.blocks[name]
+        block[...] = block.clip(self.least(name))
+        if name in self.masks:
+            block *= self.masks[name]
+
     def extrapolated(self, name: Name) -> None:
         """Hear that a block was moved on, and bring it back to what it must satisfy."""
 
     def moved(self, name: Name) -> None:
         """Hear that a block has moved."""
+
+    def gradient(self, name: Name) -> tuple[Array, Array, Array]:
+        """(minus, plus, B): the objective's gradient by B is plus - minus."""
+        minus, plus, B = self.terms(name)
+        for penalty in self.penalties_on(name):
+            more, less = penalty.parts(B)
+            minus, plus = minus + less, plus + more
+        return minus, plus, B
+
+    def kkt_residual(self, moving: Sequence[Name]) -> float:
+        """The largest residual of those blocks; see `kkt_residual` in `optimality`."""
+        residuals = [0.0]
+        for name in moving:
+            minus, plus, B = self.gradient(name)
+            mask = self.masks.get(name)
+            mask = None if mask is None else self.as_moving(name, mask)
+            residuals.append(kkt_residual(B, minus, plus, mask))
+        return max(residuals)
+
+    def as_given(self, loss: Any) -> Any:
+        """An objective, or several, for the data as it was given."""
+        return loss / self.at_scale(0) if self.scale != 1 else loss
 
     def data_loss(self) -> float:
         """The divergence of the data from the model at the current blocks."""

@@ -51,12 +51,15 @@ class DeepNMF(NMF):
     tied : bool
         Whether the templates are the product of what is below, and not compared
         with it.
+    weights : list of float, optional
+        ρ of each layer below in the objective that was minimised; None if tied.
     labels : sequence of length C, optional
         What each component of the finest layer stands for.
     """
 
     below: list[NMF] = field(default_factory=list)
     tied: bool = False
+    weights: list[float] | None = None
 
     @property
     def layers(self) -> list[Layer]:
@@ -86,12 +89,16 @@ class DeepNCP(NCP):
         U_2, and so on.
     tied : bool
         Whether those factors are the product of what is below.
+    weights : dict of list of float, optional
+        By mode, ρ of each layer below in the objective that was minimised; None if
+        tied.
     labels : sequence of length C, optional
         What each component of the finest layer stands for.
     """
 
     below: dict[int, list[NMF]] = field(default_factory=dict)
     tied: bool = False
+    weights: dict[int, list[float]] | None = None
 
     @property
     def layers(self) -> list[Layer]:
@@ -123,12 +130,16 @@ class DeepNTD(NTD):
         the patterns of the last mode.
     tied : bool
         Whether those factors are the product of what is below.
+    weights : dict of list of float, optional
+        By mode, ρ of each layer below in the objective that was minimised; None if
+        tied.
     labels : sequence of length C, optional
         What each component of the finest layer stands for.
     """
 
     below: dict[int | str, list[NMF]] = field(default_factory=dict)
     tied: bool = False
+    weights: dict[int | str, list[float]] | None = None
 
     @property
     def layers(self) -> list[Layer]:

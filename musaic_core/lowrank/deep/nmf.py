@@ -100,7 +100,9 @@ def deep_nmf(
     options = complete(options)
     if not below:
         model = nmf(V, first, init=init, **options)
-        return DeepNMF(model.templates, model.activations, model.n_iter)
+        deep = DeepNMF(model.templates, model.activations, model.n_iter)
+        deep.fit = model.fit
+        return deep
 
     def start(given, **how):
         pair = given.get("templates"), given.get("activations")
@@ -211,4 +213,6 @@ class DeepNMFProblem(Layered, NMFProblem):
         templates = factors.get("templates")
         if templates is None:
             templates = below[0].reconstruct()
-        return DeepNMF(templates, factors["activations"], n_iter, below, self.tied)
+        weights = self.layer_weights and self.layer_weights["templates"]
+        activations = factors["activations"]
+        return DeepNMF(templates, activations, n_iter, below, self.tied, weights)

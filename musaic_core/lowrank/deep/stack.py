@@ -145,10 +145,7 @@ class Layered:
         return *parts, self.as_moving(name, self.blocks[name])
 
     def mu(self, name):
-        penalties = [
-            self._relative(penalty.seen_from(name, name, self), name)
-            for penalty in self.penalties.get(name, ())
-        ]
+        penalties = self._penalties_on(name)
         below = self._below(name)
         if below is not None:
             penalties.append(below)
@@ -171,7 +168,24 @@ class Layered:
                 if name in self.masks:
                     self.blocks[name] *= self.masks[name]
                 return
-        penalised_step(B, positive, negative, self.divergence, penalties, goal)
+        least = self.least(name)
+        penalised_step(B, positive, negative, self.divergence, penalties, goal, least)
+
+    def gradient(self, name):
+        minus, plus, B = self.terms(name)
+        if self._rho.get(self._layer.get(name)) == 0:
+            minus, plus = 0 * minus, 0 * plus
+        below = self._below(name)
+        for added in [*self._penalties_on(name), *([] if below is None else [below])]:
+            more, less = added.parts(B)
+            minus, plus = minus + less, plus + more
+        if name in self._unit:
+            # along the sums that are kept: a multiplier a row takes the mean slope
+            sums = _positive(B.sum(-1)[..., None])
+            multiplier = (B * (minus - plus)).sum(-1)[..., None] / sums
+            minus = minus + (-multiplier).clip(0)
+            plus = plus + multiplier.clip(0)
+        return minus, plus, B
 
     def plain_mu(self, name):
         if name not in self._layer:
@@ -284,6 +298,11 @@ class Layered:
                 self._rho[top, depth] = error / max(self._layer_loss(top, depth), least)
 
     @property
+    def keeps_sums(self):
+        """Whether some factors are held at sum 1."""
+        return bool(self._unit)
+
+    @property
     def layer_weights(self):
         """ρ of the layers below each factor, for the data as it was given."""
         if self.tied:
@@ -356,6 +375,12 @@ class Layered:
         penalty = copy(penalty)
         penalty.weight = penalty.weight / self._own_weight(name)
         return penalty
+
+    def _penalties_on(self, name):
+        return [
+            self._relative(penalty.seen_from(name, name, self), name)
+            for penalty in self.penalties.get(name, ())
+        ]
 
     def _unit_goal(self, B, numerator, denominator):
         return with_sums_of(B, numerator, denominator, self.divergence.exponent)

@@ -248,7 +248,7 @@ class DeepNCPProblem(Layered, NCPProblem):
         below = pack_layers(self, factors)
         modes = _tops(range(self.V.ndim), factors, below)
         cp = CPTensor((0 * modes[0][0] + 1, modes))
-        return DeepNCP(cp, n_iter, below, self.tied)
+        return DeepNCP(cp, n_iter, below, self.tied, self.layer_weights)
 
 
 class DeepNTDProblem(Layered, NTDProblem):
@@ -278,7 +278,8 @@ class DeepNTDProblem(Layered, NTDProblem):
         modes = _tops(range(self.V.ndim), factors, below)
         (core,) = _tops(["core"], factors, below)
         core = core.reshape([U.shape[1] for U in modes])
-        return DeepNTD(TuckerTensor((core, modes)), n_iter, below, self.tied)
+        tucker = TuckerTensor((core, modes))
+        return DeepNTD(tucker, n_iter, below, self.tied, self.layer_weights)
 
 
 def _tops(names, factors, below):
