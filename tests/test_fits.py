@@ -38,32 +38,34 @@ BENT = {"templates": [MinimumVolume(2.0), Orthogonality(0.2)]}
 SMOOTH = {1: [Smoothness(0.1), Sparsity(0.1)]}
 
 
-def V_of(X, dtype):
+def as_dtype(X, dtype):
     return X.astype(dtype)
 
 
 PLAIN = {
-    "nmf": lambda d, **o: nmf(V_of(MATRIX, d), 4, **o),
-    "ncp": lambda d, **o: ncp(V_of(TENSOR, d), 4, **o),
-    "ntd": lambda d, **o: ntd(V_of(TENSOR, d), (3, 2, 3), **o),
+    "nmf": lambda d, **o: nmf(as_dtype(MATRIX, d), 4, **o),
+    "ncp": lambda d, **o: ncp(as_dtype(TENSOR, d), 4, **o),
+    "ntd": lambda d, **o: ntd(as_dtype(TENSOR, d), (3, 2, 3), **o),
 }
 MODELS = PLAIN | {
-    "sparse nmf": lambda d, **o: nmf(V_of(MATRIX, d), 4, penalties=SPARSE, **o),
-    "bent nmf": lambda d, **o: nmf(V_of(MATRIX, d), 4, penalties=BENT, **o),
-    "smooth ncp": lambda d, **o: ncp(V_of(TENSOR, d), 4, penalties=SMOOTH, **o),
-    "convolutive": lambda d, **o: convolutive_nmf(V_of(MATRIX, d), 3, 2, **o),
-    "harmonic": lambda d, **o: harmonic_nmf(V_of(MATRIX, d), V_of(BANDS, d), **o),
+    "sparse nmf": lambda d, **o: nmf(as_dtype(MATRIX, d), 4, penalties=SPARSE, **o),
+    "bent nmf": lambda d, **o: nmf(as_dtype(MATRIX, d), 4, penalties=BENT, **o),
+    "smooth ncp": lambda d, **o: ncp(as_dtype(TENSOR, d), 4, penalties=SMOOTH, **o),
+    "convolutive": lambda d, **o: convolutive_nmf(as_dtype(MATRIX, d), 3, 2, **o),
+    "harmonic": lambda d, **o: harmonic_nmf(
+        as_dtype(MATRIX, d), as_dtype(BANDS, d), **o
+    ),
     "deep nmf": lambda d, **o: deep_nmf(
-        V_of(MATRIX, d), (5, 3), start_iter=2, weights=[0.5], **o
+        as_dtype(MATRIX, d), (5, 3), start_iter=2, weights=[0.5], **o
     ),
     "deep ncp": lambda d, **o: deep_ncp(
-        V_of(TENSOR, d), 4, {0: (3,), 2: (2,)}, start_iter=2, **o
+        as_dtype(TENSOR, d), 4, {0: (3,), 2: (2,)}, start_iter=2, **o
     ),
     "deep ntd": lambda d, **o: deep_ntd(
-        V_of(TENSOR, d), (4, 3, 3), {0: (3, 2), "core": (2,)}, start_iter=2, **o
+        as_dtype(TENSOR, d), (4, 3, 3), {0: (3, 2), "core": (2,)}, start_iter=2, **o
     ),
     "tied ncp": lambda d, **o: deep_ncp(
-        V_of(TENSOR, d), 4, {0: (3,)}, loss="data", start_iter=2, **o
+        as_dtype(TENSOR, d), 4, {0: (3,)}, loss="data", start_iter=2, **o
     ),
 }
 
@@ -104,9 +106,9 @@ ENDS = (
 
 
 @pytest.mark.parametrize(("name", "rule"), COMBINATIONS)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_no_rule_ends_above_its_start_however_it_ends(name, rule, dtype):
-    for beta in BETAS:
+def test_no_rule_ends_above_its_start_however_it_ends(name, rule):
+    for number, beta in enumerate(BETAS):
+        dtype = ("float32", "float64")[number % 2]
         options = {"beta": beta, "seed": 0, "update": (RULES | LEAST_SQUARES)[rule]}
         start = MODELS[name](dtype, max_iter=0, **options)
         for end in ENDS:
@@ -161,7 +163,7 @@ def test_sums_masks_and_fixed_factors_are_kept_by_every_rule(name, rule):
                 mask={f"{prefix}templates {depth}": mask},
                 penalties={f"{prefix}templates {depth}": Smoothness(0.1)},
                 seed=0,
-                max_iter=30,
+                max_iter=12,
             )
             below = model.below if name == "deep nmf" else model.below[0]
             assert (below[-1].templates[~mask] == 0).all()
@@ -218,22 +220,11 @@ def test_tol_says_that_it_has_converged_also_below_zero():
     assert model.converged
     assert not nmf(MATRIX, 4, tol=1e-3, max_iter=10, seed=0).converged
     penalties = {"templates": MinimumVolume(200.0)}
-    model = nmf(MATRIX, 4, penalties=penalties, tol=1e-2, max_iter=3000, seed=0)
+    model = nmf(MATRIX, 4, penalties=penalties, tol=1e-2, max_iter=1500, seed=0)
     assert model.history is None
     assert model.objective < 0
     assert model.converged
     assert model.n_iter < 200
-
-
-def test_tol_waits_where_the_start_is_infinitely_far():
-    start = RNG.random((10, 4)), RNG.random((4, 12))
-    start[0][3] = 0
-    zeros = MATRIX.copy()
-    zeros[3] = 0
-    zeros[3, 0] = 1e-30
-    options = {"init": start, "mask": {"templates": start[0] > 0}, "tol": 1e-6}
-    model = nmf(MATRIX, 4, max_iter=400, **options)
-    assert model.n_iter > 30
 
 
 # ---- to go on
@@ -336,7 +327,7 @@ def test_of_several_starts_the_best_is_given_back(name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("beta", [0.5, 1, 2, 3])
+@pytest.mark.parametrize("beta", [1, 3])
 def test_the_kkt_residual_falls_towards_zero(name, beta):
     options = {"beta": beta, "seed": 0, "dtype": "float64"}
 
@@ -344,8 +335,8 @@ def test_the_kkt_residual_falls_towards_zero(name, beta):
         given = {k: v for k, v in options.items() if k != "dtype"}
         return MODELS[name]("float64", max_iter=max_iter, **given).kkt_residual
 
-    early, late = residual(2), residual(1500)
-    assert 0 <= late < 0.1 * early
+    early, late = residual(2), residual(200)
+    assert 0 <= late < 0.5 * early
     assert early < 2
 
 
@@ -358,7 +349,7 @@ def test_the_kkt_residual_is_no_matter_of_scale_or_of_what_is_held():
             4,
             mask={"activations": mask},
             seed=0,
-            max_iter=3000,
+            max_iter=1500,
             update="mu-extrapolated",
         )
         found.append(model.kkt_residual)

@@ -12,7 +12,7 @@ from tensorly.cp_tensor import CPTensor
 from musaic_core.lowrank.arrays import khatri_rao, permute
 from musaic_core.lowrank.checks import check_count
 from musaic_core.lowrank.kernels.arrays import multiply
-from musaic_core.lowrank.models import NCP
+from musaic_core.lowrank.models import NCP, Model
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.problem import TensorProblem
 from musaic_core.lowrank.run import minimise
@@ -27,7 +27,7 @@ def ncp(
     V: Array,
     rank: int,
     *,
-    init: str | Sequence[Array | None] = "random",
+    init: str | Sequence[Array | None] | Model = "random",
     **options: Unpack[Options],
 ) -> NCP:
     """Decompose a nonnegative tensor into a sum of rank-one tensors.
@@ -38,12 +38,11 @@ def ncp(
         Nonnegative, of two axes or more, frequency first; NumPy or PyTorch.
     rank : int
         Number of rank-one terms R.
-    init : {"random", "nndsvd", "data"} or sequence of arrays, default="random"
+    init : {"random", "nndsvd", "data"}, sequence of arrays or NCP, default="random"
         Of a sequence, one factor (I_n, R) a mode, any may be None: it is then drawn
-        at random.
+        at random. A model that this gave goes on from where it is.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
-        and backend: see `musaic_core.lowrank.options.Options`. The factors are
+        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see `musaic_core.lowrank.options.Options`. The factors are
         named by mode, 0, 1 and so on.
 
     Returns

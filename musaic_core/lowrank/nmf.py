@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from musaic_core.lowrank.checks import check_count
-from musaic_core.lowrank.models import NMF
+from musaic_core.lowrank.models import NMF, Model
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.problem import Problem
 from musaic_core.lowrank.run import minimise
@@ -22,7 +22,7 @@ def nmf(
     V: Array,
     rank: int,
     *,
-    init: str | tuple[Array | None, Array | None] = "random",
+    init: str | tuple[Array | None, Array | None] | Model = "random",
     **options: Unpack[Options],
 ) -> NMF:
     """Factorize nonnegative data, ``V ≈ W H``, by minimising a β-divergence.
@@ -35,12 +35,12 @@ def nmf(
         factorized for itself.
     rank : int
         Number of templates R.
-    init : {"random", "nndsvd", "data"} or (W, H), default="random"
+    init : {"random", "nndsvd", "data"}, (W, H) or NMF, default="random"
         "data" draws templates from the frames of V. Of a pair of arrays, (..., F, R)
-        and (..., R, T), one may be None: it is then drawn at random.
+        and (..., R, T), one may be None: it is then drawn at random. A model that this
+        gave goes on from where it is.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
-        and backend: see `musaic_core.lowrank.options.Options`. The factors are named
+        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see `musaic_core.lowrank.options.Options`. The factors are named
         "templates" and "activations".
 
     Returns

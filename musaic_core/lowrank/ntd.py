@@ -13,7 +13,7 @@ from tensorly.tucker_tensor import TuckerTensor
 from musaic_core.lowrank.arrays import multi_mode_product, permute, unfold
 from musaic_core.lowrank.checks import check_count
 from musaic_core.lowrank.kernels.arrays import multiply
-from musaic_core.lowrank.models import NTD
+from musaic_core.lowrank.models import NTD, Model
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.problem import TensorProblem
 from musaic_core.lowrank.run import minimise
@@ -28,7 +28,7 @@ def ntd(
     V: Array,
     ranks: Sequence[int],
     *,
-    init: str | Sequence[Array | None] = "random",
+    init: str | Sequence[Array | None] | Model = "random",
     **options: Unpack[Options],
 ) -> NTD:
     """Decompose a nonnegative tensor, ``V ≈ core ×₁ W ×₂ H ×₃ Q``.
@@ -40,12 +40,12 @@ def ntd(
         NumPy or PyTorch.
     ranks : sequence of int
         The core's shape, one rank R_n a mode.
-    init : {"random", "nndsvd", "data"} or sequence of arrays, default="random"
+    init : {"random", "nndsvd", "data"}, sequence of arrays or NTD, default="random"
         Of a sequence, the factors (I_n, R_n) by mode and then the core, any may be
-        None: it is then drawn at random.
+        None: it is then drawn at random. A model that this gave goes on from where it
+        is.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
-        and backend: see `musaic_core.lowrank.options.Options`. The factors are
+        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see `musaic_core.lowrank.options.Options`. The factors are
         named by mode, 0, 1 and so on, and "core".
 
     Returns

@@ -224,10 +224,6 @@ def _iterate(
 def _is_still(first: float, last: float, current: float, tol: float) -> bool:
     """Whether an objective changes by no more than is worth an iteration."""
     size = max(abs(first), abs(first - current))
-    if not math.isfinite(
-        size
-    ):  # from a start with zeros, most divergences are infinite
-        size = abs(last)
     return abs(last - current) < tol * size or last == current
 
 

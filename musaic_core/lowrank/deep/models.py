@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from musaic_core.lowrank.models import NCP, NMF, NTD, size_of
 
-__all__ = ["DeepNCP", "DeepNMF", "DeepNTD", "Layer"]
+__all__ = ["DeepNCP", "DeepNMF", "DeepNTD", "Layer", "pack_layers"]
 
 
 @dataclass(eq=False)
@@ -154,6 +154,18 @@ class DeepNTD(NTD):
             _stack_size(block, self.below.get(name, []), self.tied)
             for name, block in blocks
         )
+
+
+def pack_layers(problem, factors):
+    """The layers below each factor as NMFs, the upper one first."""
+    packed = {}
+    for top, chain in problem.chains.items():
+        layers = []
+        for W, A in reversed(chain):
+            templates = factors[W] if W in factors else layers[0].reconstruct()
+            layers.insert(0, NMF(templates, factors[A]))
+        packed[top] = layers
+    return packed
 
 
 def _at_every_depth(model, below):

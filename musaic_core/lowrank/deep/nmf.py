@@ -7,8 +7,8 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from musaic_core.lowrank.deep.models import DeepNMF
-from musaic_core.lowrank.deep.stack import Layered, pack_layers
+from musaic_core.lowrank.deep.models import DeepNMF, pack_layers
+from musaic_core.lowrank.deep.stack import Layered
 from musaic_core.lowrank.deep.start import (
     check_ranks,
     given_or,
@@ -29,7 +29,7 @@ def deep_nmf(
     *,
     loss: str = "layers",
     weights: Sequence[float] | None = None,
-    init: str | Mapping[str, Array] = "random",
+    init: str | Mapping[str, Array] | DeepNMF = "random",
     start_iter: int = 50,
     **options: Unpack[Options],
 ) -> DeepNMF:
@@ -52,16 +52,17 @@ def deep_nmf(
         ``D(V | W_L A_L … A_2 H)``.
     weights : sequence of float, optional
         ρ_2, ρ_3, … By default each layer weighs as much at the start as the data:
-        ``ρ_l = D(V | W H) / D(W_{l-1} | W_l A_l)``. A layer of weight 0 follows those
-        above without any influence on them.
-    init : {"random", "nndsvd", "data"} or dict of arrays, default="random"
+        ``ρ_l = D(V | W H) / D(W_{l-1} | W_l A_l)``; of several starts, at the first. The
+        model has them. A layer of weight 0 follows those above without any influence on
+        them; one with a layer below that counts, or a penalty, follows that alone.
+    init : {"random", "nndsvd", "data"}, dict of arrays or DeepNMF, default="random"
         How the layers start, one NMF after the other; or factors to start from, by
-        name, the others being found so while those are held.
+        name, the others being found so while those are held. A model that this gave
+        goes on from where it is, with its weights unless others are given.
     start_iter : int, default=50
         Iterations for the start of each layer.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
-        and backend: see `musaic_core.lowrank.options.Options`. The updates are "mu",
+        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see `musaic_core.lowrank.options.Options`. The updates are "mu",
         which never raises the objective, and "mu-extrapolated". The iterations of the
         start are not counted. With the loss on the data the only templates are the
         deepest ones. `Sparsity` has no meaning across layers.
