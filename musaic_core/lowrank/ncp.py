@@ -42,8 +42,9 @@ def ncp(
         Of a sequence, one factor (I_n, R) a mode, any may be None: it is then drawn
         at random. A model that this gave goes on from where it is.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see `musaic_core.lowrank.options.Options`. The factors are
-        named by mode, 0, 1 and so on.
+        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see
+        `musaic_core.lowrank.options.Options`. The factors are named by mode, 0, 1 and
+        so on.
 
     Returns
     -------

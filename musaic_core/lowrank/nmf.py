@@ -40,8 +40,9 @@ def nmf(
         and (..., R, T), one may be None: it is then drawn at random. A model that this
         gave goes on from where it is.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see `musaic_core.lowrank.options.Options`. The factors are named
-        "templates" and "activations".
+        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see
+        `musaic_core.lowrank.options.Options`. The factors are named "templates" and
+        "activations".
 
     Returns
     -------

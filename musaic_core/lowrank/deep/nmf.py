@@ -52,9 +52,10 @@ def deep_nmf(
         ``D(V | W_L A_L … A_2 H)``.
     weights : sequence of float, optional
         ρ_2, ρ_3, … By default each layer weighs as much at the start as the data:
-        ``ρ_l = D(V | W H) / D(W_{l-1} | W_l A_l)``; of several starts, at the first. The
-        model has them. A layer of weight 0 follows those above without any influence on
-        them; one with a layer below that counts, or a penalty, follows that alone.
+        ``ρ_l = D(V | W H) / D(W_{l-1} | W_l A_l)``; of several starts, at the first.
+        The model has them. A layer of weight 0 follows those above without any
+        influence on them; with a layer below that counts, or a penalty, its templates
+        follow that alone.
     init : {"random", "nndsvd", "data"}, dict of arrays or DeepNMF, default="random"
         How the layers start, one NMF after the other; or factors to start from, by
         name, the others being found so while those are held. A model that this gave
@@ -62,10 +63,11 @@ def deep_nmf(
     start_iter : int, default=50
         Iterations for the start of each layer.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see `musaic_core.lowrank.options.Options`. The updates are "mu",
-        which never raises the objective, and "mu-extrapolated". The iterations of the
-        start are not counted. With the loss on the data the only templates are the
-        deepest ones. `Sparsity` has no meaning across layers.
+        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see
+        `musaic_core.lowrank.options.Options`. The updates are "mu", which never raises
+        the objective, and "mu-extrapolated". The iterations of the start are not
+        counted. With the loss on the data the only templates are the deepest ones.
+        `Sparsity` has no meaning across layers.
 
     Returns
     -------

@@ -72,8 +72,9 @@ def deep_ncp(
     start_iter : int, default=50
         Iterations for the start of the NCP and of each layer.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see `musaic_core.lowrank.options.Options`, and `deep_nmf` for what
-        layers allow, by the names above.
+        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see
+        `musaic_core.lowrank.options.Options`, and `deep_nmf` for what layers allow, by
+        the names above.
 
     Returns
     -------
@@ -166,8 +167,9 @@ def deep_ntd(
     start_iter : int, default=50
         Iterations for the start of the NTD and of each layer.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see `musaic_core.lowrank.options.Options`, and `deep_nmf` for what
-        layers allow, by the names above.
+        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see
+        `musaic_core.lowrank.options.Options`, and `deep_nmf` for what layers allow, by
+        the names above.
 
     Returns
     -------

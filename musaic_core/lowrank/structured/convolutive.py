@@ -54,9 +54,10 @@ def convolutive_nmf(
         be None: it is then drawn at random. A model that this gave goes on from where
         it is.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see `musaic_core.lowrank.options.Options`. The factors are named
-        "patches" and "activations", and the updates are "mu" and "mu-extrapolated". A
-        penalty sees a whole pattern as one component.
+        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see
+        `musaic_core.lowrank.options.Options`. The factors are named "patches" and
+        "activations", and the updates are "mu" and "mu-extrapolated". A penalty sees a
+        whole pattern as one component.
 
     Returns
     -------

@@ -52,9 +52,10 @@ def harmonic_nmf(
         Of envelope and activations, (P, K) and (P, T), one may be None: it is then
         drawn at random. A model that this gave goes on from where it is.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see `musaic_core.lowrank.options.Options`. The factors are named
-        "envelope" and "activations", and the updates are "mu" and "mu-extrapolated".
-        `Sparsity` counts activations with the length of the envelope's row.
+        beta, update, fixed, mask, penalties, max_iter, tol, n_starts and so on: see
+        `musaic_core.lowrank.options.Options`. The factors are named "envelope" and
+        "activations", and the updates are "mu" and "mu-extrapolated". `Sparsity` counts
+        activations with the length of the envelope's row.
 
     Returns
     -------
