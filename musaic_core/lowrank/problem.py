@@ -232,7 +232,7 @@ class Problem:
     def keep_above(self, name: Name) -> None:
         """Bring what is below ε up to it, in place, except for masked entries."""
         block = self.blocks[name]
-        block[...] = block.clip(self.least(name))
+        library_of(block).clip(block, self.least(name), None, out=block)
         if name in self.masks:
             block *= self.masks[name]
 

@@ -90,7 +90,8 @@ class ExtrapolatedMU(Update):
     bound : float, optional
         Let the k-th extrapolation of a factor, ``α (B - B_previous)``, be no longer
         than ``bound × k^-0.5005`` times the factor where it started. By default it is
-        as long as Nesterov's α makes it. A large number, such as 1e3, costs no speed.
+        as long as Nesterov's α makes it; a large number, such as 1e3, rarely shortens
+        it.
 
     References
     ----------
