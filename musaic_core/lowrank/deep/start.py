@@ -229,7 +229,7 @@ def _warn_of_copies(shape, ranks, chain, held):
             warnings.warn(
                 f"the layer of {W!r} has rank {rank}, and what it factorizes is "
                 f"{rows} × {above}: it can copy that, and explains nothing; give a "
-                f"rank below {min(rows, above)}",
+                f"rank below {min(rows, above)}, or leave it out",
                 UserWarning,
                 stacklevel=4,
             )
