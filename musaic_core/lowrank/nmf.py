@@ -8,7 +8,7 @@ import numpy as np
 
 from musaic_core.lowrank.arrays import is_sparse
 from musaic_core.lowrank.checks import check_count
-from musaic_core.lowrank.models import NMF
+from musaic_core.lowrank.models import NMF, Model
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.problem import Problem
 from musaic_core.lowrank.run import minimise
@@ -29,7 +29,7 @@ def nmf(
     V: Array,
     rank: int,
     *,
-    init: str | tuple[Array | None, Array | None] = "random",
+    init: str | tuple[Array | None, Array | None] | Model = "random",
     **options: Unpack[Options],
 ) -> NMF:
     """Factorize nonnegative data, ``V ≈ W H``, by minimising a β-divergence.
@@ -43,15 +43,15 @@ def nmf(
         cost of their nonzeros.
     rank : int
         Number of templates R.
-    init : str or (W, H), default="random"
+    init : str, (W, H) or NMF, default="random"
         A method: "random", "nndsvd", "nndsvda" or "nndsvdar" (an SVD), "spa" or "snpa"
         (columns that span the others) or "data" (columns drawn); see
         `musaic_core.lowrank.starts`. Of a pair of arrays, (..., F, R) and (..., R, T),
-        one may be None: it is then drawn at random.
+        one may be None: it is then drawn at random. A model that this gave goes on from
+        where it is.
     **options : Options
-        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
-        max_time, seed, callback and backend: see
-        `musaic_core.lowrank.options.Options`. The factors are named
+        beta, update, fixed, mask, penalties, data_weights, max_iter, tol, n_starts and
+        so on: see `musaic_core.lowrank.options.Options`. The factors are named
         "templates" and "activations".
 
     Returns
