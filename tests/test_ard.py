@@ -164,3 +164,37 @@ def test_extremes_are_finite():
 def test_what_makes_no_sense_is_refused(wrong, name):
     with pytest.raises(ValueError, match=name):
         ard_nmf(data()[0], **{"rank": 3, **wrong})
+
+
+@pytest.mark.parametrize("prior", ["l1", "l2"])
+def test_a_fit_goes_on_as_if_it_had_not_ended(prior):
+    V, _ = data("poisson")
+    options = {"prior": prior, "update": "mu-extrapolated"}
+    whole = ard_nmf(V, 6, seed=0, max_iter=25, **options)
+    half = ard_nmf(V, 6, seed=0, max_iter=12, **options)
+    options["update"] = half.update
+    rest = ard_nmf(V, 6, init=half, max_iter=13, **options)
+    assert rest.dispersion == whole.dispersion
+    assert rest.objective == pytest.approx(whole.objective, rel=1e-10)
+    np.testing.assert_allclose(rest.reconstruct(), whole.reconstruct(), 1e-9)
+
+
+def test_of_several_starts_the_best_is_given_back():
+    V, _ = data("poisson")
+    options = {"seed": 0, "start_iter": 5, "max_iter": 20}
+    one, best = (ard_nmf(V, 6, n_starts=n, **options) for n in (1, 6))
+    assert best.objective < one.objective
+    assert best.dispersion == one.dispersion
+
+
+def test_missing_entries_have_no_influence():
+    V, _ = data("poisson")
+    missing = np.random.default_rng(1).random(V.shape) < 0.2
+    options = {"seed": 0, "start_iter": 5, "max_iter": 20}
+    expected = ard_nmf(np.where(missing, 1e3, V), 6, data_weights=~missing, **options)
+    for hidden in (np.where(missing, np.nan, V), np.ma.masked_array(V, missing)):
+        found = ard_nmf(hidden, 6, missing="nan", **options)
+        np.testing.assert_allclose(found.reconstruct(), expected.reconstruct(), 1e-9)
+    # only how the weights compare has one
+    found = ard_nmf(V, 6, data_weights=5.0 * ~missing, **options)
+    np.testing.assert_allclose(found.reconstruct(), expected.reconstruct(), 1e-9)

@@ -11,9 +11,9 @@ from scipy.optimize import brentq
 from scipy.special import wrightomega
 from solving import plugin
 
+from musaic_core.lowrank.deep.below import Below
 from musaic_core.lowrank.deep.models import DeepNCP, DeepNMF, DeepNTD
 from musaic_core.lowrank.deep.nmf import DeepNMFProblem, deep_nmf, multilayer_nmf
-from musaic_core.lowrank.deep.stack import _Below
 from musaic_core.lowrank.deep.tensor import deep_ncp, deep_ntd
 from musaic_core.lowrank.divergence import BetaDivergence, beta_divergence
 from musaic_core.lowrank.kernels import kernels_for
@@ -218,7 +218,7 @@ def test_a_middle_factor_goes_to_the_minimum_of_its_majorization(beta, rho, back
     divergence = BetaDivergence(beta)
     found = np.asfortranarray(B)  # as a view of templates is
     kernels, _ = kernels_for(B, backend)
-    _Below(rho, Y, divergence).minimise(found, P, Q, divergence, kernels)
+    Below(rho, Y, divergence).minimise(found, P, Q, divergence, kernels)
     for index in np.ndindex(B.shape):
         arguments = B[index], P[index], Q[index], Y[index]
         expected = brentq(slope, 1e-12, 1e6, args=arguments, xtol=1e-14, rtol=1e-13)

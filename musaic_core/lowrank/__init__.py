@@ -24,6 +24,7 @@ from musaic_core.lowrank.ncp import ncp
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.ntd import ntd
 from musaic_core.lowrank.online import OnlineNCP, OnlineNMF, OnlineNTD
+from musaic_core.lowrank.optimality import kkt_residual
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.penalties import (
     MinimumVolume,
@@ -101,6 +102,7 @@ __all__ = [
     "harmonic_combs",
     "harmonic_nmf",
     "held_out_divergence",
+    "kkt_residual",
     "multilayer_nmf",
     "ncp",
     "nmf",

@@ -12,14 +12,16 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import dtype_name, floating, library_of, to_numpy
+from musaic_core.lowrank.arrays import dtype_name, library_of, to_numpy
 from musaic_core.lowrank.checks import (
     check_beta,
     check_choice,
     check_count,
-    check_nonnegative,
+    check_limits,
 )
 from musaic_core.lowrank.divergence import BetaDivergence
+from musaic_core.lowrank.fit import best_of, factors_of
+from musaic_core.lowrank.missing import observed
 from musaic_core.lowrank.models import NMF
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.options import Options, complete
@@ -36,6 +38,9 @@ RELEVANT = 1.01  # times the least relevance: what is below has vanished
 @dataclass(eq=False)
 class ARDNMF(NMF):
     """An NMF that has found its rank, the most relevant component first.
+
+    Its objective, with the penalty and all components, is that of the data over its
+    mean.
 
     Parameters
     ----------
@@ -64,7 +69,7 @@ def ard_nmf(
     prior: str = "l1",
     shape: float | None = None,
     dispersion: float | None = None,
-    init: str | tuple[Array | None, Array | None] = "random",
+    init: str | tuple[Array | None, Array | None] | ARDNMF = "random",
     start_iter: int = 100,
     **options: Unpack[Options],
 ) -> ARDNMF:
@@ -99,12 +104,13 @@ def ard_nmf(
         units to the β-th power. 1 for counts with ``beta=1``, σ² for normal noise with
         ``beta=2``, one over the number of averaged spectra with ``beta=0``. The larger,
         the fewer components remain. By default, that of the NMF that it starts from.
-    init : str or (W, H), default="random"
-        As for `musaic_core.lowrank.nmf`.
+    init : str, (W, H) or ARDNMF, default="random"
+        As for `musaic_core.lowrank.nmf`. A model that this gave of the same data goes
+        on from where it is, with its dispersion unless another is given.
     start_iter : int, default=100
         Iterations of an NMF without the prior, from which it starts.
     **options : Options
-        beta, update, mask, max_iter, tol, max_time, seed, callback and backend: see
+        beta, update, mask, data_weights, max_iter, tol, n_starts and so on: see
         `musaic_core.lowrank.options.Options`. The updates are "mu" and
         "mu-extrapolated"; `max_iter` is 1000 by default, as components vanish slowly.
         The callback gets a model with all components.
@@ -135,7 +141,26 @@ def ard_nmf(
     >>> ard_nmf(V, 8, seed=0).templates.shape
     (40, 3)
     """
-    V, given = floating(V), complete({"max_iter": 1000, **options})
+    given = complete({"max_iter": 1000, **options})
+    check_limits(given)
+    if given["n_starts"] > 1:
+        # from other starts with the dispersion of the first, or none could be compared
+        return best_of(
+            given["n_starts"],
+            given["seed"],
+            lambda seed, first: ard_nmf(
+                V,
+                rank,
+                prior=prior,
+                shape=shape,
+                dispersion=dispersion if first is None else first.dispersion,
+                init=init,
+                start_iter=start_iter,
+                **given | {"seed": seed, "n_starts": 1},
+            ),
+        )
+    V, weights, mean = observed(V, given["data_weights"], given["missing"])
+    given |= {"data_weights": weights, "missing": None}
     if V.ndim != 2:
         raise ValueError(f"V has {V.ndim} axes; give a matrix (F, T)")
     for name in ("fixed", "penalties"):
@@ -152,14 +177,21 @@ def ard_nmf(
         )
     rank, beta = check_count(rank, "rank"), check_beta(given["beta"])
     # the data is brought to mean 1, and both factors take back its root
-    mean = check_nonnegative(V, "V") or 1.0
+    mean = mean or 1.0
     X, root = V / mean, math.sqrt(mean)
-    if isinstance(init, (tuple, list)):
-        init = tuple(None if U is None else U / root for U in init)
-    plain = {name: given[name] for name in ("beta", "mask", "seed", "backend")}
-    start = nmf(X, rank, init=init, max_iter=start_iter, **plain)
+    given["epsilon"] /= root
+    if isinstance(init, ARDNMF):
+        start = factors_of(init, ("templates", "activations"))
+        dispersion = init.dispersion if dispersion is None else dispersion
+    else:
+        if isinstance(init, (tuple, list)):
+            init = tuple(None if U is None else U / root for U in init)
+        names = "beta", "mask", "seed", "backend", "data_weights"
+        plain = {name: given[name] for name in names}
+        first = nmf(X, rank, init=init, max_iter=start_iter, **plain)
+        start = _balanced(first, power)
     if dispersion is None:
-        phi = _dispersion_of(X, start, beta)
+        phi = _dispersion_of(X, first, beta, weights)
     else:
         phi = dispersion / mean**beta
     if power == 1:
@@ -178,12 +210,14 @@ def ard_nmf(
     found = nmf(
         X,
         rank,
-        init=_balanced(start, power),
+        init=start,
         penalties={"templates": _Relevance(phi * c, power, b)},
         callback=callback and (lambda n, model: callback(n, result(model))),
         **{name: given[name] for name in given if name != "penalties"},
     )
-    return _pruned(result(found), RELEVANT * b / c * root**power)
+    model = _pruned(result(found), RELEVANT * b / c * root**power)
+    model.fit = found.fit
+    return model
 
 
 class _Relevance(Penalty):
@@ -232,11 +266,11 @@ def _balanced(start, power):
     return W * ratio.mT, H / ratio
 
 
-def _dispersion_of(X, model, beta):
+def _dispersion_of(X, model, beta, weights):
     """φ of the residual: a deviance, 2 D, is φ times the degrees of freedom."""
     divergence = BetaDivergence.for_data(beta, 1.0, dtype_name(X))
-    deviance = 2 * divergence(X, model.reconstruct() + divergence.floor)
-    n_entries = math.prod(X.shape)
+    deviance = 2 * divergence(X, model.reconstruct() + divergence.floor, weights)
+    n_entries = math.prod(X.shape) if weights is None else int((weights > 0).sum())
     return max(deviance / max(n_entries - model.n_parameters, n_entries / 10), 1e-12)
 
 

@@ -13,6 +13,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 __all__ = [
     "contiguous",
@@ -20,6 +21,7 @@ __all__ = [
     "dtype_name",
     "floating",
     "in_library_of",
+    "is_sparse",
     "is_tensor",
     "khatri_rao",
     "library_of",
@@ -27,6 +29,7 @@ __all__ = [
     "multi_mode_product",
     "permute",
     "scaled_along",
+    "sparse_columns",
     "to_numpy",
     "unfold",
 ]
@@ -59,6 +62,7 @@ def dtype_name(array: Array) -> str:
 
 def floating(V: Array, name: str = "V") -> Array:
     """The array as float32 or float64: kept if it is one, else float64."""
+    _check_dense(V, name)
     if is_tensor(V):
         return V if dtype_name(V) in ("float32", "float64") else V.double()
     V = np.asarray(V)
@@ -67,6 +71,44 @@ def floating(V: Array, name: str = "V") -> Array:
     if V.dtype not in (np.float32, np.float64) or not V.dtype.isnative:
         V = V.astype(np.float32 if V.dtype == np.float16 else np.float64)
     return V
+
+
+def is_sparse(array: Array) -> bool:
+    """Whether the array is SciPy's, of any sparse format."""
+    return scipy.sparse.issparse(array)
+
+
+def sparse_columns(V: Array) -> scipy.sparse.csc_array:
+    """A sparse matrix by columns, float32 or float64; its entries are copied if needed.
+
+    An entry that is there twice is the sum of both, as for SciPy.
+    """
+    if V.dtype.kind not in "buif":
+        raise ValueError(f"V has dtype {V.dtype}; give real numbers")
+    if V.ndim != 2:
+        raise ValueError(f"V is sparse and has {V.ndim} axes; give V.toarray()")
+    # an object of its own, as checks and sums may change what they are made of
+    own = (scipy.sparse.csc_array if V.format == "csc" else scipy.sparse.csr_array)(V)
+    own.check_format()
+    if not own.has_canonical_format:
+        own = own.copy()
+        own.sum_duplicates()
+    if own.dtype not in (np.float32, np.float64):
+        own = own.astype(np.float32 if own.dtype == np.float16 else np.float64)
+    return own.tocsc()
+
+
+def _check_dense(array, name):
+    if is_sparse(array):
+        raise ValueError(
+            f"{name} is sparse, and only the V of nmf and deep_nmf may be: give "
+            f"{name}.toarray()"
+        )
+    if is_tensor(array) and str(array.layout) != "torch.strided":
+        raise ValueError(
+            f"{name} is a sparse tensor of PyTorch: give {name}.to_dense(), or for nmf "
+            "and deep_nmf a csr_array of SciPy"
+        )
 
 
 def copy_like(array: Array, like: Array) -> Array:
@@ -79,7 +121,9 @@ def copy_like(array: Array, like: Array) -> Array:
 
 
 def to_numpy(array: Array) -> np.ndarray:
-    """The array in NumPy, in the host's memory; not a copy unless it must be."""
+    """The array in the host's memory, dense or sparse; not a copy unless it must be."""
+    if is_sparse(array):
+        return array
     return array.detach().cpu().numpy() if is_tensor(array) else np.asarray(array)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -84,15 +84,16 @@ def check_count(value: Any, name: str, least: int = 1) -> int:
     return int(value)
 
 
-def check_limits(max_iter: Any, tol: Any, max_time: Any) -> dict[str, Any]:
-    """The stopping rule's arguments, checked."""
-    check_count(max_iter, "max_iter", 0)
-    for name, value in (("tol", tol), ("max_time", max_time)):
+def check_limits(given: Mapping[str, Any]) -> None:
+    """A ValueError if an option that bounds the iterations or factors is no number."""
+    check_count(given["max_iter"], "max_iter", 0)
+    check_count(given["n_starts"], "n_starts")
+    for name in ("tol", "tol_kkt", "epsilon", "max_time"):
+        value = given[name]
         if name == "max_time" and value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, Real) or not value >= 0:
             raise ValueError(f"{name} is {value!r}; give a number, 0 or more")
-    return {"max_iter": int(max_iter), "tol": tol, "max_time": max_time}
 
 
 def check_choice(value: Any, name: str, choices: Iterable[str]) -> None:

@@ -7,7 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import library_of, to_numpy
+from musaic_core.lowrank.arrays import (
+    is_sparse,
+    library_of,
+    sparse_columns,
+    to_numpy,
+)
 from musaic_core.lowrank.checks import check_beta
 
 __all__ = ["BetaDivergence", "beta_divergence"]
@@ -22,8 +27,11 @@ def beta_divergence(
 
     Parameters
     ----------
-    V, approximation : array
-        Nonnegative, of one shape; NumPy or PyTorch.
+    V : array or sparse matrix
+        Nonnegative; NumPy or PyTorch, or for β = 1 and 2 a sparse matrix of SciPy.
+    approximation : array or Model
+        Nonnegative, of V's shape. With a sparse V, a model of it, such as `nmf` gives:
+        the cost is then that of the nonzeros.
     beta : float, default=1.0
         2: half the squared Euclidean distance; 1: Kullback-Leibler; 0: Itakura-Saito.
     weights : array, optional
@@ -41,6 +49,12 @@ def beta_divergence(
     Févotte and Idier, "Algorithms for nonnegative matrix factorization with the
     β-divergence", Neural Computation 23 (9), 2011.
     """
+    if is_sparse(V):
+        if weights is not None:
+            raise ValueError("weights is given and V is sparse: give V.toarray()")
+        return _sparse_divergence(V, approximation, check_beta(beta))
+    if hasattr(approximation, "reconstruct"):
+        approximation = approximation.reconstruct()
     x, y = (_float64(array) for array in (V, approximation))
     if x.shape != y.shape:
         raise ValueError(
@@ -64,6 +78,25 @@ def beta_divergence(
                 d = w[some] * np.where(w[some] > 0, d, 0)
             total += d.sum()
         return float(total)
+
+
+def _sparse_divergence(V, model, beta):
+    # here, as those are made of what this module has
+    from musaic_core.lowrank.kernels import kernels_for
+
+    if not hasattr(model, "templates") or beta not in (1, 2):
+        raise ValueError(
+            "V is sparse, which is for beta 1 and 2 and a model, such as that of nmf: "
+            "give V.toarray()"
+        )
+    W, H = (_float64(factor) for factor in (model.templates, model.activations))
+    if (len(W), H.shape[1]) != V.shape:
+        raise ValueError(
+            f"approximation has shape {(len(W), H.shape[1])} and V has {V.shape}; "
+            "give a model of V"
+        )
+    kernels, X = kernels_for(sparse_columns(V).astype(np.float64))
+    return kernels.loss(X, W, H, BetaDivergence(beta))
 
 
 def _of_entries(x: np.ndarray, y: np.ndarray, beta: float) -> np.ndarray:

@@ -8,10 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import copy_like, floating, library_of
+from musaic_core.lowrank.arrays import (
+    copy_like,
+    floating,
+    library_of,
+    sparse_columns,
+)
 from musaic_core.lowrank.checks import check_choice, check_nonnegative
 
-__all__ = ["observed"]
+__all__ = ["observed", "observed_sparse"]
 
 Array = Any
 
@@ -77,6 +82,20 @@ def observed(
     high, share = float(V.max()), weights / weights.max()
     mean = high and high * float((V / high * share).sum() / share.sum())
     return library.where(there, V, nothing + mean), weights, mean
+
+
+def observed_sparse(
+    V: Array, data_weights: None = None, missing: None = None
+) -> tuple[Array, None, float]:
+    """The same for a sparse matrix, whose entries all count once."""
+    for name, value in (("data_weights", data_weights), ("missing", missing)):
+        if value is not None:
+            raise ValueError(
+                f"{name} is given and V is sparse, all of whose entries count once: "
+                "give V.toarray()"
+            )
+    V = sparse_columns(V)
+    return V, None, check_nonnegative(V, "V")
 
 
 def _has_nan(V):

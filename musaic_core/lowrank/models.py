@@ -55,6 +55,44 @@ class Model:
     shape: tuple[int, ...]
     n_parameters: int
     n_iter: int
+    fit = None  # a `Fit`, of what a factorization gave back
+
+    @property
+    def objective(self) -> float | None:
+        """What was minimised, penalties and layers included, where the model ended.
+
+        It is computed when it is first asked for, from V as it is then: a fit does not
+        wait for it. None for a model that was put together by hand, and so below.
+        """
+        return self.fit and self.fit.objective
+
+    @property
+    def history(self) -> np.ndarray | None:
+        """The objective at the start and after each iteration, with `history=True`."""
+        return self.fit and self.fit.history
+
+    @property
+    def converged(self) -> bool:
+        """Whether `tol` or `tol_kkt` ended the iterations."""
+        return bool(self.fit and self.fit.converged)
+
+    @property
+    def kkt_residual(self) -> float | None:
+        """How far the factors that moved are from a stationary point; 0 at one.
+
+        The largest of their residuals, see `musaic_core.lowrank.kkt_residual`.
+        Computed when it is first asked for.
+        """
+        return self.fit and self.fit.kkt_residual
+
+    @property
+    def update(self) -> Any:
+        """The update rule with its momentum: `init=model, update=model.update` goes on.
+
+        As if the iterations had not ended; without `update` they begin anew from the
+        same factors. The rule that is given is copied, so the model stays as it is.
+        """
+        return self.fit and self.fit.update
 
     def reconstruct(self, gains: Array | None = None) -> Array:
         """The model's approximation of the data, in the data's shape.

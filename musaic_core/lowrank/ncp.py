@@ -12,11 +12,11 @@ from tensorly.cp_tensor import CPTensor
 from musaic_core.lowrank.arrays import khatri_rao, permute
 from musaic_core.lowrank.checks import check_count
 from musaic_core.lowrank.kernels.arrays import multiply
-from musaic_core.lowrank.models import NCP
+from musaic_core.lowrank.models import NCP, Model
 from musaic_core.lowrank.options import Options
-from musaic_core.lowrank.problem import TensorProblem
 from musaic_core.lowrank.run import minimise
 from musaic_core.lowrank.starts import mode_templates, random_factor, spread_of
+from musaic_core.lowrank.tensor_problem import TensorProblem
 
 __all__ = ["ncp"]
 
@@ -27,7 +27,7 @@ def ncp(
     V: Array,
     rank: int,
     *,
-    init: str | Sequence[Array | None] = "random",
+    init: str | Sequence[Array | None] | Model = "random",
     **options: Unpack[Options],
 ) -> NCP:
     """Decompose a nonnegative tensor into a sum of rank-one tensors.
@@ -38,15 +38,14 @@ def ncp(
         Nonnegative, of two axes or more, frequency first; NumPy or PyTorch.
     rank : int
         Number of rank-one terms R.
-    init : str or sequence of arrays, default="random"
+    init : str, sequence of arrays or NCP, default="random"
         A method, as for `musaic_core.lowrank.nmf`, on the unfolding of each mode. Of a
-        sequence, one factor (I_n, R) a mode, any may be None: it is then drawn
-        at random.
+        sequence, one factor (I_n, R) a mode, any may be None: it is then drawn at
+        random. A model that this gave goes on from where it is.
     **options : Options
-        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
-        max_time, seed, callback and backend: see
-        `musaic_core.lowrank.options.Options`. The factors are
-        named by mode, 0, 1 and so on.
+        beta, update, fixed, mask, penalties, data_weights, max_iter, tol, n_starts and
+        so on: see `musaic_core.lowrank.options.Options`. The factors are named by mode,
+        0, 1 and so on.
 
     Returns
     -------

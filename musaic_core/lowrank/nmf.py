@@ -6,12 +6,19 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from musaic_core.lowrank.arrays import is_sparse
 from musaic_core.lowrank.checks import check_count
-from musaic_core.lowrank.models import NMF
+from musaic_core.lowrank.models import NMF, Model
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.problem import Problem
 from musaic_core.lowrank.run import minimise
-from musaic_core.lowrank.starts import data_templates, pair_of, random_factor, spread_of
+from musaic_core.lowrank.starts import (
+    SEPARABLE,
+    data_templates,
+    pair_of,
+    random_factor,
+    spread_of,
+)
 
 __all__ = ["nmf"]
 
@@ -22,28 +29,29 @@ def nmf(
     V: Array,
     rank: int,
     *,
-    init: str | tuple[Array | None, Array | None] = "random",
+    init: str | tuple[Array | None, Array | None] | Model = "random",
     **options: Unpack[Options],
 ) -> NMF:
     """Factorize nonnegative data, ``V ≈ W H``, by minimising a β-divergence.
 
     Parameters
     ----------
-    V : array (..., F, T)
+    V : array (..., F, T), or sparse matrix (F, T)
         Nonnegative; NumPy or PyTorch, on any device. float32 and float64 are kept,
         other dtypes become float64. Leading axes are a batch: each matrix is
-        factorized for itself.
+        factorized for itself. SciPy's sparse matrices are taken for β = 1 and 2, at a
+        cost of their nonzeros.
     rank : int
         Number of templates R.
-    init : str or (W, H), default="random"
+    init : str, (W, H) or NMF, default="random"
         A method: "random", "nndsvd", "nndsvda" or "nndsvdar" (an SVD), "spa" or "snpa"
         (columns that span the others) or "data" (columns drawn); see
         `musaic_core.lowrank.starts`. Of a pair of arrays, (..., F, R) and (..., R, T),
-        one may be None: it is then drawn at random.
+        one may be None: it is then drawn at random. A model that this gave goes on from
+        where it is.
     **options : Options
-        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
-        max_time, seed, callback and backend: see
-        `musaic_core.lowrank.options.Options`. The factors are named
+        beta, update, fixed, mask, penalties, data_weights, max_iter, tol, n_starts and
+        so on: see `musaic_core.lowrank.options.Options`. The factors are named
         "templates" and "activations".
 
     Returns
@@ -80,7 +88,8 @@ def nmf(
         "activations": (*batch, rank, n_frames),
     }
     order = "activations", "templates"
-    return minimise(NMFProblem, V, shapes, order, init, **options)
+    problem = SparseNMFProblem if is_sparse(V) else NMFProblem
+    return minimise(problem, V, shapes, order, init, **options)
 
 
 class NMFProblem(Problem):
@@ -119,3 +128,26 @@ class NMFProblem(Problem):
         W, H = self.blocks["templates"], self.blocks["activations"]
         X = self.as_data(name, self.V)
         return (X, W, H) if name == "activations" else (X, H.mT, W.mT)
+
+
+class SparseNMFProblem(NMFProblem):
+    """The same for a csc_array, which is kept by columns and by rows.
+
+    Methods that project the columns would fill it.
+    """
+
+    takes_sparse = True
+    starts = tuple(name for name in NMFProblem.starts if name not in SEPARABLE)
+
+    def __init__(self, V, blocks, masks, divergence, *arguments, **options):
+        if divergence.beta not in (1, 2):
+            raise ValueError(
+                f"beta is {divergence.beta:g} and V is sparse, which is for beta 1 and "
+                "2: the others need the model at the zeros too; give V.toarray()"
+            )
+        self._rows = V.T.tocsc()
+        super().__init__(V, blocks, masks, divergence, *arguments, **options)
+
+    def half(self, name):
+        W, H = self.blocks["templates"], self.blocks["activations"]
+        return (self.V, W, H) if name == "activations" else (self._rows, H.mT, W.mT)

@@ -13,11 +13,11 @@ from tensorly.tucker_tensor import TuckerTensor
 from musaic_core.lowrank.arrays import multi_mode_product, permute, unfold
 from musaic_core.lowrank.checks import check_count
 from musaic_core.lowrank.kernels.arrays import multiply
-from musaic_core.lowrank.models import NTD
+from musaic_core.lowrank.models import NTD, Model
 from musaic_core.lowrank.options import Options
-from musaic_core.lowrank.problem import TensorProblem
 from musaic_core.lowrank.run import minimise
 from musaic_core.lowrank.starts import mode_templates, random_factor, spread_of
+from musaic_core.lowrank.tensor_problem import TensorProblem
 
 __all__ = ["ntd"]
 
@@ -28,7 +28,7 @@ def ntd(
     V: Array,
     ranks: Sequence[int],
     *,
-    init: str | Sequence[Array | None] = "random",
+    init: str | Sequence[Array | None] | Model = "random",
     **options: Unpack[Options],
 ) -> NTD:
     """Decompose a nonnegative tensor, ``V ≈ core ×₁ W ×₂ H ×₃ Q``.
@@ -40,15 +40,14 @@ def ntd(
         NumPy or PyTorch.
     ranks : sequence of int
         The core's shape, one rank R_n a mode.
-    init : str or sequence of arrays, default="random"
+    init : str, sequence of arrays or NTD, default="random"
         A method, as for `musaic_core.lowrank.nmf`, on the unfolding of each mode. Of a
-        sequence, the factors (I_n, R_n) by mode and then the core, any may be
-        None: it is then drawn at random.
+        sequence, the factors (I_n, R_n) by mode and then the core, any may be None: it
+        is then drawn at random. A model that this gave goes on from where it is.
     **options : Options
-        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
-        max_time, seed, callback and backend: see
-        `musaic_core.lowrank.options.Options`. The factors are
-        named by mode, 0, 1 and so on, and "core".
+        beta, update, fixed, mask, penalties, data_weights, max_iter, tol, n_starts and
+        so on: see `musaic_core.lowrank.options.Options`. The factors are named by mode,
+        0, 1 and so on, and "core".
 
     Returns
     -------

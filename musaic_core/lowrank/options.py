@@ -47,12 +47,26 @@ class Options(TypedDict, total=False):
     max_iter : int, default=100
         Iterations at most.
     tol : float, default=0.0
-        Stop when the objective changes by less than `tol` times its start in ten
-        iterations. With 0 it is not computed.
+        Stop when the objective changes by less than `tol` times its start, or all that
+        it has fallen since if that is more, in ten iterations. With 0 it is not
+        computed.
+    tol_kkt : float, default=0.0
+        Stop when the model's `kkt_residual` is no larger; it is computed every ten
+        iterations, at the cost of one. With 0 it is not.
     max_time : float, optional
         Stop after the iteration that passes this many seconds.
+    history : bool, default=False
+        Compute the objective at each iteration; the model's `history` has it.
+    epsilon : float, default=0.0
+        Entries of factors that move are no smaller, unless masked. With an ε above 0
+        convergence to a stationary point is proved; see
+        `musaic_core.lowrank.updates.ExtrapolatedMU`. For the multiplicative updates,
+        and not for factors that are held at sum 1.
+    n_starts : int, default=1
+        Fit from so many starts, and give back the model of the lowest objective. Limits
+        are those of each.
     seed : int, optional
-        Of the random start. The same seed gives the same numbers.
+        Of the random start, the first of several. The same seed gives the same numbers.
     callback : callable, optional
         Called after each iteration with its number and the model as it stands (its
         arrays still move: copy what you keep). Returning True stops.
@@ -70,6 +84,10 @@ class Options(TypedDict, total=False):
     max_iter: int
     tol: float
     max_time: float | None
+    tol_kkt: float
+    history: bool
+    epsilon: float
+    n_starts: int
     seed: int | None
     callback: Callable[[int, Any], bool | None] | None
     backend: str | None
@@ -86,6 +104,10 @@ DEFAULTS = Options(
     max_iter=100,
     tol=0.0,
     max_time=None,
+    tol_kkt=0.0,
+    history=False,
+    epsilon=0.0,
+    n_starts=1,
     seed=None,
     callback=None,
     backend=None,

@@ -25,9 +25,9 @@ from typing import Any
 
 from musaic_core.lowrank.arrays import library_of
 from musaic_core.lowrank.checks import check_names
+from musaic_core.lowrank.lengths import Lengths, length_of
 
 __all__ = [
-    "Lengths",
     "MinimumVolume",
     "Orthogonality",
     "Penalty",
@@ -173,7 +173,7 @@ class Penalty:
         return self if name == block else None
 
     def _unit(self, B):
-        length = _length(B, self.norm)
+        length = length_of(B, self.norm)
         return B / length, length
 
 
@@ -232,54 +232,6 @@ class Sparsity(Penalty):
         coupling = problem.coupling(name, lengths)
         # the core, in which the objective is linear, counts in ℓ1 in any case
         return Lengths(self.weight * coupling, 1 if name in (block, "core") else 2)
-
-
-class Lengths:
-    """Σ_k weights_k ‖b_k‖, of the components' ℓ1 or ℓ2 norms.
-
-    Parameters
-    ----------
-    weights : array (K, 1)
-        Nonnegative; for ℓ1 also of the shape of B.
-    norm : {1, 2}
-    """
-
-    def __init__(self, weights: Array, norm: int) -> None:
-        self.weights, self.norm = weights, norm
-        self.is_linear = norm == 1
-
-    def value(self, B: Array) -> float:
-        """The weighted sum of lengths.
-
-        Parameters
-        ----------
-        B : array (K, N)
-            One component a row.
-
-        Returns
-        -------
-        float
-        """
-        if self.norm == 1:
-            return float((self.weights * B).sum())
-        return float((self.weights * _length(B, 2)).sum())
-
-    def parts(self, B: Array) -> tuple[Array, Array]:
-        """Both parts of its gradient.
-
-        Parameters
-        ----------
-        B : array (K, N)
-            One component a row.
-
-        Returns
-        -------
-        plus, minus : array
-            That broadcast to B's shape.
-        """
-        if self.norm == 1:
-            return self.weights, 0.0
-        return self.weights * B / _length(B, 2), 0.0
 
 
 class Smoothness(Penalty):
@@ -397,11 +349,3 @@ def check_penalties(penalties: Any, blocks: Any) -> dict[Any, list]:
                     "musaic_core.lowrank.penalties, such as Sparsity(0.1)"
                 )
     return {name: [p for p in given if p.weight > 0] for name, given in lists.items()}
-
-
-def _length(B, norm):
-    """ℓ1 or ℓ2 norm of each row, (..., K, 1), but never below 1e-20."""
-    largest = library_of(B).max(B) + 1e-20  # so that no square vanishes
-    scaled = B / largest
-    length = scaled.sum(-1) if norm == 1 else (scaled * scaled).sum(-1) ** 0.5
-    return (largest * length[..., None]).clip(1e-20)

@@ -8,18 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import (
-    contiguous,
-    library_of,
-    multi_mode_product,
-    unfold,
-)
+from musaic_core.lowrank.arrays import library_of
 from musaic_core.lowrank.divergence import BetaDivergence
-from musaic_core.lowrank.kernels.arrays import multiply
+from musaic_core.lowrank.optimality import kkt_residual
 from musaic_core.lowrank.starts import INITIALISATIONS
 from musaic_core.lowrank.steps import penalised_step
 
-__all__ = ["Problem", "TensorProblem"]
+__all__ = ["Problem"]
 
 Array = Any
 Name = Any
@@ -57,6 +52,9 @@ class Problem:
     has_least_squares = True  # whether updates by least squares exist
     any_scale = True  # whether the updates of data far from 1 are as exact
     layer_weights: dict | None = None  # the weights of layers, if there are any
+    takes_sparse = False  # whether V is a csc_array
+    keeps_sums = False  # whether some factors are held at sum 1
+    epsilon = 0.0  # what no entry that moves may fall below
     data_block: Name  # the factor whose half problem gives the divergence of the data
 
     def __init__(
@@ -193,7 +191,10 @@ class Problem:
         penalties = self.penalties_on(name)
         if penalties:
             positive, negative, B = self.terms(name)
-            penalised_step(B, positive, negative, self.divergence, penalties)
+            least = self.least(name)
+            penalised_step(
+                B, positive, negative, self.divergence, penalties, least=least
+            )
         else:
             self.plain_mu(name)
 
@@ -277,11 +278,44 @@ class Problem:
         if name in self.masks:
             self.blocks[name] *= self.masks[name]
 
+    def least(self, name: Name) -> float:
+        """The ε that a block's entries are no smaller than."""
+        return self.epsilon * (self.scale if name in self.carriers else 1.0)
+
+    def keep_above(self, name: Name) -> None:
+        """Bring what is below ε up to it, in place, except for masked entries."""
+        block = self.blocks[name]
+        library_of(block).clip(block, self.least(name), None, out=block)
+        if name in self.masks:
+            block *= self.masks[name]
+
     def extrapolated(self, name: Name) -> None:
         """Hear that a block was moved on, and bring it back to what it must satisfy."""
 
     def moved(self, name: Name) -> None:
         """Hear that a block has moved."""
+
+    def gradient(self, name: Name) -> tuple[Array, Array, Array]:
+        """(minus, plus, B): the objective's gradient by B is plus - minus."""
+        minus, plus, B = self.terms(name)
+        for penalty in self.penalties_on(name):
+            more, less = penalty.parts(B)
+            minus, plus = minus + less, plus + more
+        return minus, plus, B
+
+    def kkt_residual(self, moving: Sequence[Name]) -> float:
+        """The largest residual of those blocks; see `kkt_residual` in `optimality`."""
+        residuals = [0.0]
+        for name in moving:
+            minus, plus, B = self.gradient(name)
+            mask = self.masks.get(name)
+            mask = None if mask is None else self.as_moving(name, mask)
+            residuals.append(kkt_residual(B, minus, plus, mask))
+        return max(residuals)
+
+    def as_given(self, loss: Any) -> Any:
+        """An objective, or several, for the data as it was given."""
+        return loss / self.at_scale(0) if self.scale != 1 else loss
 
     def data_loss(self) -> float:
         """The divergence of the data from the model at the current blocks."""
@@ -300,67 +334,3 @@ class Problem:
         """What a penalty on a block is worth."""
         seen = penalty.seen_from(block, block, self)
         return seen.value(self.as_moving(block, self.blocks[block]))
-
-
-class TensorProblem(Problem):
-    """A tensor and its factors by mode; each mode's half problem is on its unfolding.
-
-    `cache` holds what stays true until a block moves; `moved` drops what does not.
-    """
-
-    data_block = 0
-
-    def __init__(self, V, *arguments, **options) -> None:
-        # the unfoldings of the first and the last mode are views of such an array
-        super().__init__(contiguous(V), *arguments, **options)
-        if self.data_weights is not None:
-            self.data_weights = contiguous(self.data_weights)
-        self.cache: dict[str, Array] = {}
-        self._unfoldings: dict[tuple[int, bool], Array] = {}
-
-    @property
-    def factors(self) -> list[Array]:
-        """The factors (I_n, R_n) by mode."""
-        return [self.blocks[n] for n in range(self.V.ndim)]
-
-    def held(self, mode: int) -> Array:
-        """What the factor of a mode is multiplied with: (product of sizes, R_mode)."""
-        raise NotImplementedError
-
-    def unfolding(self, mode: int, array: Array | None = None) -> Array:
-        """(I_mode, product of the other sizes): the data's, or the data weights'."""
-        array = self.V if array is None else array
-        if mode == self.V.ndim - 1:
-            return array.reshape(-1, array.shape[-1]).mT
-        key = mode, array is self.V
-        if key not in self._unfoldings:
-            self._unfoldings[key] = unfold(array, mode)
-        return self._unfoldings[key]
-
-    def as_data(self, mode: int, array: Array) -> Array:
-        return self.unfolding(mode, array).mT
-
-    def half(self, mode: int) -> tuple[Array, Array, Array]:
-        return self.as_data(mode, self.V), self.held(mode), self.blocks[mode].mT
-
-    @property
-    def has_normal(self) -> bool:
-        """Whether the products of least squares, for β = 2 unweighted, are enough."""
-        return self.divergence.beta == 2 and self.data_weights is None
-
-    def times(self, X: Array, factors: Sequence[Array | None]) -> Array:
-        """``X ×_0 factors[0] ×_1 factors[1] ...`` with these kernels."""
-        return multi_mode_product(X, factors, product=self.kernels.product)
-
-    def terms(self, name: Name) -> tuple[Array, Array, Array]:
-        if not self.has_normal:
-            return super().terms(name)
-        product, gram, B = self.normal(name)
-        return product, gram @ B, B
-
-    def plain_mu(self, name: Name) -> None:
-        if self.has_normal:
-            product, denominator, B = self.terms(name)
-            multiply(B, product, denominator, 1)
-        else:
-            super().plain_mu(name)

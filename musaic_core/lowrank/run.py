@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
@@ -24,12 +25,14 @@ from musaic_core.lowrank.checks import (
     scaling,
 )
 from musaic_core.lowrank.divergence import BetaDivergence
+from musaic_core.lowrank.fit import Fit, best_of, factors_of
 from musaic_core.lowrank.kernels import kernels_for
-from musaic_core.lowrank.missing import observed
+from musaic_core.lowrank.missing import observed, observed_sparse
+from musaic_core.lowrank.models import Model
 from musaic_core.lowrank.options import Options, complete
 from musaic_core.lowrank.penalties import check_penalties
 from musaic_core.lowrank.problem import Problem
-from musaic_core.lowrank.updates import Update, make_update
+from musaic_core.lowrank.updates import Given, Update, make_update
 
 __all__ = ["minimise"]
 
@@ -57,9 +60,9 @@ def minimise(
         The factors', by name.
     order : sequence of names
         Which factor moves after which.
-    init : str or sequence of arrays
-        A method's name, or the factors in the order of `shapes`; one that is None is
-        drawn at random.
+    init : str, Model or sequence of arrays
+        A method's name, an earlier model, or the factors in the order of `shapes`; one
+        that is None is drawn at random.
     arguments : dict, optional
         What `problem` takes besides what all problems do.
     **options : Options
@@ -71,11 +74,26 @@ def minimise(
         What `problem.model` gives.
     """
     given, arguments = complete(options), dict(arguments or {})
+    check_limits(given)
+    if given["n_starts"] > 1:
+        return best_of(
+            given["n_starts"],
+            given["seed"],
+            lambda seed, first: minimise(
+                problem,
+                V,
+                shapes,
+                order,
+                init,
+                arguments,
+                **given | {"seed": seed, "n_starts": 1},
+            ),
+        )
     fixed, mask = given["fixed"], {} if given["mask"] is None else given["mask"]
     callback = given["callback"]
-    V, weights, mean = observed(V, given["data_weights"], given["missing"])
+    look = observed_sparse if problem.takes_sparse else observed
+    V, weights, mean = look(V, given["data_weights"], given["missing"])
     beta = check_beta(given["beta"])
-    limits = check_limits(given["max_iter"], given["tol"], given["max_time"])
     check_names(fixed, "fixed", shapes)
     check_names(mask, "mask", shapes)
     penalised = problem.penalised(shapes, **arguments)
@@ -125,48 +143,119 @@ def minimise(
         **arguments,
     )
 
-    def result(n_iter: int) -> Any:
+    if given["epsilon"] > 0:
+        if rule.needs_least_squares or state.keeps_sums:
+            raise ValueError(
+                f"epsilon is {given['epsilon']!r}, which is for multiplicative updates "
+                "of factors that are not held at sum 1; leave it at 0"
+            )
+        state.epsilon = given["epsilon"]
+        for name in moving:
+            state.keep_above(name)
+            state.moved(name)
+
+    def result(n_iter: int, **how: Any) -> Any:
         factors = dict(blocks)
         if scale != 1:
             factors |= {name: factors[name] / scale for name in carriers}
         factors = {name: in_library_of(V, factor) for name, factor in factors.items()}
-        return state.model(factors, n_iter)
+        model = state.model(factors, n_iter)
+        model.fit = Fit(state, moving, factors, **how)
+        return model
 
     def step(iteration: int) -> bool | None:
         for name in moving:
             rule(state, name)
+            if state.epsilon > 0:
+                state.keep_above(name)
             state.moved(name)
         return callback and callback(iteration, result(iteration))
 
-    n_iter = _iterate(step, state.loss, rule, **limits) if moving else 0
-    rule.finish(state)
-    return result(n_iter)
+    limits = {
+        n: given[n] for n in ("max_iter", "max_time", "tol", "tol_kkt", "history")
+    }
+    return result(**_iterate(step, state, rule, moving, **limits))
 
 
 def _iterate(
     step: Callable[[int], bool | None],
-    loss: Callable[[], float],
+    state: Problem,
     rule: Update,
+    moving: Sequence[Name],
     max_iter: int,
-    tol: float,
     max_time: float | None,
-) -> int:
-    """Run `step` until it returns True or a limit is reached; the steps run."""
+    tol: float,
+    tol_kkt: float,
+    history: bool,
+) -> dict[str, Any]:
+    """Run `step` until it returns True or a limit is reached; what to say of that."""
     begin = time.perf_counter()
-    first = loss() if tol > 0 else 0.0
+    watched = bool(moving) and not rule.is_monotone and max_iter > 0
+    first = state.loss() if tol > 0 or history or watched else math.nan
+    losses = [first]
+    best = _Best(state, moving, first) if watched else None
     last = first if rule.is_settled else None
-    for iteration in range(1, max_iter + 1):
-        if step(iteration):
-            return iteration
+    n_iter, converged = 0, False
+    for n_iter in range(1, max_iter + 1) if moving else ():
+        stop = step(n_iter)
+        due = n_iter % 10 == 0 and rule.is_settled
+        if history or (due and tol > 0):
+            losses.append(state.loss())
+            if watched:
+                best.hear(losses[-1])
+        if due and tol > 0:
+            converged = last is not None and _is_still(first, last, losses[-1], tol)
+            last = losses[-1]
+        if due and tol_kkt > 0 and not converged:
+            converged = state.kkt_residual(moving) <= tol_kkt
+        if stop or converged:
+            break
         if max_time is not None and time.perf_counter() - begin >= max_time:
-            return iteration
-        if tol > 0 and iteration % 10 == 0 and rule.is_settled:
-            current = loss()
-            # an extrapolation may have raised it: that is no reason to stop there
-            if last is not None and abs(last - current) < tol * first:
-                return iteration
-            last = current
-    return max_iter
+            break
+    rule.finish(state)
+    if watched and best.is_better_than(state.loss()):
+        best.restore()
+        rule = None  # what it remembers led elsewhere
+    return {
+        "n_iter": n_iter,
+        "converged": converged,
+        "update": None if isinstance(rule, Given) else rule,
+        "history": state.as_given(np.array(losses)) if history else None,
+    }
+
+
+def _is_still(first: float, last: float, current: float, tol: float) -> bool:
+    """Whether an objective changes by no more than is worth an iteration."""
+    size = max(abs(first), abs(first - current))
+    return abs(last - current) < tol * size or last == current
+
+
+class _Best:
+    """The best of the points at which the objective is known."""
+
+    def __init__(self, state: Problem, moving: Sequence[Name], loss: float) -> None:
+        self._state, self._moving = state, moving
+        self._loss = loss
+        self._copy()
+
+    def hear(self, loss: float) -> None:
+        """Take the present point if its objective is lower."""
+        if loss < self._loss:
+            self._loss = loss
+            self._copy()
+
+    def is_better_than(self, loss: float) -> bool:
+        """Whether that was lower; nothing is worse than what is no number."""
+        return not loss <= self._loss
+
+    def restore(self) -> None:
+        """Bring the factors back."""
+        for name, block in self._blocks.items():
+            self._state.blocks[name][...] = block
+            self._state.moved(name)
+
+    def _copy(self) -> None:
+        self._blocks = {name: 1 * self._state.blocks[name] for name in self._moving}
 
 
 def _given(init: Any, problem: type, shapes: dict, like: Array) -> dict[Name, Array]:
@@ -174,6 +263,8 @@ def _given(init: Any, problem: type, shapes: dict, like: Array) -> dict[Name, Ar
     if isinstance(init, str):
         check_choice(init, "init", problem.starts)
         return {}
+    if isinstance(init, Model):
+        init = factors_of(init, shapes)
     if not isinstance(init, (tuple, list)) or len(init) != len(shapes):
         raise ValueError(
             f"init is {type(init).__name__}; give one of {', '.join(problem.starts)}, "

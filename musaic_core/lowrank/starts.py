@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import unfold
+from musaic_core.lowrank.arrays import is_sparse, unfold
 from musaic_core.lowrank.kernels.arrays import ArrayKernels
 from musaic_core.lowrank.separable import snpa, spa
 
@@ -119,7 +119,7 @@ def data_templates(X: np.ndarray, rank: int, rng: np.random.Generator) -> np.nda
     Langville, Meyer, Albright, Cox and Duling, "Initializations for the nonnegative
     matrix factorization", KDD 2006 ("random Acol").
     """
-    heard = np.flatnonzero(X.any(0))
+    heard = np.flatnonzero(X.sum(0))  # which sparse matrices have as well
     if len(heard) == 0:
         return random_factor(rng, (X.shape[0], rank), 1.0)
     few = min(5, max(1, len(heard) // rank))
@@ -158,7 +158,9 @@ def mode_templates(
 
 def _truncated_svd(X: np.ndarray, rank: int, rng: np.random.Generator) -> tuple:
     if min(X.shape) <= 2 * rank + 20:
-        U, S, Vt = np.linalg.svd(np.asarray(X, np.float64), full_matrices=False)
+        # a sparse one is here no larger than the factors
+        X = np.asarray(X.toarray() if is_sparse(X) else X, np.float64)
+        U, S, Vt = np.linalg.svd(X, full_matrices=False)
     else:
         Q = rng.standard_normal((X.shape[1], rank + 10)).astype(X.dtype)
         for _ in range(4):

@@ -25,6 +25,7 @@ def penalised_step(
     divergence: BetaDivergence,
     penalties: Sequence,
     goal: Any = None,
+    least: float = 0.0,
 ) -> None:
     """Move B, in place, so that the divergence and the penalties together fall.
 
@@ -43,6 +44,8 @@ def penalised_step(
         Objects with ``value(B)`` and ``parts(B)``.
     goal : callable, optional
         ``goal(B, numerator, denominator)`` in place of the multiplicative step.
+    least : float, default=0.0
+        What no entry may fall below; those of B do not.
     """
     numerator, denominator = positive, negative
     for penalty in penalties:
@@ -56,6 +59,8 @@ def penalised_step(
         multiply(target, numerator, denominator, divergence.exponent)
     else:
         target = goal(B, numerator, denominator)
+    if least > 0:
+        target = target.clip(least)
     before = sum(penalty.value(B) for penalty in penalties)
     for _ in range(40):
         change, size = _majorized_change(B, target, positive, negative, divergence.beta)

@@ -2,14 +2,15 @@
 
 A rule is called with a problem (see `musaic_core.lowrank.problem`) and a block's name,
 once a block and iteration, and moves that block in place. It combines with every model
-and, unless it says otherwise, with every β. A rule may remember the blocks' past: it
-serves one factorization.
+and, unless it says otherwise, with every β. A rule may remember the blocks' past: each
+factorization takes a copy of its own.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from musaic_core.lowrank.arrays import library_of
@@ -19,6 +20,7 @@ __all__ = [
     "MU",
     "UPDATES",
     "ExtrapolatedMU",
+    "Given",
     "HALSThenMU",
     "Update",
     "make_update",
@@ -26,9 +28,15 @@ __all__ = [
 
 
 class Update:
-    """What the run asks of a rule; a subclass says how a block moves."""
+    """What the run asks of a rule; a subclass says how a block moves.
+
+    One that may raise the objective is watched: the start is kept, the objective is
+    computed before the first iteration and after the last, and the best is given back
+    of all points at which it is known.
+    """
 
     needs_least_squares = False  # whether it needs blocks that least squares can move
+    is_monotone = False  # whether the objective never rises
     is_settled = True  # whether what the objective does tells how far it has come
 
     def __call__(self, problem: Any, block: str) -> None:
@@ -39,7 +47,7 @@ class Update:
         """Hear that the run ends here."""
 
 
-class _Given(Update):
+class Given(Update):
     """A function of a problem and a block's name."""
 
     def __init__(self, function: Callable) -> None:
@@ -59,6 +67,8 @@ class MU(Update):
     2011 (the exponent).
     """
 
+    is_monotone = True
+
     def __call__(self, problem: Any, block: str) -> None:
         problem.mu(block)
 
@@ -70,9 +80,18 @@ class ExtrapolatedMU(Update):
     ``B + α max(B - B_previous, 0)``, with Nesterov's α, then takes the
     multiplicative step from there. Not monotone at each step.
 
-    The paper proves convergence for β in [1, 2] where the squares of the extrapolations
-    have a finite sum, and bounds α so that they do. That bound is left out here, and
-    with it the proof. In practice the other β converge too, in half of the iterations.
+    The paper proves convergence for β in [1, 2] of factors that are bounded away from
+    zero, where the squares of the extrapolations have a finite sum. The option
+    `epsilon` gives the former, and `bound` the latter. In practice it converges without
+    them, for the other β too, in half of the iterations.
+
+    Parameters
+    ----------
+    bound : float, optional
+        Let the k-th extrapolation of a factor, ``α (B - B_previous)``, be no longer
+        than ``bound × k^-0.5005`` times the factor where it started. By default it is
+        as long as Nesterov's α makes it; a large number, such as 1e3, rarely shortens
+        it.
 
     References
     ----------
@@ -80,24 +99,38 @@ class ExtrapolatedMU(Update):
     application to β-NMF", SIAM Journal on Mathematics of Data Science 7, 2025.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bound: float | None = None) -> None:
+        self.bound = bound
         self._previous: dict[str, Any] = {}
         self._momentum: dict[str, float] = {}
+        self._longest: dict[str, float] = {}  # of the first extrapolation
+        self._count: dict[str, int] = {}
 
     def __call__(self, problem: Any, block: str) -> None:
         B = problem.blocks[block]
         if block in self._previous:
             previous, old = self._previous[block], self._momentum[block]
             new = self._momentum[block] = (1 + math.sqrt(1 + 4 * old * old)) / 2
+            alpha = (old - 1) / new
+            if self.bound is not None:
+                alpha = min(alpha, self._most(block, B))
             step = library_of(B).maximum(B, previous)
             step -= previous
-            step *= (old - 1) / new
+            step *= alpha
             previous[...] = B
             B += step
             problem.extrapolated(block)
         else:
             self._previous[block], self._momentum[block] = 1 * B, 1.0
         problem.mu(block)
+
+    def _most(self, block, B):
+        """The α at which the extrapolation has the length that `bound` allows."""
+        self._count[block] = count = self._count.get(block, 0) + 1
+        if block not in self._longest:
+            self._longest[block] = self.bound * _norm(B)
+        length = _norm(B - self._previous[block])
+        return self._longest[block] * count**-0.5005 / length if length > 0 else 1.0
 
 
 class HALS(Update):
@@ -120,6 +153,7 @@ class HALS(Update):
     """
 
     needs_least_squares = True
+    is_monotone = True
 
     def __init__(self, effort: float = 0.5) -> None:
         self.effort = effort
@@ -140,9 +174,8 @@ class HALSThenMU(ExtrapolatedMU):
     and cost less: their weights, (row mean × column mean)^(β-2), have rank one. For β
     in [0.5, 2] that leaves few of the multiplicative updates to be made, and ends
     lower; for β = 0 the weights fit badly, and it is no faster than those alone.
-    Before its end the divergence may rise, and it forgets a start that was good. So a
-    run that ends within it gives back the start if that was better. An NTD's core takes
-    multiplicative steps throughout.
+    Before its end the divergence may rise, and it forgets a start that was good. An
+    NTD's core takes multiplicative steps throughout.
 
     Parameters
     ----------
@@ -166,43 +199,28 @@ class HALSThenMU(ExtrapolatedMU):
         self.n_hals = n_hals
         self.effort = effort
         self._taken: dict[str, int] = {}
-        self._start: dict[str, Any] = {}  # of the blocks that are in that phase
 
     @property
     def is_settled(self) -> bool:
         """Whether the multiplicative updates have begun."""
-        return bool(self._taken) and not self._start
+        return bool(self._taken) and min(self._taken.values()) > self.n_hals
 
     def __call__(self, problem: Any, block: str) -> None:
         taken = self._taken.get(block, 0)
         self._taken[block] = taken + 1
         if taken < self.n_hals:
-            if taken == 0:
-                self._start[block] = 1 * problem.blocks[block]
             problem.weighted_hals(block, self.effort)
             return
-        if self._start.pop(block, None) is not None:
+        if taken == self.n_hals > 0:
             problem.lift(block, self._least)
         super().__call__(problem, block)
 
     def finish(self, problem: Any) -> None:
         """Lift the zeros that are left, as most divergences from zero are infinite."""
-        if not self._start:
-            return
-        if problem.divergence.beta <= 1:
-            for block in self._start:
+        for block, taken in self._taken.items():
+            if taken <= self.n_hals and problem.divergence.beta <= 1:
                 problem.lift(block, self._least)
                 problem.moved(block)
-        found = problem.loss()
-        ended = {block: 1 * problem.blocks[block] for block in self._start}
-        self._put(problem, self._start)
-        if found <= problem.loss():
-            self._put(problem, ended)
-
-    def _put(self, problem, values):
-        for block, value in values.items():
-            problem.blocks[block][...] = value
-            problem.moved(block)
 
 
 UPDATES = {
@@ -213,12 +231,16 @@ UPDATES = {
 }
 
 
+def _norm(B):
+    return float((B * B).sum()) ** 0.5
+
+
 def make_update(update: Any) -> Update:
-    """The rule of that name, or the rule itself where one is given."""
+    """The rule of that name, or a copy of the one given, with what it remembers."""
     if isinstance(update, Update):
-        return update
+        return deepcopy(update)
     if callable(update):
-        return _Given(update)
+        return Given(update)
     if not isinstance(update, str) or update not in UPDATES:
         raise ValueError(f"update is {update!r}; choose one of {', '.join(UPDATES)}")
     return UPDATES[update]()

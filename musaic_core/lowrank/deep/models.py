@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from musaic_core.lowrank.models import NCP, NMF, NTD, size_of
 
-__all__ = ["DeepNCP", "DeepNMF", "DeepNTD", "Layer"]
+__all__ = ["DeepNCP", "DeepNMF", "DeepNTD", "Layer", "pack_layers"]
 
 
 @dataclass(eq=False)
@@ -51,12 +51,15 @@ class DeepNMF(NMF):
     tied : bool
         Whether the templates are the product of what is below, and not compared
         with it.
+    weights : list of float, optional
+        ρ of each layer below in the objective that was minimised; None if tied.
     labels : sequence of length C, optional
         What each component of the finest layer stands for.
     """
 
     below: list[NMF] = field(default_factory=list)
     tied: bool = False
+    weights: list[float] | None = None
 
     @property
     def layers(self) -> list[Layer]:
@@ -86,12 +89,16 @@ class DeepNCP(NCP):
         U_2, and so on.
     tied : bool
         Whether those factors are the product of what is below.
+    weights : dict of list of float, optional
+        By mode, ρ of each layer below in the objective that was minimised; None if
+        tied.
     labels : sequence of length C, optional
         What each component of the finest layer stands for.
     """
 
     below: dict[int, list[NMF]] = field(default_factory=dict)
     tied: bool = False
+    weights: dict[int, list[float]] | None = None
 
     @property
     def layers(self) -> list[Layer]:
@@ -123,12 +130,16 @@ class DeepNTD(NTD):
         the patterns of the last mode.
     tied : bool
         Whether those factors are the product of what is below.
+    weights : dict of list of float, optional
+        By mode, ρ of each layer below in the objective that was minimised; None if
+        tied.
     labels : sequence of length C, optional
         What each component of the finest layer stands for.
     """
 
     below: dict[int | str, list[NMF]] = field(default_factory=dict)
     tied: bool = False
+    weights: dict[int | str, list[float]] | None = None
 
     @property
     def layers(self) -> list[Layer]:
@@ -143,6 +154,18 @@ class DeepNTD(NTD):
             _stack_size(block, self.below.get(name, []), self.tied)
             for name, block in blocks
         )
+
+
+def pack_layers(problem, factors):
+    """The layers below each factor as NMFs, the upper one first."""
+    packed = {}
+    for top, chain in problem.chains.items():
+        layers = []
+        for W, A in reversed(chain):
+            templates = factors[W] if W in factors else layers[0].reconstruct()
+            layers.insert(0, NMF(templates, factors[A]))
+        packed[top] = layers
+    return packed
 
 
 def _at_every_depth(model, below):

@@ -7,15 +7,16 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from musaic_core.lowrank.deep.models import DeepNMF
-from musaic_core.lowrank.deep.stack import Layered, pack_layers
+from musaic_core.lowrank.arrays import is_sparse
+from musaic_core.lowrank.deep.models import DeepNMF, pack_layers
+from musaic_core.lowrank.deep.stack import Layered
 from musaic_core.lowrank.deep.start import (
     check_ranks,
     given_or,
     minimise_in_layers,
     with_sum_one,
 )
-from musaic_core.lowrank.nmf import NMFProblem, nmf
+from musaic_core.lowrank.nmf import NMFProblem, SparseNMFProblem, nmf
 from musaic_core.lowrank.options import DEFAULTS, Options, complete
 
 __all__ = ["deep_nmf", "multilayer_nmf"]
@@ -29,7 +30,7 @@ def deep_nmf(
     *,
     loss: str = "layers",
     weights: Sequence[float] | None = None,
-    init: str | Mapping[str, Array] = "random",
+    init: str | Mapping[str, Array] | DeepNMF = "random",
     start_iter: int = 50,
     **options: Unpack[Options],
 ) -> DeepNMF:
@@ -40,8 +41,8 @@ def deep_nmf(
 
     Parameters
     ----------
-    V : array (F, T)
-        Nonnegative; NumPy or PyTorch.
+    V : array or sparse matrix (F, T)
+        Nonnegative; NumPy or PyTorch, or SciPy's sparse ones for β = 1 and 2.
     ranks : sequence of int
         Templates of each layer, the finest first; usually decreasing. With a single
         one this is `musaic_core.lowrank.nmf`.
@@ -52,22 +53,24 @@ def deep_nmf(
         ``D(V | W_L A_L … A_2 H)``.
     weights : sequence of float, optional
         ρ_2, ρ_3, … By default each layer weighs as much at the start as the data:
-        ``ρ_l = D(V | W H) / D(W_{l-1} | W_l A_l)``. A layer of weight 0 follows those
-        above without any influence on them.
-    init : str or dict of arrays, default="random"
+        ``ρ_l = D(V | W H) / D(W_{l-1} | W_l A_l)``; of several starts, at the first.
+        The model has them. A layer of weight 0 follows those above without any
+        influence on them; with a layer below that counts, or a penalty, its templates
+        follow that alone.
+    init : str, dict of arrays or DeepNMF, default="random"
         How the layers start, one NMF after the other; or factors to start from, by
-        name, the others being found so while those are held.
+        name, the others being found so while those are held. A model that this gave
+        goes on from where it is, with its weights unless others are given.
     start_iter : int, default=50
         Iterations for the start of each layer.
     **options : Options
-        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
-        max_time, seed, callback and backend: see
-        `musaic_core.lowrank.options.Options`. The updates are "mu",
-        which never raises the objective, and "mu-extrapolated". The iterations of the
-        start are not counted. With the loss on the data the only templates that move
-        are the deepest ones; penalties may be given for the others too, which are
-        products. `Sparsity` counts a factor with what it is multiplied with, in its
-        layer, or with the loss on the data, in the whole product.
+        beta, update, fixed, mask, penalties, data_weights, max_iter, tol, n_starts and
+        so on: see `musaic_core.lowrank.options.Options`. The updates are "mu", which
+        never raises the objective, and "mu-extrapolated". The iterations of the start
+        are not counted. With the loss on the data the only templates that move are the
+        deepest ones; penalties may be given for the others too, which are products.
+        `Sparsity` counts a factor with what it is multiplied with, in its layer, or
+        with the loss on the data, in the whole product.
 
     Returns
     -------
@@ -103,7 +106,9 @@ def deep_nmf(
     options = complete(options)
     if not below:
         model = nmf(V, first, init=init, **options)
-        return DeepNMF(model.templates, model.activations, model.n_iter)
+        deep = DeepNMF(model.templates, model.activations, model.n_iter)
+        deep.fit = model.fit
+        return deep
 
     def start(given, **how):
         pair = given.get("templates"), given.get("activations")
@@ -118,7 +123,7 @@ def deep_nmf(
         "activations": (first, np.shape(V)[1]),
     }
     return minimise_in_layers(
-        DeepNMFProblem,
+        SparseDeepNMFProblem if is_sparse(V) else DeepNMFProblem,
         V,
         shapes,
         ("activations", "templates"),
@@ -214,4 +219,10 @@ class DeepNMFProblem(Layered, NMFProblem):
         templates = factors.get("templates")
         if templates is None:
             templates = below[0].reconstruct()
-        return DeepNMF(templates, factors["activations"], n_iter, below, self.tied)
+        weights = self.layer_weights and self.layer_weights["templates"]
+        activations = factors["activations"]
+        return DeepNMF(templates, activations, n_iter, below, self.tied, weights)
+
+
+class SparseDeepNMFProblem(DeepNMFProblem, SparseNMFProblem):
+    """The same for a csc_array."""

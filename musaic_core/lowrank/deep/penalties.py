@@ -12,7 +12,8 @@ from copy import copy
 from functools import reduce
 from typing import Any
 
-from musaic_core.lowrank.penalties import Lengths, Sparsity
+from musaic_core.lowrank.lengths import Lengths
+from musaic_core.lowrank.penalties import Sparsity
 from musaic_core.lowrank.problem import Problem
 
 __all__ = ["PenalisedLayers"]

@@ -10,13 +10,12 @@ from __future__ import annotations
 from functools import reduce
 from typing import Any
 
-from musaic_core.lowrank.arrays import library_of
+from musaic_core.lowrank.deep.below import Below
 from musaic_core.lowrank.deep.penalties import PenalisedLayers
 from musaic_core.lowrank.kernels.arrays import multiply
-from musaic_core.lowrank.models import NMF
 from musaic_core.lowrank.steps import penalised_step, with_sums_of
 
-__all__ = ["Layered", "pack_layers"]
+__all__ = ["Layered"]
 
 Array = Any
 
@@ -70,17 +69,8 @@ class Layered(PenalisedLayers):
                 self._layer |= dict.fromkeys(names, (top, depth))
                 self._above |= dict.fromkeys(names, above)
                 above = names[0]
-        super().__init__(
-            V,
-            products | blocks,
-            masks,
-            divergence,
-            kernels,
-            penalties,
-            data_weights,
-            scale,
-            carriers,
-        )
+        given = divergence, kernels, penalties, data_weights, scale, carriers
+        super().__init__(V, products | blocks, masks, *given)
         self._rho: dict = {}
         self._unit: set = set()
         self._moving = set(moving)
@@ -174,7 +164,24 @@ class Layered(PenalisedLayers):
                 if name in self.masks:
                     self.blocks[name] *= self.masks[name]
                 return
-        penalised_step(B, positive, negative, self.divergence, penalties, goal)
+        least = self.least(name)
+        penalised_step(B, positive, negative, self.divergence, penalties, goal, least)
+
+    def gradient(self, name):
+        minus, plus, B = self.terms(name)
+        if self._rho.get(self._layer.get(name)) == 0:
+            minus, plus = 0 * minus, 0 * plus
+        below = self._below(name)
+        for added in [*self.penalties_on(name), *([] if below is None else [below])]:
+            more, less = added.parts(B)
+            minus, plus = minus + less, plus + more
+        if name in self._unit:
+            # along the sums that are kept: a multiplier a row takes the mean slope
+            sums = _positive(B.sum(-1)[..., None])
+            multiplier = (B * (minus - plus)).sum(-1)[..., None] / sums
+            minus = minus + (-multiplier).clip(0)
+            plus = plus + multiplier.clip(0)
+        return minus, plus, B
 
     def plain_mu(self, name):
         if name not in self._layer:
@@ -263,9 +270,7 @@ class Layered(PenalisedLayers):
             for depth, (W, _) in enumerate(chain):
                 weight = 1.0 if given is None else float(given[depth])
                 above = self._above[W]
-                # a layer does not grow with the data where a factor above is held at 1
-                degree = self.divergence.beta * (above in self.carriers)
-                self._rho[top, depth] = weight * self.at_scale(degree)
+                self._rho[top, depth] = weight * self._layer_scale(above)
                 if weight > 0 and depth > 0 and above in self._moving:
                     self._unit |= {chain[depth - 1][1]} & self._moving
         units = self.units(_live_tops(self.chains, weights, self._moving))
@@ -281,6 +286,11 @@ class Layered(PenalisedLayers):
                 self._rho[top, depth] = error / max(self._layer_loss(top, depth), least)
 
     @property
+    def keeps_sums(self):
+        """Whether some factors are held at sum 1."""
+        return bool(self._unit)
+
+    @property
     def layer_weights(self):
         """ρ of the layers below each factor, for the data as it was given."""
         if self.tied:
@@ -288,9 +298,13 @@ class Layered(PenalisedLayers):
         weights = {top: [] for top in self.chains}
         for (top, depth), rho in self._rho.items():
             above = self._above[self.chains[top][depth][0]]
-            degree = self.divergence.beta * (above in self.carriers)
-            weights[top].append(rho / self.at_scale(degree))
+            weights[top].append(rho / self._layer_scale(above))
         return weights
+
+    def _layer_scale(self, above):
+        """What the layer below a factor is weighed with at the scale of the data."""
+        # it grows as the data's divergence does, unless that factor is held at sum 1
+        return 1.0 if above in self.carriers else self.at_scale(0)
 
     def units(self, live):
         """The factors that keep components of sum 1 where `live` have layers below."""
@@ -342,25 +356,13 @@ class Layered(PenalisedLayers):
         product = self._times(W, A)
         block = self.blocks[name]
         target = product.reshape(block.shape) + self.divergence.floor
-        return _Below(weight, self.as_moving(name, target), self.divergence)
+        return Below(weight, self.as_moving(name, target), self.divergence)
 
     def _own_weight(self, name):
         return (self._rho[self._layer[name]] or 1.0) if name in self._layer else 1.0
 
     def _unit_goal(self, B, numerator, denominator):
         return with_sums_of(B, numerator, denominator, self.divergence.exponent)
-
-
-def pack_layers(problem, factors):
-    """The layers below each factor as NMFs, the upper one first."""
-    packed = {}
-    for top, chain in problem.chains.items():
-        layers = []
-        for W, A in reversed(chain):
-            templates = factors[W] if W in factors else layers[0].reconstruct()
-            layers.insert(0, NMF(templates, factors[A]))
-        packed[top] = layers
-    return packed
 
 
 def _live_tops(chains, weights, moving):
@@ -372,54 +374,3 @@ def _live_tops(chains, weights, moving):
 def _positive(sums):
     """Sums to divide by: those of what is zero are 1."""
     return sums + (sums == 0)
-
-
-class _Below:
-    """ρ D_β(W | Y): a factor W, in the place of data, and the model Y below it."""
-
-    is_linear = False
-
-    def __init__(self, weight, Y, divergence):
-        self.weight, self.Y, self.divergence = weight, Y, divergence
-
-    def value(self, B):
-        return self.weight * self.divergence(B, self.Y)
-
-    def parts(self, B):
-        rho, power = self.weight, self.divergence.beta - 1
-        if power == 0:
-            slope = library_of(B).log((B + 1e-30) / (self.Y + 1e-30))
-            return rho * slope.clip(0), rho * (-slope).clip(0)
-        above, below = (
-            rho / abs(power) * (matrix + 1e-30) ** power for matrix in (B, self.Y)
-        )
-        return (above, below) if power > 0 else (below, above)
-
-    def minimise(self, B, P, Q, divergence, kernels):
-        """Move B to where the sum of it and of the divergence's majorization is least.
-
-        The majorization has the derivative ``Q t^p - P t^(-q)``, t being the ratio to
-        B. For β = 1 the minimum is a Lambert W, for β = 0 and 3/2 a root of a
-        quadratic. For other β it is that of a majorization that lies higher, which
-        is the multiplicative step (exact for β ≥ 2).
-        """
-        if divergence.beta == 1:
-            kernels.middle_step(P, Q, self.Y, B, self.weight)
-        else:
-            B[...] = self._minimiser(B, P, Q, divergence)
-
-    def _minimiser(self, B, P, Q, divergence):
-        rho, Y, beta = self.weight, self.Y, divergence.beta
-        if beta == 0:
-            # (Q + ρ / Y) w² - ρ w - P B² = 0
-            a, c = Q + rho / Y, P * B * B
-            return (rho + (rho * rho + 4 * a * c) ** 0.5) / (2 * a)
-        if beta == 1.5:
-            # (Q / √B + 2 ρ) s² - 2 ρ √Y s - P √B = 0 with w = s², times √B
-            root = B**0.5
-            a, b, c = Q + 2 * rho * root, rho * root * Y**0.5, P * B
-            return ((b + (b * b + a * c) ** 0.5) / (a + 1e-35)) ** 2
-        plus, minus = self.parts(B)
-        target = 1 * B
-        multiply(target, P + minus, Q + plus, divergence.exponent)
-        return target

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from musaic_core.lowrank.checks import check_choice, check_count, check_names
+from musaic_core.lowrank.checks import (
+    check_choice,
+    check_count,
+    check_limits,
+    check_names,
+)
+from musaic_core.lowrank.fit import best_of
+from musaic_core.lowrank.models import Model
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.run import minimise
 from musaic_core.lowrank.starts import INITIALISATIONS
@@ -71,10 +79,36 @@ def minimise_in_layers(
     """
     check_choice(loss, "loss", LOSSES)
     check_count(start_iter, "start_iter", 0)
+    check_limits(options)
+    if options["n_starts"] > 1:
+        # from other starts with the weights of the first, or no two could be compared
+        return best_of(
+            options["n_starts"],
+            options["seed"],
+            lambda seed, first: minimise_in_layers(
+                problem,
+                V,
+                shapes,
+                order,
+                start,
+                stacks,
+                loss=loss,
+                weights=weights if first is None else first.fit.layer_weights,
+                init=init,
+                start_iter=start_iter,
+                options={**options, "seed": seed, "n_starts": 1},
+            ),
+        )
+    if isinstance(init, Model) and init.fit is not None:
+        weights = init.fit.layer_weights if weights is None else weights
+        init = init.fit.factors
     given = dict(init) if isinstance(init, Mapping) else {}
     method = "random" if isinstance(init, Mapping) else init
     if not isinstance(method, str):
-        raise ValueError(f"init is {method!r}; give a name or a dict of factors")
+        raise ValueError(
+            f"init is {type(method).__name__}; give a name, a dict of factors, or a "
+            "model that the same function has fitted"
+        )
     check_choice(method, "init", INITIALISATIONS)
     chains = {top: layer_names(top, len(ranks)) for top, ranks in stacks.items()}
     all_shapes = dict(shapes)
@@ -89,6 +123,8 @@ def minimise_in_layers(
     check_names(fixed, "fixed", all_shapes)
     check_names(mask, "mask", all_shapes)
     _check_weights(weights, stacks, loss)
+    for top, ranks in stacks.items():
+        _warn_of_copies(shapes[top], ranks, chains[top], {*fixed, *mask})
 
     def found(names, fit):
         """The factors of those names: what is given, and what fits beside it."""
@@ -212,6 +248,21 @@ def check_ranks(ranks: Any, name: str) -> list[int]:
             f"{name} is {ranks!r}; give a sequence of numbers, one a layer"
         )
     return [check_count(rank, name) for rank in ranks]
+
+
+def _warn_of_copies(shape, ranks, chain, held):
+    """Warn of a layer that can be the factor above it, and so explains nothing."""
+    rows, above = _matrix_shape(shape)
+    for (W, A), rank in zip(chain, ranks, strict=True):
+        if rank >= min(rows, above) and not held & {W, A}:
+            warnings.warn(
+                f"the layer of {W!r} has rank {rank}, and what it factorizes is "
+                f"{rows} × {above}: it can copy that, and explains nothing; give a "
+                f"rank below {min(rows, above)}, or leave it out",
+                UserWarning,
+                stacklevel=4,
+            )
+        above = rank
 
 
 def _check_weights(weights, stacks, loss):

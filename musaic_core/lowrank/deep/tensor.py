@@ -16,8 +16,8 @@ from tensorly.tucker_tensor import TuckerTensor
 
 from musaic_core.lowrank.arrays import scaled_along
 from musaic_core.lowrank.checks import check_count, check_names
-from musaic_core.lowrank.deep.models import DeepNCP, DeepNTD
-from musaic_core.lowrank.deep.stack import Layered, pack_layers
+from musaic_core.lowrank.deep.models import DeepNCP, DeepNTD, pack_layers
+from musaic_core.lowrank.deep.stack import Layered
 from musaic_core.lowrank.deep.start import (
     check_ranks,
     minimise_in_layers,
@@ -39,7 +39,7 @@ def deep_ncp(
     *,
     loss: str = "layers",
     weights: Mapping[int, Sequence[float]] | None = None,
-    init: str | Mapping[Any, Array] = "random",
+    init: str | Mapping[Any, Array] | DeepNCP = "random",
     start_iter: int = 50,
     **options: Unpack[Options],
 ) -> DeepNCP:
@@ -67,15 +67,15 @@ def deep_ncp(
     weights : dict of int to sequence of float, optional
         ρ of the layers below each mode; by default each layer weighs as much at the
         start as the data.
-    init : str or dict of arrays, default="random"
-        How the layers start, an `ncp` and then NMFs; or factors by name.
+    init : str, dict of arrays or DeepNCP, default="random"
+        How the layers start, an `ncp` and then NMFs; or factors by name. A model that
+        this gave goes on from where it is, with its weights unless others are given.
     start_iter : int, default=50
         Iterations for the start of the NCP and of each layer.
     **options : Options
-        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
-        max_time, seed, callback and backend: see
-        `musaic_core.lowrank.options.Options`, and `deep_nmf` for what
-        layers allow, by the names above.
+        beta, update, fixed, mask, penalties, data_weights, max_iter, tol, n_starts and
+        so on: see `musaic_core.lowrank.options.Options`, and `deep_nmf` for what layers
+        allow, by the names above.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def deep_ntd(
     *,
     loss: str = "layers",
     weights: Mapping[int | str, Sequence[float]] | None = None,
-    init: str | Mapping[Any, Array] = "random",
+    init: str | Mapping[Any, Array] | DeepNTD = "random",
     start_iter: int = 50,
     **options: Unpack[Options],
 ) -> DeepNTD:
@@ -166,15 +166,15 @@ def deep_ntd(
     weights : dict of int or "core" to sequence of float, optional
         ρ of the layers below each factor; by default each layer weighs as much at the
         start as the data.
-    init : str or dict of arrays, default="random"
-        How the layers start, an `ntd` and then NMFs; or factors by name.
+    init : str, dict of arrays or DeepNTD, default="random"
+        How the layers start, an `ntd` and then NMFs; or factors by name. A model that
+        this gave goes on from where it is, with its weights unless others are given.
     start_iter : int, default=50
         Iterations for the start of the NTD and of each layer.
     **options : Options
-        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
-        max_time, seed, callback and backend: see
-        `musaic_core.lowrank.options.Options`, and `deep_nmf` for what
-        layers allow, by the names above.
+        beta, update, fixed, mask, penalties, data_weights, max_iter, tol, n_starts and
+        so on: see `musaic_core.lowrank.options.Options`, and `deep_nmf` for what layers
+        allow, by the names above.
 
     Returns
     -------
@@ -258,7 +258,7 @@ class DeepNCPProblem(Layered, NCPProblem):
         below = pack_layers(self, factors)
         modes = _tops(range(self.V.ndim), factors, below)
         cp = CPTensor((0 * modes[0][0] + 1, modes))
-        return DeepNCP(cp, n_iter, below, self.tied)
+        return DeepNCP(cp, n_iter, below, self.tied, self.layer_weights)
 
 
 class DeepNTDProblem(Layered, NTDProblem):
@@ -288,7 +288,8 @@ class DeepNTDProblem(Layered, NTDProblem):
         modes = _tops(range(self.V.ndim), factors, below)
         (core,) = _tops(["core"], factors, below)
         core = core.reshape([U.shape[1] for U in modes])
-        return DeepNTD(TuckerTensor((core, modes)), n_iter, below, self.tied)
+        tucker = TuckerTensor((core, modes))
+        return DeepNTD(tucker, n_iter, below, self.tied, self.layer_weights)
 
 
 def _tops(names, factors, below):

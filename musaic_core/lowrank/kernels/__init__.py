@@ -11,11 +11,12 @@ import warnings
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import is_tensor, to_numpy
+from musaic_core.lowrank.arrays import is_sparse, is_tensor, to_numpy
 from musaic_core.lowrank.kernels.arrays import ArrayKernels
+from musaic_core.lowrank.kernels.sparse import SparseArrayKernels
 
 try:
-    from musaic_core.lowrank.kernels.native import NativeKernels
+    from musaic_core.lowrank.kernels.native import NativeKernels, SparseNativeKernels
 except ImportError:
     NativeKernels = None
 
@@ -32,7 +33,7 @@ def kernels_for(V, backend: str | None = None):
     Parameters
     ----------
     V : array
-        NumPy array or PyTorch tensor.
+        NumPy array, PyTorch tensor or csc_array.
     backend : {None, "c", "numpy", "torch"}
         None picks the fastest: C for data in the host's memory (NumPy where the
         extension was not built), PyTorch for data on an accelerator.
@@ -40,6 +41,10 @@ def kernels_for(V, backend: str | None = None):
     if backend is not None and backend not in BACKENDS:
         raise ValueError(
             f"backend is {backend!r}; choose one of {', '.join(BACKENDS)}, or None"
+        )
+    if is_sparse(V) and backend == "torch":
+        raise ValueError(
+            "backend is 'torch' and V is sparse; give backend=None, or V.toarray()"
         )
     if is_tensor(V) and V.device.type != "cpu":
         if backend not in (None, "torch"):
@@ -55,11 +60,12 @@ def kernels_for(V, backend: str | None = None):
 
         return ArrayKernels(), torch.from_numpy(V.copy())
     V = to_numpy(V)
-    if backend == "numpy":
-        return ArrayKernels(), V
-    if NativeKernels is None:
-        _tell_once(backend)
-        return ArrayKernels(), V
+    if backend == "numpy" or NativeKernels is None:
+        if backend != "numpy":
+            _tell_once(backend)
+        return SparseArrayKernels() if is_sparse(V) else ArrayKernels(), V
+    if is_sparse(V):
+        return SparseNativeKernels(), V
     # matrices that are contiguous along one axis are read as they are
     if V.itemsize not in V.strides[-2:] or min(V.strides) < 0:
         V = np.ascontiguousarray(V)

@@ -196,6 +196,7 @@ static int NAME(solve)(HALF *h, const REAL *A, ptrdiff_t am, ptrdiff_t ak, doubl
 #include "batch.h"
 #include "descent.h"
 #include "middle.h"
+#include "sparse.h"
 
 
 #undef NR

@@ -252,6 +252,8 @@ done:
     Py_RETURN_NONE;
 }
 
+#include "sparse_python.h"
+
 PyDoc_STRVAR(instruction_sets_doc,
 "instruction_sets()\n--\n\nNames of the kernels that this machine can run, best last.");
 
@@ -303,6 +305,7 @@ static PyMethodDef methods[] = {
     {"half", half, METH_VARARGS, half_doc},
     {"descend", descend, METH_VARARGS, descend_doc},
     {"middle", middle, METH_VARARGS, middle_doc},
+    {"sparse", sparse, METH_VARARGS, sparse_doc},
     {"products", products, METH_VARARGS, products_doc},
     {"instruction_sets", instruction_sets, METH_NOARGS, instruction_sets_doc},
     {"num_threads", num_threads, METH_NOARGS, num_threads_doc},

@@ -7,11 +7,13 @@ from itertools import repeat
 import numpy as np
 import threadpoolctl
 
+from musaic_core.lowrank.arrays import is_sparse
 from musaic_core.lowrank.divergence import BetaDivergence
 from musaic_core.lowrank.kernels import _native
 from musaic_core.lowrank.kernels.arrays import ArrayKernels
+from musaic_core.lowrank.kernels.sparse import SparseKernels
 
-__all__ = ["NativeKernels"]
+__all__ = ["NativeKernels", "SparseNativeKernels"]
 
 
 class _Threads(threadpoolctl.LibController):
@@ -109,3 +111,24 @@ def _batch(*arrays):
     """The arrays' matrices, one of each at a time; None stays None."""
     matrices = [repeat(None) if array is None else _matrices(array) for array in arrays]
     return zip(*matrices, strict=False)
+
+
+class SparseNativeKernels(SparseKernels, NativeKernels):
+    """One pass over the nonzeros, and nothing of their size beside them."""
+
+    def samples(self, X, A, B, floor):
+        Y = np.empty((1, X.nnz), X.dtype)
+        _native.sparse(0, X.indptr, X.indices, X.data, A, B, Y, floor)
+        return Y[0]
+
+    def ratios(self, X, A, B, floor):
+        out = np.empty_like(B)
+        _native.sparse(1, X.indptr, X.indices, X.data, A, B, out, floor)
+        return out
+
+    def product(self, A, X):
+        if not is_sparse(X):
+            return super().product(A, X)
+        out = np.empty((A.shape[1], X.shape[1]), X.dtype)
+        _native.sparse(2, X.indptr, X.indices, X.data, A, None, out, 0.0)
+        return out

@@ -73,6 +73,23 @@ typedef int descend_f64(const double *, const double *, ptrdiff_t, ptrdiff_t, do
 
 typedef int middle_any(const void *, const void *, const void *, void *,
                        const ptrdiff_t[8], ptrdiff_t, ptrdiff_t, double);
+/* X by columns, and what is asked of it: A B at its entries, or AᵀX of its entries as
+ * they are or divided by those of A B */
+enum { SAMPLES, RATIOS, VALUES };
+typedef struct {
+    const void *first, *row, *values; /* whole numbers of 64 bits where they are wide */
+    ptrdiff_t rows, columns, entries;
+    int wide, task;
+} sparse_matrix;
+typedef int sparse_any(const sparse_matrix *, const void *, const void *, void *,
+                       const ptrdiff_t[6], ptrdiff_t, double);
+
+INLINE ptrdiff_t index_of(const sparse_matrix *x, const void *numbers, ptrdiff_t i)
+{
+    return x->wide ? (ptrdiff_t)((const int64_t *)numbers)[i]
+                   : (ptrdiff_t)((const int32_t *)numbers)[i];
+}
+
 typedef int products_any(const void *, const void *, void *, const ptrdiff_t[4],
                          const ptrdiff_t[9]);
 
@@ -136,12 +153,13 @@ typedef struct {
     descend_f64 *descend64;
     products_any *products32, *products64;
     middle_any *middle32, *middle64;
+    sparse_any *sparse32, *sparse64;
 } kernel_set;
 
 #define KERNEL_SET(isa)                                                            \
     {#isa, solve_##isa##32, solve_##isa##64, descend_##isa##32, descend_##isa##64, \
      products_##isa##32, products_##isa##64, middle_step_##isa##32,                \
-     middle_step_##isa##64}
+     middle_step_##isa##64, sparse_half_##isa##32, sparse_half_##isa##64}
 static const kernel_set sets[] = {
     KERNEL_SET(baseline),
 #if MORE_SETS

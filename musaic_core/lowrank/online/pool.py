@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import library_of
+from musaic_core.lowrank.arrays import floating, library_of
 
 __all__ = ["mini_batches", "once_only"]
 
@@ -43,7 +43,7 @@ def mini_batches(
         Of as many axes as the arrays. Every column comes once.
     """
     pool = None
-    for V in arrays:
+    for V in map(floating, arrays):
         pool = V if pool is None else _joined(pool, V)
         if pool.shape[-1] >= 2 * pool_size:
             hear(pool)

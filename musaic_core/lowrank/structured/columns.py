@@ -12,9 +12,10 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import floating, in_library_of
+from musaic_core.lowrank.arrays import in_library_of
 from musaic_core.lowrank.checks import check_choice, check_count
 from musaic_core.lowrank.kernels.arrays import multiply
+from musaic_core.lowrank.missing import observed
 from musaic_core.lowrank.models import NMF, Model, size_of
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.options import Options
@@ -66,8 +67,9 @@ def separable_nmf(
     method : {"spa", "snpa"}, default="spa"
         See `musaic_core.lowrank.spa` and `musaic_core.lowrank.snpa`.
     **options : Options
-        beta, update, mask, penalties, max_iter, tol, max_time, seed, callback and
-        backend: see `musaic_core.lowrank.options.Options`.
+        beta, update, mask, penalties, data_weights, max_iter, tol and so on: see
+        `musaic_core.lowrank.options.Options`. Where entries of V are missing, columns
+        are chosen with the mean of the others in their place.
 
     Returns
     -------
@@ -98,23 +100,26 @@ def separable_nmf(
     if options.get("fixed"):
         raise ValueError("fixed is given; the templates are held, and nothing else is")
     check_choice(method, "method", SEPARABLE)
-    V, rank = floating(V), check_count(rank, "rank")
-    columns = SEPARABLE[method](V, rank).tolist()
+    rank = check_count(rank, "rank")
+    filled, *_ = observed(V, options.get("data_weights"), options.get("missing"))
+    columns = SEPARABLE[method](filled, rank).tolist()
     if len(columns) < rank:
         raise ValueError(
             f"rank is {rank}, and {len(columns)} columns of V span all others; give "
             "as many at most"
         )
-    options = {**options, "init": (V[:, columns], None), "fixed": ("templates",)}
+    options = {**options, "init": (filled[:, columns], None), "fixed": ("templates",)}
     found = nmf(V, rank, **options)
-    return SeparableNMF(found.templates, found.activations, found.n_iter, columns)
+    model = SeparableNMF(found.templates, found.activations, found.n_iter, columns)
+    model.fit = found.fit
+    return model
 
 
 def convex_nmf(
     V: Array,
     rank: int,
     *,
-    init: str | tuple[Array | None, Array | None] = "random",
+    init: str | tuple[Array | None, Array | None] | Model = "random",
     **options: Unpack[Options],
 ) -> ConvexNMF:
     """Factorize with templates that are mixtures of V's columns, ``V ≈ V G H``.
@@ -129,14 +134,16 @@ def convex_nmf(
         other dtypes become float64.
     rank : int
         Number of templates C.
-    init : {"random", "spa", "snpa"} or (mixing, activations), default="random"
-        "spa" and "snpa" begin at columns that span the others. Of a pair of arrays,
-        (T, C) and (C, T), one may be None: it is then drawn at random.
+    init : str, (mixing, activations) or ConvexNMF, default="random"
+        "random", or "spa" and "snpa", which begin at columns that span the others. Of
+        a pair of arrays, (T, C) and (C, T), one may be None: it is then drawn at
+        random. A model that this gave goes on from where it is.
     **options : Options
-        beta, update, fixed, mask, penalties, max_iter, tol, max_time, seed, callback
-        and backend: see `musaic_core.lowrank.options.Options`. The factors are named
-        "mixing" and "activations", and the updates are "mu" and "mu-extrapolated". A
-        penalty sees what a template is mixed of as one component.
+        beta, update, fixed, mask, penalties, data_weights, max_iter, tol, n_starts and
+        so on: see `musaic_core.lowrank.options.Options`. The factors are named "mixing"
+        and "activations", and the updates are "mu" and "mu-extrapolated". A penalty
+        sees what a template is mixed of as one component. Where entries of V are
+        missing, templates are mixed with the mean of the others in their place.
 
     Returns
     -------
@@ -221,7 +228,6 @@ class ConvexProblem(Problem):
 
     starts = ("random", *SEPARABLE)
     has_least_squares = False
-    is_equivariant = False  # for scaled data the same factors are the minimum
     data_block = "activations"
 
     @classmethod
@@ -235,6 +241,10 @@ class ConvexProblem(Problem):
         H = random_factor(rng, shapes["activations"], 1 / rank, V.dtype)
         return {"mixing": G, "activations": H}
 
+    @classmethod
+    def find_carriers(cls, moving, **_):
+        return set()  # for scaled data the same factors are the minimum
+
     def model(self, factors, n_iter):
         data = in_library_of(factors["mixing"], self.V)
         return ConvexNMF(data, factors["mixing"], factors["activations"], n_iter)
@@ -242,15 +252,20 @@ class ConvexProblem(Problem):
     def as_moving(self, name, block):
         return block if name == "activations" else block.mT
 
+    as_data = as_moving  # both are transposed where the mixing moves
+
     def half(self, name):
         W, H = self.V @ self.blocks["mixing"], self.blocks["activations"]
-        return (self.V, W, H) if name == "activations" else (self.V.mT, H.mT, W.mT)
+        X = self.as_data(name, self.V)
+        return (X, W, H) if name == "activations" else (X, H.mT, W.mT)
 
     def terms(self, name):
         if name == "activations":
             return super().terms(name)
         # the gradient by the templates, (C, F) or (C, 1), and each column's share of it
-        parts = self.kernels.terms(*self.half(name), self.divergence)
+        parts = self.kernels.terms(
+            *self.half(name), self.divergence, self.weights_of(name)
+        )
         shares = (
             part * self.V.sum(0)
             if part.shape[-1] == 1

@@ -31,7 +31,7 @@ def convolutive_nmf(
     rank: int,
     length: int,
     *,
-    init: str | tuple[Array | None, Array | None] = "random",
+    init: str | tuple[Array | None, Array | None] | Model = "random",
     **options: Unpack[Options],
 ) -> ConvolutiveNMF:
     """Factorize with templates that last L frames, ``V[:, t] ≈ Σ_l W_l H[:, t - l]``.
@@ -48,14 +48,14 @@ def convolutive_nmf(
         Number of patterns C.
     length : int
         Frames L that a pattern lasts, T at most.
-    init : str or (patches, activations), default="random"
+    init : str, (patches, activations) or ConvolutiveNMF, default="random"
         A method, as for `musaic_core.lowrank.nmf`, where the columns are the stretches
         of V that are as long as a pattern. Of a pair of arrays, (F, C, L) and (C, T),
-        one may be None: it is then drawn at random.
+        one may be None: it is then drawn at random. A model that this gave goes on from
+        where it is.
     **options : Options
-        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
-        max_time, seed, callback and backend: see
-        `musaic_core.lowrank.options.Options`. The factors are named
+        beta, update, fixed, mask, penalties, data_weights, max_iter, tol, n_starts and
+        so on: see `musaic_core.lowrank.options.Options`. The factors are named
         "patches" and "activations", and the updates are "mu" and "mu-extrapolated". A
         penalty sees a whole pattern as one component.
 

@@ -30,7 +30,7 @@ def harmonic_nmf(
     V: Array,
     bands: Array,
     *,
-    init: str | tuple[Array | None, Array | None] = "random",
+    init: str | tuple[Array | None, Array | None] | Model = "random",
     **options: Unpack[Options],
 ) -> HarmonicNMF:
     """Factorize with templates ``w_p = Σ_k E[p, k] bands[:, p, k]``, ``V ≈ W H``.
@@ -48,13 +48,12 @@ def harmonic_nmf(
     bands : array (F, P, K)
         Nonnegative spectra, K for each of P templates; they stay what they are. One
         that is zero throughout is not used.
-    init : "random" or (envelope, activations), default="random"
-        Of a pair of arrays, (P, K) and (P, T), one may be None: it is then drawn at
-        random.
+    init : "random", pair of arrays or model, default="random"
+        Of envelope and activations, (P, K) and (P, T), one may be None: it is then
+        drawn at random. A model that this gave goes on from where it is.
     **options : Options
-        beta, update, fixed, mask, penalties, data_weights, missing, max_iter, tol,
-        max_time, seed, callback and backend: see
-        `musaic_core.lowrank.options.Options`. The factors are named
+        beta, update, fixed, mask, penalties, data_weights, max_iter, tol, n_starts and
+        so on: see `musaic_core.lowrank.options.Options`. The factors are named
         "envelope" and "activations", and the updates are "mu" and "mu-extrapolated".
         `Sparsity` counts activations with the length of the envelope's row.
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from musaic_core.lowrank.arrays import dtype_name, library_of
 from musaic_core.lowrank.checks import check_count
-from musaic_core.lowrank.models import NMF, size_of
+from musaic_core.lowrank.models import NMF, Model, size_of
 from musaic_core.lowrank.nmf import NMFProblem
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.run import minimise
@@ -54,7 +54,7 @@ def orthogonal_nmf(
     V: Array,
     rank: int,
     *,
-    init: str | Array = "spa",
+    init: str | Array | Model = "spa",
     fixed: tuple[str, ...] = (),
     **options: Unpack[Options],
 ) -> OrthogonalNMF:
@@ -72,14 +72,15 @@ def orthogonal_nmf(
         other dtypes become float64.
     rank : int
         Number of templates C.
-    init : str or array (F, C), default="spa"
-        A method, as for `musaic_core.lowrank.nmf`, or the templates.
+    init : str, array (F, C) or OrthogonalNMF, default="spa"
+        A method, as for `musaic_core.lowrank.nmf`, or the templates. A model that this
+        gave goes on from where it is.
     fixed : collection of names, default=()
         ``("templates",)`` holds them: each column is then assigned once.
     **options : Options
-        beta, max_iter, tol, max_time, seed, callback and backend: see
-        `musaic_core.lowrank.options.Options`. The activations are orthogonal from the
-        first iteration on.
+        beta, max_iter, tol, n_starts, seed and so on: see
+        `musaic_core.lowrank.options.Options`; all entries of V count once. The
+        activations are orthogonal from the first iteration on.
 
     Returns
     -------
@@ -111,14 +112,14 @@ def orthogonal_nmf(
     shape = np.shape(V)
     if len(shape) != 2:
         raise ValueError(f"V has {len(shape)} axes; give a matrix (F, T)")
-    for name in ("mask", "penalties", "update"):
+    for name in ("mask", "penalties", "update", "epsilon"):
         if options.get(name):
             raise ValueError(f"{name} is given; orthogonal activations have none")
     if any(name != "templates" for name in fixed):
         raise ValueError(f"fixed is {fixed!r}; the templates alone can be held")
     rank = check_count(rank, "rank")
     shapes = {"templates": (shape[0], rank), "activations": (rank, shape[1])}
-    init = init if isinstance(init, str) else (init, None)
+    init = init if isinstance(init, (str, Model)) else (init, None)
     options = {**options, "fixed": tuple(fixed)}
     order = "activations", "templates"
     return minimise(OrthogonalProblem, V, shapes, order, init, **options)
@@ -128,6 +129,14 @@ class OrthogonalProblem(NMFProblem):
     """Each block goes to its minimum, which has a closed form for every β."""
 
     has_least_squares = False
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        if self.data_weights is not None:
+            raise ValueError(
+                "V has data_weights or missing entries; orthogonal activations are for "
+                "data whose entries all count once"
+            )
 
     @classmethod
     def model(cls, factors, n_iter):
@@ -145,6 +154,12 @@ class OrthogonalProblem(NMFProblem):
             self._average()
         else:
             self._assign()
+
+    def gradient(self, name):
+        minus, plus, B = super().gradient(name)
+        if name == "activations":  # those of other components stay zero
+            minus, plus = minus * (B > 0), plus * (B > 0)
+        return minus, plus, B
 
     def _assign(self):
         """Each column to the template that fits it best, at the best strength."""

@@ -1,0 +1,79 @@
+"""What the problems of tensor models share: half problems on unfoldings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from musaic_core.lowrank.arrays import contiguous, multi_mode_product, unfold
+from musaic_core.lowrank.kernels.arrays import multiply
+from musaic_core.lowrank.problem import Problem
+
+__all__ = ["TensorProblem"]
+
+Array = Any
+Name = Any
+
+
+class TensorProblem(Problem):
+    """A tensor and its factors by mode; each mode's half problem is on its unfolding.
+
+    `cache` holds what stays true until a block moves; `moved` drops what does not.
+    """
+
+    data_block = 0
+
+    def __init__(self, V, *arguments, **options) -> None:
+        # the unfoldings of the first and the last mode are views of such an array
+        super().__init__(contiguous(V), *arguments, **options)
+        if self.data_weights is not None:
+            self.data_weights = contiguous(self.data_weights)
+        self.cache: dict[str, Array] = {}
+        self._unfoldings: dict[tuple[int, bool], Array] = {}
+
+    @property
+    def factors(self) -> list[Array]:
+        """The factors (I_n, R_n) by mode."""
+        return [self.blocks[n] for n in range(self.V.ndim)]
+
+    def held(self, mode: int) -> Array:
+        """What the factor of a mode is multiplied with: (product of sizes, R_mode)."""
+        raise NotImplementedError
+
+    def unfolding(self, mode: int, array: Array | None = None) -> Array:
+        """(I_mode, product of the other sizes): the data's, or the data weights'."""
+        array = self.V if array is None else array
+        if mode == self.V.ndim - 1:
+            return array.reshape(-1, array.shape[-1]).mT
+        key = mode, array is self.V
+        if key not in self._unfoldings:
+            self._unfoldings[key] = unfold(array, mode)
+        return self._unfoldings[key]
+
+    def as_data(self, mode: int, array: Array) -> Array:
+        return self.unfolding(mode, array).mT
+
+    def half(self, mode: int) -> tuple[Array, Array, Array]:
+        return self.as_data(mode, self.V), self.held(mode), self.blocks[mode].mT
+
+    @property
+    def has_normal(self) -> bool:
+        """Whether the products of least squares, for β = 2 unweighted, are enough."""
+        return self.divergence.beta == 2 and self.data_weights is None
+
+    def times(self, X: Array, factors: Sequence[Array | None]) -> Array:
+        """``X ×_0 factors[0] ×_1 factors[1] ...`` with these kernels."""
+        return multi_mode_product(X, factors, product=self.kernels.product)
+
+    def terms(self, name: Name) -> tuple[Array, Array, Array]:
+        if not self.has_normal:
+            return super().terms(name)
+        product, gram, B = self.normal(name)
+        return product, gram @ B, B
+
+    def plain_mu(self, name: Name) -> None:
+        if self.has_normal:
+            product, denominator, B = self.terms(name)
+            multiply(B, product, denominator, 1)
+        else:
+            super().plain_mu(name)

@@ -1,0 +1,427 @@
+"""What a fit promises: no worse than its start, its numbers, and how to go on."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from musaic_core.lowrank import (
+    MinimumVolume,
+    Orthogonality,
+    Smoothness,
+    Sparsity,
+    beta_divergence,
+    convolutive_nmf,
+    deep_ncp,
+    deep_nmf,
+    deep_ntd,
+    harmonic_nmf,
+    kkt_residual,
+    ncp,
+    nmf,
+    ntd,
+)
+from musaic_core.lowrank.updates import HALS, ExtrapolatedMU, HALSThenMU
+
+RNG = np.random.default_rng(1)
+# data that least squares fit with zeros, an infinite divergence away
+MATRIX = (RNG.gamma(0.4, 1, (10, 3)) @ RNG.gamma(0.4, 1, (3, 12)) + 1e-3) * RNG.gamma(
+    4, 0.25, (10, 12)
+)
+TENSOR = RNG.gamma(0.4, 1, (6, 5, 4)) + 1e-3
+BANDS = RNG.gamma(1, 1, (10, 4, 3))
+BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
+SPARSE = {"activations": Sparsity(0.3)}
+BENT = {"templates": [MinimumVolume(2.0), Orthogonality(0.2)]}
+SMOOTH = {1: [Smoothness(0.1), Sparsity(0.1)]}
+
+
+def as_dtype(X, dtype):
+    return X.astype(dtype)
+
+
+PLAIN = {
+    "nmf": lambda d, **o: nmf(as_dtype(MATRIX, d), 4, **o),
+    "ncp": lambda d, **o: ncp(as_dtype(TENSOR, d), 4, **o),
+    "ntd": lambda d, **o: ntd(as_dtype(TENSOR, d), (3, 2, 3), **o),
+}
+MODELS = PLAIN | {
+    "sparse nmf": lambda d, **o: nmf(as_dtype(MATRIX, d), 4, penalties=SPARSE, **o),
+    "bent nmf": lambda d, **o: nmf(as_dtype(MATRIX, d), 4, penalties=BENT, **o),
+    "smooth ncp": lambda d, **o: ncp(as_dtype(TENSOR, d), 4, penalties=SMOOTH, **o),
+    "convolutive": lambda d, **o: convolutive_nmf(as_dtype(MATRIX, d), 3, 2, **o),
+    "harmonic": lambda d, **o: harmonic_nmf(
+        as_dtype(MATRIX, d), as_dtype(BANDS, d), **o
+    ),
+    "deep nmf": lambda d, **o: deep_nmf(
+        as_dtype(MATRIX, d), (5, 3), start_iter=2, weights=[0.5], **o
+    ),
+    "deep ncp": lambda d, **o: deep_ncp(
+        as_dtype(TENSOR, d), 4, {0: (3,), 2: (2,)}, start_iter=2, **o
+    ),
+    "deep ntd": lambda d, **o: deep_ntd(
+        as_dtype(TENSOR, d), (4, 3, 3), {0: (3, 2), "core": (2,)}, start_iter=2, **o
+    ),
+    "tied ncp": lambda d, **o: deep_ncp(
+        as_dtype(TENSOR, d), 4, {0: (3,)}, loss="data", start_iter=2, **o
+    ),
+}
+
+
+def spoil(problem, name):
+    """A rule that nobody should use."""
+    problem.blocks[name][...] = problem.blocks[name] * 3 + 1
+
+
+def ruin(problem, name):
+    problem.blocks[name][...] = float("nan")
+
+
+def sometimes(problem, name):
+    """One that helps for a while."""
+    problem.count = getattr(problem, "count", 0) + 1
+    problem.mu(name) if problem.count < 12 else spoil(problem, name)
+
+
+RULES = {
+    "mu": "mu",
+    "mu-extrapolated": "mu-extrapolated",
+    "bounded": ExtrapolatedMU(bound=10.0),
+    "spoil": spoil,
+    "ruin": ruin,
+    "sometimes": sometimes,
+}
+LEAST_SQUARES = {"hals-mu": "hals-mu", "short": HALSThenMU(n_hals=3)}
+COMBINATIONS = [(m, r) for m in MODELS for r in RULES]
+COMBINATIONS += [(m, r) for m in PLAIN for r in LEAST_SQUARES]
+ENDS = (
+    {"max_iter": 1},
+    {"max_iter": 3},
+    {"max_iter": 24, "tol": 0.3},
+    {"max_time": 0.0},
+    {"callback": lambda n, model: n == 5},
+)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")  # where a rule ruins all
+@pytest.mark.parametrize(("name", "rule"), COMBINATIONS)
+def test_no_rule_ends_above_its_start_however_it_ends(name, rule):
+    shift = len(name + rule) % 2  # each takes half of the β, all are taken
+    for number, beta in enumerate(BETAS[shift::2]):
+        dtype = ("float32", "float64")[number % 2]
+        options = {"beta": beta, "seed": 0, "update": (RULES | LEAST_SQUARES)[rule]}
+        start = MODELS[name](dtype, max_iter=0, **options)
+        for end in ENDS:
+            model = MODELS[name](dtype, **options, **end)
+            room = (1e-5 if dtype == "float32" else 1e-10) * abs(start.objective)
+            assert model.objective <= start.objective + room
+            assert np.isfinite(model.reconstruct()).all()
+
+
+@pytest.mark.parametrize("beta", [0, 1, 2])
+@pytest.mark.parametrize("update", ["mu-extrapolated", "hals-mu"])
+def test_no_number_of_iterations_ends_above_the_start(beta, update):
+    good = nmf(MATRIX, 4, beta=beta, update="mu-extrapolated", seed=0, max_iter=60)
+    for n in range(1, 41):
+        model = nmf(MATRIX, 4, beta=beta, update=update, init=good, max_iter=n)
+        assert model.objective <= good.objective * (1 + 1e-12)
+        found = beta_divergence(MATRIX, model.reconstruct(), beta)
+        assert found == pytest.approx(model.objective, rel=1e-9)
+
+
+def test_the_best_point_that_was_seen_is_given_back():
+    options = {"update": sometimes, "seed": 0, "max_iter": 9, "history": True}
+    model = nmf(MATRIX, 4, **options)
+    assert model.objective == pytest.approx(model.history.min())
+    assert model.history[-1] > 2 * model.history.min()
+
+
+# ---- constraints
+
+
+@pytest.mark.parametrize("name", ["deep nmf", "deep ncp", "deep ntd"])
+@pytest.mark.parametrize("rule", RULES)
+def test_sums_masks_and_fixed_factors_are_kept_by_every_rule(name, rule):
+    if rule in ("spoil", "ruin", "sometimes"):
+        pytest.skip("a rule of one's own keeps what it wants to")
+    first = "templates" if name == "deep nmf" else 0
+    prefix = "" if name == "deep nmf" else "0 "
+    rows = 10 if name == "deep nmf" else 6
+    deepest = 2 if name == "deep ntd" else 3
+    depth = 3 if name == "deep ntd" else 2
+    mask = RNG.random((rows, deepest)) < 0.7
+    mask[:, 0] = True
+    U = RNG.random((rows, 5 if name == "deep nmf" else 4)) + 0.1
+    for beta in BETAS:
+        for fixed in ((), (first,)):
+            model = MODELS[name](
+                "float64",
+                beta=beta,
+                update=RULES[rule],
+                init={first: U},
+                fixed=fixed,
+                mask={f"{prefix}templates {depth}": mask},
+                penalties={f"{prefix}templates {depth}": Smoothness(0.1)},
+                seed=0,
+                max_iter=12,
+            )
+            below = model.below if name == "deep nmf" else model.below[0]
+            assert (below[-1].templates[~mask] == 0).all()
+            factors = [model.templates] if name == "deep nmf" else model.factors
+            if fixed:
+                np.testing.assert_array_equal(factors[0], U)
+            elif name == "deep nmf":
+                np.testing.assert_allclose(model.activations.sum(1), 1, atol=1e-12)
+            else:
+                free = factors[1:] if name == "deep ncp" else factors
+                for factor in free:
+                    np.testing.assert_allclose(factor.sum(0), 1, atol=1e-12)
+
+
+# ---- the numbers of a fit
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("beta", [0, 1, 2, 3])
+def test_a_model_knows_its_objective_and_what_led_there(name, beta):
+    model = MODELS[name]("float64", beta=beta, seed=0, max_iter=7, history=True)
+    plain = MODELS[name]("float64", beta=beta, seed=0, max_iter=7)
+    assert len(model.history) == model.n_iter + 1 == 8
+    assert np.diff(model.history).max() <= 1e-9 * abs(model.history[0])
+    assert model.objective == pytest.approx(model.history[-1], rel=1e-12)
+    assert plain.history is None
+    assert not plain.converged
+    assert plain.objective == pytest.approx(model.objective, rel=1e-12)
+    for other in (copy.deepcopy(plain), pickle.loads(pickle.dumps(plain))):
+        assert other.objective == plain.objective
+        np.testing.assert_array_equal(other.templates, plain.templates)
+    if name in PLAIN:
+        V = MATRIX if name == "nmf" else TENSOR
+        expected = beta_divergence(V, plain.reconstruct(), beta)
+        assert plain.objective == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_objective_is_at_the_scale_of_the_data():
+    for power in (-300, 300):
+        V = np.ldexp(MATRIX, power)
+        for options in ({}, {"penalties": {"activations": Smoothness(1e-200)}}):
+            model = nmf(V, 3, seed=0, max_iter=5, history=True, **options)
+            expected = beta_divergence(V, model.reconstruct(), 1)
+            assert model.objective == pytest.approx(expected, rel=1e-6)
+            assert model.history[-1] == pytest.approx(expected, rel=1e-6)
+    V = np.ldexp(TENSOR, 40)
+    given = {0: [0.5], 2: [2.0**30]}
+    model = deep_ncp(V, 4, {0: (3,), 2: (2,)}, weights=given, seed=0, max_iter=5)
+    assert model.weights == given
+
+
+def test_tol_says_that_it_has_converged_also_below_zero():
+    model = nmf(MATRIX, 4, tol=1e-3, max_iter=10**5, seed=0)
+    assert model.converged
+    assert not nmf(MATRIX, 4, tol=1e-3, max_iter=10, seed=0).converged
+    penalties = {"templates": MinimumVolume(200.0)}
+    model = nmf(MATRIX, 4, penalties=penalties, tol=1e-2, max_iter=1500, seed=0)
+    assert model.history is None
+    assert model.objective < 0
+    assert model.converged
+    assert model.n_iter < 200
+
+
+# ---- to go on
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("rule", ["mu", "mu-extrapolated", "bounded"])
+def test_a_fit_goes_on_as_if_it_had_not_ended(name, rule):
+    options = {"beta": 1, "update": RULES[rule], "seed": 0}
+    whole = MODELS[name]("float64", max_iter=25, **options)
+    half = MODELS[name]("float64", max_iter=12, **options)
+    before = half.templates.copy()
+    for _ in range(2):  # and the model can be used again
+        options = {"beta": 1, "update": half.update}
+        if name == "deep nmf":
+            options["weights"] = half.weights
+        fit = MODELS[name] if name != "deep nmf" else go_on_deep
+        rest = fit("float64", init=half, max_iter=13, **options)
+        np.testing.assert_allclose(rest.reconstruct(), whole.reconstruct(), 1e-9)
+        assert rest.objective == pytest.approx(whole.objective, rel=1e-10)
+    np.testing.assert_array_equal(half.templates, before)
+
+
+def go_on_deep(dtype, **options):
+    return deep_nmf(MATRIX.astype(dtype), (5, 3), **options)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_hals_goes_on_too(name):
+    for update, beta in ((HALS(), 2), (HALSThenMU(n_hals=4), 1)):
+        options = {"beta": beta, "update": update}
+        whole = PLAIN[name]("float64", seed=0, max_iter=20, **options)
+        half = PLAIN[name]("float64", seed=0, max_iter=9, **options)
+        options["update"] = half.update
+        rest = PLAIN[name]("float64", init=half, max_iter=11, **options)
+        np.testing.assert_allclose(rest.reconstruct(), whole.reconstruct(), 1e-9)
+
+
+@pytest.mark.parametrize("backend", ["c", "numpy", "torch"])
+def test_a_model_of_one_library_starts_a_fit_of_another(backend):
+    half = nmf(torch.from_numpy(MATRIX), 4, seed=0, max_iter=3)
+    rest = nmf(MATRIX, 4, init=half, max_iter=3, backend=backend)
+    whole = nmf(MATRIX, 4, seed=0, max_iter=6)
+    np.testing.assert_allclose(rest.templates, whole.templates, 1e-8)
+
+
+def test_the_weights_of_layers_come_with_the_model_and_stay():
+    for loss in ("layers", "data"):
+        model = deep_nmf(MATRIX, (5, 4, 2), loss=loss, seed=0, max_iter=8)
+        if loss == "data":
+            assert model.weights is None
+            continue
+        again = deep_nmf(MATRIX, (5, 4, 2), init=model, max_iter=0)
+        assert again.weights == pytest.approx(model.weights)
+        assert again.objective == pytest.approx(model.objective)
+        other = deep_nmf(MATRIX, (5, 4, 2), init=model, weights=[1, 2], max_iter=0)
+        assert other.weights == [1, 2]
+        layers = [model, *model.below]
+        pairs = zip([MATRIX, *(m.templates for m in layers)], layers, strict=False)
+        terms = [beta_divergence(X, layer.reconstruct()) for X, layer in pairs]
+        total = np.dot([1, *model.weights], terms)
+        assert model.objective == pytest.approx(total, rel=1e-9)
+
+
+def test_layers_that_explain_nothing_are_told():
+    for ranks in ((4, 4), (4, 6), (4, 3, 3)):
+        for loss in ("layers", "data"):
+            with pytest.warns(UserWarning, match="give a rank below"):
+                deep_nmf(MATRIX, ranks, loss=loss, seed=0, max_iter=1)
+    with pytest.warns(UserWarning, match="give a rank below 6"):
+        deep_ncp(TENSOR, 9, {0: (6,)}, seed=0, max_iter=1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_layers_that_are_held_may_have_any_rank():
+    W = RNG.random((10, 6))
+    options = {"init": {"templates 2": W}, "fixed": ("templates 2",)}
+    deep_nmf(MATRIX, (4, 6), seed=0, max_iter=1, **options)
+    deep_nmf(MATRIX, (5, 3), seed=0, max_iter=1)
+
+
+# ---- several starts
+
+
+@pytest.mark.parametrize("name", ["nmf", "ntd", "sparse nmf", "deep ncp", "tied ncp"])
+def test_of_several_starts_the_best_is_given_back(name):
+    options = {"seed": 3, "max_iter": 15, "update": "mu-extrapolated"}
+    one = MODELS[name]("float64", **options)
+    best = MODELS[name]("float64", n_starts=4, **options)
+    again = MODELS[name]("float64", n_starts=4, **options)
+    np.testing.assert_array_equal(best.templates, again.templates)
+    assert best.objective <= one.objective
+    more = MODELS[name]("float64", n_starts=12, **options)
+    assert more.objective < one.objective
+    if name == "deep ncp":  # all are measured alike
+        assert best.weights[0] == pytest.approx(one.weights[0])
+
+
+# ---- optimality
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("beta", [1, 3])
+def test_the_kkt_residual_falls_towards_zero(name, beta):
+    options = {"beta": beta, "seed": 0, "dtype": "float64"}
+
+    def residual(max_iter):
+        given = {k: v for k, v in options.items() if k != "dtype"}
+        return MODELS[name]("float64", max_iter=max_iter, **given).kkt_residual
+
+    early, late = residual(2), residual(200)
+    assert 0 <= late < 0.5 * early
+    assert early < 2
+
+
+def test_the_kkt_residual_is_no_matter_of_scale_or_of_what_is_held():
+    mask = RNG.random((4, 12)) < 0.7
+    found = []
+    for power in (0, 50):
+        model = nmf(
+            np.ldexp(MATRIX, power),
+            4,
+            mask={"activations": mask},
+            seed=0,
+            max_iter=1500,
+            update="mu-extrapolated",
+        )
+        found.append(model.kkt_residual)
+        assert model.kkt_residual < 1e-3
+    W, H = model.templates, model.activations
+    held = nmf(
+        np.ldexp(MATRIX, 50),
+        4,
+        init=(W, None),
+        fixed=("templates",),
+        seed=0,
+        max_iter=2,
+    )
+    assert held.kkt_residual > 1e-3
+    scaled = nmf(MATRIX, 4, init=(2 * W, H / 4), max_iter=0).kkt_residual
+    alone = nmf(MATRIX, 4, init=(W, H / 2), max_iter=0).kkt_residual
+    assert scaled == pytest.approx(alone)
+
+
+def test_the_kkt_residual_sees_a_zero_that_should_grow():
+    B = np.array([[1.0, 0.0, 2.0]])
+    minus, plus = np.array([[1.0, 3.0, 1.0]]), np.ones((1, 3))
+    assert kkt_residual(B, minus, plus) == pytest.approx(2 * 1.0 / 6)
+    assert kkt_residual(B, minus, plus, np.array([[1, 0, 1]])) == 0
+    assert kkt_residual(B, plus, minus) == 0
+
+
+def test_tol_kkt_stops():
+    options = {"seed": 0, "max_iter": 10**5, "update": "mu-extrapolated"}
+    model = nmf(MATRIX, 3, tol_kkt=1e-3, **options)
+    assert model.converged
+    assert 0 < model.kkt_residual <= 1e-3
+    assert model.n_iter % 10 == 0
+
+
+# ---- a floor on factors
+
+
+@pytest.mark.parametrize("name", ["nmf", "ncp", "ntd", "sparse nmf", "bent nmf"])
+@pytest.mark.parametrize("update", ["mu", "mu-extrapolated"])
+@pytest.mark.parametrize("beta", BETAS)
+def test_epsilon_bounds_what_moves_and_nothing_rises(name, update, beta):
+    options = {"beta": beta, "update": update, "seed": 0, "max_iter": 40}
+    model = MODELS[name]("float64", epsilon=1e-3, history=True, **options)
+    factors = [*getattr(model, "factors", [model.templates, model.activations])]
+    assert min(factor.min() for factor in factors) >= 1e-3
+    if update == "mu":
+        assert np.diff(model.history).max() <= 1e-9 * abs(model.history[0])
+
+
+def test_epsilon_leaves_masks_and_is_at_the_scale_of_the_data():
+    mask = RNG.random((4, 12)) < 0.7
+    V, most = np.ldexp(MATRIX, 300), 2.0**290
+    start = nmf(V, 4, seed=0, max_iter=5)
+    model = nmf(V, 4, epsilon=most, init=start, mask={"activations": mask})
+    assert (model.activations[~mask] == 0).all()
+    assert model.activations[mask].min() >= most
+    with pytest.raises(ValueError, match="epsilon"):
+        nmf(MATRIX, 4, beta=2, update="hals", epsilon=1e-3)
+    with pytest.raises(ValueError, match="epsilon"):
+        deep_nmf(MATRIX, (4, 2), epsilon=1e-3)
+    tied = deep_nmf(MATRIX, (4, 2), loss="data", epsilon=1e-3, seed=0)
+    assert tied.below[0].activations.min() >= 1e-3
+
+
+@pytest.mark.parametrize("option", ["tol_kkt", "epsilon", "n_starts"])
+def test_bad_limits_are_named(option):
+    with pytest.raises(ValueError, match=option):
+        nmf(MATRIX, 2, **{option: -1})
+    with pytest.raises(ValueError, match=option):
+        deep_nmf(MATRIX, (3, 2), **{option: -1})
+    with pytest.raises(ValueError, match="init is a model"):
+        nmf(MATRIX, 2, init=convolutive_nmf(MATRIX, 2, 2, max_iter=1))
