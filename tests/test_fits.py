@@ -13,6 +13,7 @@ from musaic_core.lowrank import (
     Smoothness,
     Sparsity,
     beta_divergence,
+    convex_nmf,
     convolutive_nmf,
     deep_ncp,
     deep_nmf,
@@ -22,6 +23,8 @@ from musaic_core.lowrank import (
     ncp,
     nmf,
     ntd,
+    orthogonal_nmf,
+    separable_nmf,
 )
 from musaic_core.lowrank.updates import HALS, ExtrapolatedMU, HALSThenMU
 
@@ -425,3 +428,38 @@ def test_bad_limits_are_named(option):
         deep_nmf(MATRIX, (3, 2), **{option: -1})
     with pytest.raises(ValueError, match="init is a model"):
         nmf(MATRIX, 2, init=convolutive_nmf(MATRIX, 2, 2, max_iter=1))
+
+
+# ---- models whose templates or activations are bound
+
+
+@pytest.mark.parametrize("beta", [0, 1, 2, 3])
+def test_convex_fits_mind_weights_and_go_on(beta):
+    weights = RNG.random(MATRIX.shape) < 0.8
+    options = {"beta": beta, "data_weights": weights}
+    whole = convex_nmf(MATRIX, 3, seed=0, max_iter=20, history=True, **options)
+    assert np.diff(whole.history).max() <= 1e-9 * abs(whole.history[0])
+    expected = beta_divergence(MATRIX, whole.reconstruct(), beta, weights)
+    assert whole.objective == pytest.approx(expected, rel=1e-9)
+    half = convex_nmf(MATRIX, 3, seed=0, max_iter=10, **options)
+    rest = convex_nmf(MATRIX, 3, init=half, max_iter=10, **options)
+    np.testing.assert_allclose(rest.reconstruct(), whole.reconstruct(), 1e-9)
+
+
+@pytest.mark.parametrize("beta", [0, 1, 2, 3])
+def test_orthogonal_fits_end_where_they_are_stationary(beta):
+    model = orthogonal_nmf(MATRIX, 3, beta=beta, max_iter=50)
+    assert model.kkt_residual < 1e-6
+    rest = orthogonal_nmf(MATRIX, 3, beta=beta, init=model, max_iter=1)
+    assert rest.objective == pytest.approx(model.objective)
+    for given in ({"data_weights": np.ones((10, 12))}, {"epsilon": 1e-3}):
+        with pytest.raises(ValueError, match="orthogonal activations"):
+            orthogonal_nmf(MATRIX, 3, **given)
+
+
+def test_a_separable_fit_leaves_missing_entries_out():
+    there = RNG.random(MATRIX.shape) < 0.8
+    V = np.where(there, MATRIX, np.nan)
+    model = separable_nmf(V, 3, missing="nan", seed=0)
+    expected = beta_divergence(MATRIX, model.reconstruct(), 1, there)
+    assert model.objective == pytest.approx(expected)
