@@ -94,6 +94,23 @@ def files_imported(file: Path) -> set[Path]:
     return found
 
 
+def file_of(plugin: type | str | Path) -> Path:
+    """The file of a plugin.
+
+    Parameters
+    ----------
+    plugin : type, str or Path
+        A class of this project, or its path.
+
+    Returns
+    -------
+    Path
+    """
+    if isinstance(plugin, type):
+        return ROOT / f"{plugin.__module__.replace('.', '/')}.py"
+    return Path(plugin).resolve()
+
+
 def _imports(file):
     """The files that a file imports itself."""
     for module, name in _import_statements(file, file.stat().st_mtime_ns):

@@ -1,7 +1,6 @@
 """Base classes of the solvers: what benchopt needs that a solver need not repeat."""
 
 import time
-from pathlib import Path
 
 import benchopt
 from benchopt.benchmark import get_running_benchmark
@@ -12,6 +11,7 @@ from musaic_core.benchmark.digest import (
     PACKAGE,
     digest_of,
     digest_of_code,
+    file_of,
     files_imported,
     versions,
 )
@@ -213,14 +213,12 @@ class Solver(benchopt.BaseSolver):
 
     def run(self, _):
         with PeakMemory() as memory:
-            if self.task.folds:
-                self.estimates = self._leave_one_out(self.task)
-            else:
-                self.estimates = self._estimate_all()
+            estimate = self._leave_one_out if self.task.folds else self._estimate_all
+            self.estimates = estimate()
         self.peak_memory_mb = memory.peak_mb
 
-    def _leave_one_out(self, task):
-        estimates, time_fit = {}, 0.0
+    def _leave_one_out(self):
+        task, estimates, time_fit = self.task, {}, 0.0
         for make_fold in task.folds:  # one after the other, as each learns anew
             self.set_task(make_fold())
             self.task.prepare(self.given_axes, self.describes)
@@ -316,7 +314,7 @@ class Solver(benchopt.BaseSolver):
         files = {
             file
             for plugin in (self._module_filename, type(self.task))
-            for file in files_imported(_file_of(plugin))
+            for file in files_imported(file_of(plugin))
             # what calls the solver does not change what it learns
             if PACKAGE / "benchmark" not in file.parents and file.suffix not in BINARIES
         }
@@ -326,7 +324,7 @@ class Solver(benchopt.BaseSolver):
             "task": self.task.answers,
             "seed": self.seed,
             "training material": [track.content for track in self.task.recordings],
-            "code": digest_of_code({*files, _file_of(self._module_filename)}),
+            "code": digest_of_code({*files, file_of(self._module_filename)}),
         }
 
     def get_result(self):
@@ -340,7 +338,7 @@ class Solver(benchopt.BaseSolver):
     # benchopt hashes a solver by its file, its parameters and this state, so that a
     # cached result ends with the code and the packages that it came from.
     def _get_state(self):
-        code = digest_of(files_imported(_file_of(self._module_filename)))
+        code = digest_of(files_imported(file_of(self._module_filename)))
         return {"code": code, "packages": versions(self.requirements)}
 
     def __setstate__(self, state):
@@ -399,10 +397,3 @@ def _told(axes):
 def _cache_folder():
     """Beside the benchmarks, so that all of them share what is in it."""
     return get_running_benchmark().benchmark_dir.resolve().parent / "__cache__"
-
-
-def _file_of(plugin):
-    """The file of a plugin's path, or of a class."""
-    if isinstance(plugin, type):
-        return PACKAGE.parent / f"{plugin.__module__.replace('.', '/')}.py"
-    return Path(plugin).resolve()
