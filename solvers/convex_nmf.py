@@ -15,6 +15,11 @@ class Solver(LowRankSolver):
     name = "convex_nmf"
     parameters = {"beta": [1], "rank": [40], "n_iter": [100]}
 
+    @classmethod
+    def misfit_of(cls, parameters, task):
+        if task.learns_dictionary:
+            return "its templates are means of frames; what sounds together is to be parted"
+
     def factorize(self, V, given):
         return convex_nmf(
             V,

@@ -27,7 +27,7 @@ class Solver(LowRankSolver):
     axes = ((None, "time in bar", "bar"),)
     parameters = {
         "beta": [1],
-        "depth": [1, 2],  # or 3 and 4
+        "depth": [2],  # or 3 and 4
         "rank, coarse": [(60, 24)],
         "n_epochs": [3],
         "n_iter": [30],

@@ -13,6 +13,11 @@ class Solver(LowRankSolver):
     name = "orthogonal_nmf"
     parameters = {"beta": [1], "rank": [40], "n_iter": [30]}
 
+    @classmethod
+    def misfit_of(cls, parameters, task):
+        if task.learns_dictionary:
+            return "one template sounds at a time; what sounds together is to be parted"
+
     def factorize(self, V, given):
         return orthogonal_nmf(
             V, self.rank, beta=self.beta, max_iter=self.n_iter, seed=given.seed

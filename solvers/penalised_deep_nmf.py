@@ -26,11 +26,11 @@ class Solver(LowRankSolver):
 
     name = "penalised_deep_nmf"
     parameters = {
-        "sparsity, harmonicity, volume": [(0.03, 0, 0), (0, 0.03, 0), (0, 0, 0.001)],
+        "sparsity, harmonicity, volume": [(0.03, 0, 0), (0, 0.03, 0)],
         "depth": [2],
         "rank, coarse": [(40, 30)],
         "beta": [1],
-        "n_iter": [50],
+        "n_iter": [25],
     }
 
     @classmethod
