@@ -18,7 +18,7 @@ class Solver(LowRankSolver):
     @classmethod
     def misfit_of(cls, parameters, task):
         if task.learns_dictionary:
-            return "its templates are means of frames; what sounds together is to be parted"
+            return "its templates are means of frames, in which notes sound together"
 
     def factorize(self, V, given):
         return convex_nmf(
