@@ -26,7 +26,9 @@ class Solver(LowRankSolver):
 
     name = "penalised_deep_nmf"
     parameters = {
-        "sparsity, harmonicity, volume": [(0.03, 0, 0), (0, 0.03, 0)],
+        "sparsity, harmonicity, volume": [
+            (0.03, 0, 0)
+        ],  # or (0, 0.03, 0), (0, 0, 0.001)
         "depth": [2],
         "rank, coarse": [(40, 30)],
         "beta": [1],

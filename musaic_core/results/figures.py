@@ -166,9 +166,11 @@ def draw_spectrograms(file: Path) -> np.ndarray:
     if f"reference {stems[0]}" not in pictures:
         rows = [[row[1]] for row in rows]
 
-    figure = matplotlib.figure.Figure(
-        (8, 1.7 * len(rows)), dpi=90, layout="constrained"
-    )
+    height = 1.7 * len(rows)
+    figure = matplotlib.figure.Figure((8, height), dpi=90)
+    # margins by hand: to find them takes as long as the drawing, once a solver
+    margins = {"top": 1 - 0.25 / height, "bottom": 0.5 / height}
+    figure.subplots_adjust(left=0.1, right=0.99, hspace=0.25, wspace=0.03, **margins)
     hertz = [100, 500, 1000, 2000, 5000]
     for name, axes in figure.subplot_mosaic(rows, sharex=True, sharey=True).items():
         axes.imshow(

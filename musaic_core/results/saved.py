@@ -105,15 +105,14 @@ def save_spectrograms(
         )
         return power.mean(0)  # over channels
 
-    loudest = mel(mixture).max()
-
-    def decibels(y):
-        below = -librosa.power_to_db(mel(y), ref=loudest, top_db=None)
+    def decibels(power):
+        below = -librosa.power_to_db(power, ref=heard.max(), top_db=None)
         return below.clip(0, 255).astype(np.uint8)
 
-    pictures = {"mixture": decibels(mixture)}
-    pictures |= {f"estimate {name}": decibels(y) for name, y in estimates.items()}
+    heard = mel(mixture)
+    pictures = {"mixture": decibels(heard)}
+    pictures |= {f"estimate {name}": decibels(mel(y)) for name, y in estimates.items()}
     if references is not None:
-        pictures |= {f"reference {n}": decibels(y) for n, y in references.items()}
+        pictures |= {f"reference {n}": decibels(mel(y)) for n, y in references.items()}
     duration = mixture.shape[1] / sr
     np.savez_compressed(file, duration=duration, highest=highest, **pictures)
