@@ -107,25 +107,24 @@ class Objective(BaseObjective):
         """The stems of a track, or None; read once, as they are 20 s at most."""
         if not has_stems(track):
             return None
-        if track.identity not in self._stems:
-            while len(self._stems) >= 8:
-                self._stems.pop(next(iter(self._stems)), None)
-            self._stems[track.identity] = track.stems()
-        return self._stems[track.identity]
+        stems = self._stems.get(track.identity)
+        if stems is None:
+            if len(self._stems) >= 8:
+                self._stems.clear()
+            stems = self._stems[track.identity] = track.stems()
+        return stems
 
     # what all answers to a recording share, by its identity and the stems' names
     _shared: dict = {}
 
     def shared(self, track, references):
         """Correlations of the references, and what floor and ceiling score."""
-        key, references = (
-            (track.identity, *references),
-            np.stack([*references.values()]),
-        )
+        key = (track.identity, *references)
         if key not in self._shared:
             if len(self._shared) > 64:
                 self._shared.clear()
             y, sr = track.audio()
+            references = np.stack([*references.values()])
             parts = np.stack([y / len(references)] * len(references))
             bounds = {
                 "sdr_mixture": mean_sdr(references, parts, sr),
