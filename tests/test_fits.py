@@ -452,9 +452,22 @@ def test_orthogonal_fits_end_where_they_are_stationary(beta):
     assert model.kkt_residual < 1e-6
     rest = orthogonal_nmf(MATRIX, 3, beta=beta, init=model, max_iter=1)
     assert rest.objective == pytest.approx(model.objective)
-    for given in ({"data_weights": np.ones((10, 12))}, {"epsilon": 1e-3}):
-        with pytest.raises(ValueError, match="orthogonal activations"):
-            orthogonal_nmf(MATRIX, 3, **given)
+    with pytest.raises(ValueError, match="orthogonal activations"):
+        orthogonal_nmf(MATRIX, 3, beta=beta, epsilon=1e-3)
+
+
+@pytest.mark.parametrize("beta", [-0.5, 0, 0.5, 1, 1.5, 2, 3])
+def test_orthogonal_fits_leave_missing_entries_out(beta):
+    """A column of which parts are missing still finds the one template it is of."""
+    rng = np.random.default_rng(2)
+    members = rng.integers(0, 3, 40)
+    V = (rng.random((12, 3)) + 0.1)[:, members] * (rng.random(40) + 0.5)
+    V[rng.random(V.shape) < 0.3] = np.nan
+    model = orthogonal_nmf(V, 3, beta=beta, missing="nan", n_starts=5, seed=0)
+    for component in range(3):
+        assert len(set(members[model.members == component])) == 1
+    heard = ~np.isnan(V)
+    np.testing.assert_allclose(model.reconstruct()[heard], V[heard], 1e-6)
 
 
 def test_a_separable_fit_leaves_missing_entries_out():

@@ -14,6 +14,7 @@ from musaic_core.lowrank import (
     Smoothness,
     Sparsity,
     beta_divergence,
+    convex_nmf,
     convolutive_nmf,
     deep_ncp,
     deep_nmf,
@@ -23,6 +24,7 @@ from musaic_core.lowrank import (
     ncp,
     nmf,
     ntd,
+    orthogonal_nmf,
 )
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
@@ -35,6 +37,8 @@ MATRIX_MODELS = {
     "nmf": partial(nmf, rank=3),
     "convolutive": partial(convolutive_nmf, rank=2, length=3),
     "harmonic": partial(harmonic_nmf, bands=BANDS),
+    "convex": partial(convex_nmf, rank=3),
+    "orthogonal": partial(orthogonal_nmf, rank=3),
     "multilayer": partial(multilayer_nmf, ranks=(4, 2)),
     "deep_nmf": partial(deep_nmf, ranks=(4, 2), weights=[0.5], start_iter=3),
     "deep_nmf data": partial(deep_nmf, ranks=(4, 2), loss="data", start_iter=3),
@@ -314,7 +318,12 @@ def test_a_slice_of_weight_two_is_that_slice_twice(name, beta):
 @pytest.mark.parametrize(
     ("name", "init"),
     [(name, "random") for name in MODELS]
-    + [(n, i) for n in MODELS if n != "harmonic" for i in ("nndsvd", "data")],
+    + [
+        (n, i)
+        for n in MODELS
+        if n not in ("harmonic", "convex")
+        for i in ("nndsvd", "data")
+    ],
 )
 def test_what_is_missing_has_no_influence(name, init):
     V, w = data(name)

@@ -79,8 +79,8 @@ def orthogonal_nmf(
         ``("templates",)`` holds them: each column is then assigned once.
     **options : Options
         beta, max_iter, tol, n_starts, seed and so on: see
-        `musaic_core.lowrank.options.Options`; all entries of V count once. The
-        activations are orthogonal from the first iteration on.
+        `musaic_core.lowrank.options.Options`. The activations are orthogonal from the
+        first iteration on.
 
     Returns
     -------
@@ -130,14 +130,6 @@ class OrthogonalProblem(NMFProblem):
 
     has_least_squares = False
 
-    def __init__(self, *arguments, **options):
-        super().__init__(*arguments, **options)
-        if self.data_weights is not None:
-            raise ValueError(
-                "V has data_weights or missing entries; orthogonal activations are for "
-                "data whose entries all count once"
-            )
-
     @classmethod
     def model(cls, factors, n_iter):
         return OrthogonalNMF(factors["templates"], factors["activations"], n_iter)
@@ -164,16 +156,19 @@ class OrthogonalProblem(NMFProblem):
     def _assign(self):
         """Each column to the template that fits it best, at the best strength."""
         beta, V, H = self.divergence.beta, self.data, self.blocks["activations"]
-        W, library = self._templates(), library_of(H)
-        norms = (W**beta).sum(0)[:, None]
-        strengths = self.kernels.product(W ** (beta - 1), V) / (norms + (norms == 0))
+        W, library, M = self._templates(), library_of(H), self.data_weights
+        V = V if M is None else M * V
+        norms = _summed(self.kernels, W**beta, M)
+        products = self.kernels.product(W ** (beta - 1), V)
+        strengths = products / (norms + (norms == 0))
         # the divergence at that strength, less what does not depend on the template
         if beta == 1:
-            costs = V.sum(0) * library.log(norms) - self.kernels.product(
-                library.log(W), V
-            )
+            logarithms = library.log(norms + (norms == 0))
+            costs = V.sum(0) * logarithms - self.kernels.product(library.log(W), V)
         elif beta == 0:
-            costs = library.log(W).sum(0)[:, None] + len(W) * library.log(strengths)
+            # where all of a column is missing, so is its strength
+            logarithms = library.log(strengths + (strengths == 0))
+            costs = _summed(self.kernels, library.log(W), M) + norms * logarithms
         else:
             costs = -norms * strengths**beta / (beta * (beta - 1))
         best = costs.argmin(0)
@@ -183,10 +178,13 @@ class OrthogonalProblem(NMFProblem):
     def _average(self):
         """Each template to the mean of its columns, weighted as β has it."""
         beta, W, H = self.divergence.beta, *self.blocks.values()
+        M = self.data_weights
+        V = self.data if M is None else M * self.data
         heard = H > 0
         H1 = library_of(H).where(heard, H, 1 + 0 * H)  # no power of zero
-        sums = (heard * H1**beta).sum(1)
-        means = self.kernels.product(self.data.mT, (heard * H1 ** (beta - 1)).mT)
+        powers = (heard * H1**beta).mT
+        sums = _summed(self.kernels, powers, None if M is None else M.mT).mT
+        means = self.kernels.product(V.mT, (heard * H1 ** (beta - 1)).mT)
         found = means / (sums + (sums == 0))
         W[...] = library_of(W).where(
             sums > 0, found, W
@@ -203,3 +201,8 @@ class OrthogonalProblem(NMFProblem):
             return W
         least = 1e-20 if dtype_name(W) == "float32" else 1e-150
         return W.clip(least ** (1 / (2 - beta)))
+
+
+def _summed(kernels, A, weights):
+    """The columns' sums of A (M, K): (K, 1), or (K, N) under weights (M, N)."""
+    return A.sum(0)[:, None] if weights is None else kernels.product(A, weights)
