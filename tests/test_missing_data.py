@@ -530,3 +530,32 @@ def test_online_nmf_finds_templates_through_gaps():
         found / np.linalg.norm(found, axis=0)
     )
     assert cosines.max(1).min() > 0.95
+
+
+@pytest.mark.parametrize("beta", [0, 1, 2])
+def test_online_nmf_fills_what_is_missing(beta):
+    rng = np.random.default_rng(0)
+    V = rng.random((20, 3)) ** 3 @ rng.random((3, 400)) ** 3
+    gone = rng.random(V.shape) < 0.3
+    shown = np.where(gone, np.nan, V)
+    online = OnlineNMF(3, beta=beta, seed=0, missing="nan")
+    online.fit([shown[:, :200], shown[:, 200:]], n_epochs=20)
+    filled = online.transform(shown).reconstruct()
+    assert abs(filled - V)[gone].mean() < 0.05 * V.mean()
+    with pytest.raises(ValueError, match="missing='nan'"):
+        OnlineNMF(3, seed=0).fit([shown])
+
+
+@pytest.mark.parametrize(
+    "make", [partial(OnlineNMF, 3), partial(OnlineNCP, 3), partial(OnlineNTD, RANKS)]
+)
+@pytest.mark.parametrize("scale", [1e-20, 1e20])
+def test_online_models_follow_the_scale_of_the_data(make, scale):
+    V, w = data("nmf" if make.func is OnlineNMF else "ncp")
+    expected, found = (
+        make(seed=0).partial_fit(c * V, w).transform(c * V, data_weights=w)
+        for c in (1, scale)
+    )
+    np.testing.assert_allclose(
+        found.reconstruct() / scale, expected.reconstruct(), 1e-6
+    )

@@ -32,13 +32,12 @@ from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import copy_like, dtype_name, floating, to_numpy
+from musaic_core.lowrank.arrays import copy_like, dtype_name, to_numpy
 from musaic_core.lowrank.checks import (
     check_beta,
     check_choice,
     check_count,
     check_factor,
-    check_nonnegative,
 )
 from musaic_core.lowrank.deep.start import layer_names
 from musaic_core.lowrank.divergence import BetaDivergence
@@ -87,6 +86,8 @@ class OnlineOptions(TypedDict, total=False):
         Of the start and of what is drawn from the pool.
     backend : {None, "c", "numpy", "torch"}
         None picks the fastest for the data.
+    missing : {None, "nan"}
+        With ``"nan"``, entries that are NaN are unknown and left out.
     """
 
     layers: Sequence[int] | Mapping[int, Sequence[int]]
@@ -98,6 +99,7 @@ class OnlineOptions(TypedDict, total=False):
     forgetting: float
     seed: int | None
     backend: str | None
+    missing: str | None
 
 
 DEFAULTS = OnlineOptions(
@@ -110,6 +112,7 @@ DEFAULTS = OnlineOptions(
     forgetting=80,
     seed=None,
     backend=None,
+    missing=None,
 )
 
 
@@ -158,6 +161,9 @@ class OnlineFactorization:
         self.forgetting = given["forgetting"]
         self.backend = given["backend"]
         self.seed = given["seed"]
+        self.missing = given["missing"]
+        if self.missing is not None:
+            check_choice(self.missing, "missing", ["nan"])
         self._reset()
 
     def _reset(self):
@@ -225,8 +231,10 @@ class OnlineFactorization:
 
     def _start_with(self, pool):
         """Start from a pool, while there is much to draw templates from."""
-        if not self.shared and pool.any():
-            self._start(floating(pool))
+        if not self.shared:
+            V, _, mean = observed(pool, missing=self.missing)
+            if mean > 0:
+                self._start(V)
 
     def partial_fit(
         self, V: Array, data_weights: Array | None = None
@@ -247,7 +255,7 @@ class OnlineFactorization:
         OnlineFactorization
             The model itself.
         """
-        V, weights, mean = observed(V, data_weights)
+        V, weights, mean = observed(V, data_weights, self.missing)
         if mean == 0:
             return self
         problem = self._inferred(V, self.n_inner, weights)
@@ -263,11 +271,13 @@ class OnlineFactorization:
                 old_A, old_D = self._statistics[name]
                 A, D = keep * old_A + A, keep * old_D + D
             self._statistics[name] = A, D
-            W[...] = (A / (D + 1e-30)) ** divergence.exponent
+            W[...] = (A / (D + (D == 0))) ** divergence.exponent
             problem.moved(name)
         return self
 
-    def transform(self, V: Array, max_iter: int = 100) -> Any:
+    def transform(
+        self, V: Array, max_iter: int = 100, data_weights: Array | None = None
+    ) -> Any:
         """Find a recording's own factor, the shared ones held.
 
         Parameters
@@ -276,17 +286,18 @@ class OnlineFactorization:
             Nonnegative.
         max_iter : int, default=100
             Iterations for that factor.
+        data_weights : array, optional
+            As in `partial_fit`.
 
         Returns
         -------
         NMF, NCP or NTD
             Of V; its shared factors are copies.
         """
-        V = floating(V)
-        check_nonnegative(V, "V")
+        V, weights, _ = observed(V, data_weights, self.missing)
         if self.n_seen == 0:
             raise ValueError("nothing was learned yet; call fit or partial_fit first")
-        problem = self._inferred(V, check_count(max_iter, "max_iter", 0))
+        problem = self._inferred(V, check_count(max_iter, "max_iter", 0), weights)
         factors = {name: copy_like(U, V) for name, U in problem.blocks.items()}
         return problem.model(factors, max_iter)
 
@@ -306,7 +317,8 @@ class OnlineFactorization:
     def templates(self) -> Array:
         """The first factor, (F, R), with columns of sum 1: a dictionary to hold."""
         W = self.factors[self.first]
-        return W / (W.sum(0) + 1e-30)
+        sums = W.sum(0)
+        return W / (sums + (sums == 0))
 
     def _start(self, V):
         _, data = kernels_for(V, self.backend)
@@ -364,7 +376,7 @@ class OnlineFactorization:
         else:
             problem = self.problem(*arguments)
         _, held, _ = problem.half(own)
-        flat *= float(V.mean()) / (float(held.sum(-1).mean()) + 1e-30)
+        flat *= float(V.mean()) / (float(held.sum(-1).mean()) or 1.0)
         rule = make_update("mu-extrapolated")
         for _ in range(n_iter):
             rule(problem, own)
