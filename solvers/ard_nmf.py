@@ -16,7 +16,7 @@ class Solver(LowRankSolver):
     """
 
     name = "ard_nmf"
-    parameters = {"prior": ["l1"], "beta": [1], "rank": [80], "n_iter": [200]}
+    parameters = {"prior": ["l1"], "beta": [1], "rank": [80], "n_iter": [100]}
 
     def factorize(self, V, given):
         return ard_nmf(

@@ -192,10 +192,14 @@ class Solver(benchopt.BaseSolver):
     def set_objective(self, task):
         self.set_task(task)
         if not task.folds:
-            task.prepare(self.given_axes, self.describes)
-            if getattr(self, "supervised", False):
-                _ = self._given(None).dictionary
+            self._share()
         self.prepare()
+
+    def _share(self):
+        """Read and learn what all models of the task share, off their clocks."""
+        self.task.prepare(self.given_axes, self.describes)
+        if getattr(self, "supervised", False):
+            _ = self._given(None).dictionary
 
     def set_task(self, task):
         """Say what is to be learned from.
@@ -221,7 +225,7 @@ class Solver(benchopt.BaseSolver):
         task, estimates, time_fit = self.task, {}, 0.0
         for make_fold in task.folds:  # one after the other, as each learns anew
             self.set_task(make_fold())
-            self.task.prepare(self.given_axes, self.describes)
+            self._share()
             estimates |= self._estimate_all()
             time_fit += self.time_fit
         self.set_task(task)
