@@ -29,6 +29,7 @@ from published_site import (
     make_site,
     recording,
     results,
+    write_results,
 )
 
 from musaic_core.publish import tables
@@ -105,7 +106,7 @@ def test_the_newest_file_that_can_be_read_is_shown_and_broken_ones_are_named(
     pd.DataFrame({"solver_name": ["nmf"]}).to_parquet(outputs / "other.parquet")
     os.utime(outputs / "run.parquet", (0, 0))
     benchmark, problems = read_latest(benchmarks / "amt")
-    assert benchmark.file == outputs / "run.parquet"
+    assert benchmark.files == [outputs / "run.parquet"]
     assert len(problems) == 2
     assert any("cut.parquet" in problem for problem in problems)
     assert any("other.parquet: can't be used (lacks" in p for p in problems)
@@ -205,6 +206,52 @@ def test_a_solver_that_fails_shrinks_nobody_and_is_marked_everywhere(
     assert "1 of 5 recordings" in page
     assert "network has 1 of 5 recordings alone" in page
     assert len(list(site.glob("tracks/*.html"))) == 5  # failing ones are not apart
+
+
+def test_scores_on_recordings_stand_on_a_page_of_their_own(benchmarks, tmp_path):
+    """And of recordings that may not be published, nothing else is shown."""
+    outside = tmp_path / "mine"
+    outside.mkdir()
+    shutil.copy(benchmarks.parent / "recordings" / "recording.ogg", outside)
+    mine = results().assign(
+        dataset_name="folder[path=~/mine]",
+        objective_audio=str(outside / "recording.ogg"),
+        objective_value=0.125,
+    )
+    write_results(benchmarks / "amt", "mine.parquet", mine)
+    files = [benchmarks / "amt" / "outputs" / f"{n}.parquet" for n in ("run", "mine")]
+    site = publish(benchmarks, tmp_path / "site", *map(str, files))
+    index, page = (
+        (site / f"{name}.html").read_text("utf-8") for name in ("index", "recordings")
+    )
+    assert "0.125" in page
+    assert "0.125" not in index.split('id="points"')[0]
+    assert 'href="recordings.html"' in index
+    assert "tiny a" not in page.split("<footer>")[0]
+    assert not list(site.glob("tracks/folder-*"))
+    for name, file in (("amt", files[0]), ("amt-2", files[1])):
+        copy = site / "reports" / f"{name}.parquet"
+        assert copy.read_bytes() == file.read_bytes()
+        assert f"reports/{name}.parquet" in (
+            site / "benchmarks" / "amt.html"
+        ).read_text("utf-8")
+    assert index.count("mine.parquet") == 1  # the footer says where numbers are from
+    site = publish(
+        benchmarks, tmp_path / "site", *map(str, files), "--audio", str(outside)
+    )
+    assert list(site.glob("tracks/folder-*"))
+
+
+def test_of_a_run_that_two_files_have_the_first_counts(benchmarks):
+    outputs = benchmarks / "amt" / "outputs"
+    rows = results().assign(objective_value=0.25)
+    rows.to_parquet(outputs / "again.parquet")
+    files = [outputs / "again.parquet", outputs / "run.parquet"]
+    benchmark, problems = read_latest(benchmarks / "amt", files)
+    assert not problems
+    assert benchmark.files == files[:1]
+    assert (benchmark.rows["objective_value"] == 0.25).all()
+    assert len(benchmark.rows) == len(rows)
 
 
 def test_what_is_neither_heard_nor_seen_has_no_page(site):
@@ -620,7 +667,7 @@ def test_recordings_outside_of_the_repository_are_not_read(
     for task in ("amt", "mss", "msa"):
         rewrite(benchmarks, task, lambda rows: rows.assign(objective_audio=audio))
     site, printed = refuses(benchmarks, tmp_path / "site", capsys)
-    assert unpacked_json(site / "data" / "tiny-one.js")["recording"] is None
+    assert not (site / "data" / "tiny-one.js").exists()
     assert "! a recording of" in printed
     assert "--audio FOLDER" in printed
     site, printed = refuses(

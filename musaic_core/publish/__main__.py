@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "results",
         nargs="*",
         type=Path,
-        help="results files to show in place of the latest of their benchmarks",
+        help="results files to show in place of the latest of their benchmarks; a "
+        "benchmark may have several, as of the embedded corpus and of recordings",
     )
     parser.add_argument("--benchmarks", type=Path, default=Path("benchmarks"))
     parser.add_argument("--output", type=Path, default=Path("results"))
@@ -45,11 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folders = sorted(path.parent for path in given.benchmarks.glob("*/objective.py"))
     if not folders:
         parser.error(f"{given.benchmarks} holds no benchmark; run it in the repository")
-    chosen = {file.resolve().parent.parent.name: file for file in given.results}
-    for name, file in chosen.items():
-        if name not in {folder.name for folder in folders}:
+    chosen = {folder.name: [] for folder in folders}
+    for file in given.results:
+        name = file.resolve().parent.parent.name
+        if name not in chosen:
             parser.error(f"{file} lies in no benchmark's folder outputs/")
-    read = [read_latest(folder, chosen.get(folder.name)) for folder in folders]
+        chosen[name].append(file)
+    read = [read_latest(folder, chosen[folder.name]) for folder in folders]
     benchmarks = [benchmark for benchmark, _ in read if benchmark is not None]
     # losses after scores, which most readers look for; else by their titles
     benchmarks.sort(key=lambda b: (b.lower_is_better, b.title))

@@ -11,6 +11,10 @@ from musaic_core.publish.results import Benchmark
 from musaic_core.results.rows import inside
 
 
+class RefusedError(PermissionError):
+    """A file lies where nothing is read."""
+
+
 class Allowed:
     """Which files that a results file names may be read.
 
@@ -46,7 +50,7 @@ class Allowed:
 
         Raises
         ------
-        PermissionError
+        RefusedError
             It, or something in it, lies or leads elsewhere.
         """
         folder, what = benchmark.outputs / files, f"an answer of {benchmark.title}"
@@ -73,7 +77,7 @@ class Allowed:
 
         Raises
         ------
-        PermissionError
+        RefusedError
             One lies neither in the repository, nor in the benchmark's outputs, nor in
             an allowed folder.
         """
@@ -100,13 +104,13 @@ class Allowed:
 
         Raises
         ------
-        PermissionError
+        RefusedError
             It lies outside of the repository, or is no Python file.
         """
         found = benchmark.folder / file
         self._check(found, [benchmark.repository], f"a solver of {benchmark.title}")
         if found.resolve().suffix != ".py":
-            raise PermissionError(f"{file}: is no Python file, so it is not read")
+            raise RefusedError(f"{file}: is no Python file, so it is not read")
         return found
 
     def _check(self, path, folders, what):
@@ -114,7 +118,7 @@ class Allowed:
             return
         folder = str(Path(path).resolve().parent)
         self.refused.setdefault(what, set()).add(folder)
-        raise PermissionError(f"{path}: leads out of the repository; not read")
+        raise RefusedError(f"{path}: leads out of the repository; not read")
 
     @property
     def problems(self) -> list[str]:

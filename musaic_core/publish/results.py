@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,10 +31,11 @@ class Benchmark:
     ----------
     folder : Path
         ``benchmarks/<name>``.
-    file : Path
-        The results file.
+    files : list of Path
+        The results files.
     rows : DataFrame
-        A row a recording, solver and repetition, with the column ``corpus``.
+        A row a recording, solver and repetition, with the columns ``corpus`` and
+        ``file``, which of the files it is of.
     objective : subclass of musaic_core.benchmark.objective.Objective
         The task's own: it says what pages need to know of the task.
     problems : list of str
@@ -41,7 +43,7 @@ class Benchmark:
     """
 
     folder: Path
-    file: Path
+    files: list[Path]
     rows: pd.DataFrame
     objective: type
     problems: list[str] = field(default_factory=list)
@@ -77,9 +79,24 @@ class Benchmark:
         return self.folder.resolve().parent.parent
 
     @cached_property
-    def provenance(self) -> dict[str, str]:
-        """Where the numbers come from."""
-        first = self.rows.iloc[0].dropna()
+    def on_recordings(self) -> set[str]:
+        """The corpora that do not come with the repository."""
+        audio = self.rows["objective_audio"].str.split(";").str[0]
+        outside = audio.map(lambda file: Path(file).is_absolute())
+        return set(self.rows["corpus"][outside])
+
+    @cached_property
+    def provenance(self) -> list[dict[str, str]]:
+        """Where the numbers of each file come from."""
+        return [
+            self._provenance(file, rows)
+            for file, (_, rows) in zip(
+                self.files, self.rows.groupby("file"), strict=True
+            )
+        ]
+
+    def _provenance(self, file, rows):
+        first = rows.iloc[0].dropna()
         first = first[first.map(str) != ""]
 
         def value(column):
@@ -87,12 +104,12 @@ class Benchmark:
 
         versions = first[first.index.str.startswith("version-")]
         return {
-            "results": self.file.name,
+            "results": file.name,
             "date": value("run_date")[:16].replace("T", " "),
             "commit": first.get("benchmark-git-tag")
             or last_commit(self.folder, value("run_date")),
             "seed": value("base_seed"),
-            "repetitions": str(self.rows["idx_rep"].nunique()),
+            "repetitions": str(rows["idx_rep"].nunique()),
             "machine": f"{value('system-processor')}, {value('system-cpus')} cores, "
             f"{value('system-ram (GB)')} GB, {value('platform')}",
             "versions": ", ".join(
@@ -126,7 +143,7 @@ def last_commit(folder: Path, date: str) -> str:
 
 
 def read_latest(
-    folder: Path, chosen: Path | None = None
+    folder: Path, chosen: Sequence[Path] = ()
 ) -> tuple[Benchmark | None, list[str]]:
     """Read the newest results file of a benchmark that can be read.
 
@@ -134,8 +151,9 @@ def read_latest(
     ----------
     folder : Path
         ``benchmarks/<name>``.
-    chosen : Path, optional
-        The results file, if not the newest.
+    chosen : sequence of Path, optional
+        The results files, if not the newest. Of a run that several have, that of the
+        first counts.
 
     Returns
     -------
@@ -149,30 +167,38 @@ def read_latest(
         key=lambda file: file.stat().st_mtime,
         reverse=True,
     )
-    problems = []
-    for file in [chosen] if chosen else newest:
+    problems, tables = [], {}
+    for file in chosen or newest:
         try:
-            rows = _read(file)
+            tables[file] = _read(file)
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             problems.append(f"{file}: can't be used ({reason}); delete it or run again")
-            continue
-        try:
-            plugins = benchopt.benchmark.Benchmark(folder)
-            objective = plugins.get_benchmark_objective()
-            if hasattr(objective, "_exc"):  # benchopt's stand-in for what did not load
-                raise objective._exc
-            lower_is_better, _ = objective.lower_is_better, objective.title
-        except Exception as error:
-            problems.append(
-                f"{folder}: its objective.py can't be loaded, so its results are left "
-                f"out ({type(error).__name__}: {error})"
-            )
-            return None, problems
-        rows = _scored(rows, lower_is_better)
-        return Benchmark(folder, file, rows, objective, incomplete(rows)), problems
-    problems.append(f"{folder}: no results; run benchopt run {folder}")
-    return None, problems
+        if tables and not chosen:
+            break
+    if not tables:
+        problems.append(f"{folder}: no results; run benchopt run {folder}")
+        return None, problems
+    try:
+        plugins = benchopt.benchmark.Benchmark(folder)
+        objective = plugins.get_benchmark_objective()
+        if hasattr(objective, "_exc"):  # benchopt's stand-in for what did not load
+            raise objective._exc
+        lower_is_better, _ = objective.lower_is_better, objective.title
+    except Exception as error:
+        problems.append(
+            f"{folder}: its objective.py can't be loaded, so its results are left "
+            f"out ({type(error).__name__}: {error})"
+        )
+        return None, problems
+    rows = pd.concat(
+        [rows.assign(file=place) for place, rows in enumerate(tables.values())],
+        ignore_index=True,
+    )
+    rows = rows[rows["file"] == rows.groupby(_RUN)["file"].transform("min")]
+    files = [file for place, file in enumerate(tables) if (rows["file"] == place).any()]
+    rows = _scored(rows.reset_index(drop=True), lower_is_better)
+    return Benchmark(folder, files, rows, objective, incomplete(rows)), problems
 
 
 def _read(file):

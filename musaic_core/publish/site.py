@@ -140,24 +140,35 @@ def _write_pages(folder, benchmarks, scores, problems, recordings, pages, source
     columns = scores.groupby(["task", "corpus"], sort=False)["of"].max().reset_index()
     repetitions = {b.name: b.rows["idx_rep"].nunique() for b in benchmarks}
     columns["repetitions"] = columns["task"].map(repetitions)
+    columns = columns.to_dict("records")
+    embedded, recorded = tables.apart(scores, benchmarks)
     site = Site(
         folder,
         benchmarks=benchmarks,
         problems=problems,
         solver_names=sorted(sources),
         recordings=recordings,
-        columns=columns.to_dict("records"),
+        columns=columns,
+        has_recorded=len(recorded) > 0,
         titles={b.name: b.title for b in benchmarks},
         losses=[b.name for b in benchmarks if b.lower_is_better],
         units={b.name: tables.units(b) for b in benchmarks},
     )
-    site.write(
-        "index.html.j2",
-        "index.html",
-        scores=_records(scores),
-        points=_points(scores, benchmarks),
-        sentences={b.name: tables.sentences(scores, b) for b in benchmarks},
-    )
+    for template, table in (("index", embedded), ("recordings", recorded)):
+        if len(table):
+            keys = set(zip(table["task"], table["corpus"], strict=True))
+            site.write(
+                f"{template}.html.j2",
+                f"{template}.html",
+                scores=_records(table),
+                shown=[
+                    c
+                    for c in site.environment.globals["columns"]
+                    if (c["task"], c["corpus"]) in keys
+                ],
+                points=_points(scores, benchmarks),
+                sentences={b.name: tables.sentences(table, b) for b in benchmarks},
+            )
     for name, source in sources.items():
         runs = list(_runs_of(name, benchmarks))
         site.write(
@@ -170,14 +181,13 @@ def _write_pages(folder, benchmarks, scores, problems, recordings, pages, source
             source=source,
         )
     for benchmark in benchmarks:
-        results = f"{benchmark.name}.parquet"
         (folder / "reports").mkdir(exist_ok=True)
-        shutil.copyfile(benchmark.file, folder / "reports" / results)
-        report = benchmark.file.with_name(
-            f"{benchmark.name}_{benchmark.file.stem}.html"
-        )
-        if report.exists():
-            write_report(report, folder / "reports" / f"{benchmark.name}.html", results)
+        reports = [
+            _write_report(
+                file, f"{benchmark.name}{-n - 1 if n else ''}", folder / "reports"
+            )
+            for n, file in enumerate(benchmark.files)
+        ]
         site.write(
             "benchmark.html.j2",
             f"benchmarks/{benchmark.name}.html",
@@ -185,7 +195,7 @@ def _write_pages(folder, benchmarks, scores, problems, recordings, pages, source
             description=str(benchmark.rows["obj_description"].iloc[0]),
             scores=_records(scores[scores["task"] == benchmark.name]),
             sentences=tables.sentences(scores, benchmark),
-            has_report=report.exists(),
+            reports=reports,
         )
     for recording in recordings:
         site.write(
@@ -195,6 +205,21 @@ def _write_pages(folder, benchmarks, scores, problems, recordings, pages, source
             page=pages[recording.slug],
             excerpt=EXCERPT,
         )
+
+
+def _write_report(file, name, folder):
+    """Copy a results file, and benchopt's report of it where it is there.
+
+    Returns
+    -------
+    dict
+        Its ``name`` here, its ``file`` there, and whether it ``has_report``.
+    """
+    shutil.copyfile(file, folder / f"{name}.parquet")
+    report = file.with_name(f"{file.resolve().parents[1].name}_{file.stem}.html")
+    if report.exists():
+        write_report(report, folder / f"{name}.html", f"{name}.parquet")
+    return {"name": name, "file": file.stem, "has_report": report.exists()}
 
 
 def _runs_of(solver, benchmarks):

@@ -83,6 +83,32 @@ def scores(benchmarks: Iterable[Benchmark]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS).astype({"rank": "Int64", "apart": bool})
 
 
+def apart(
+    table: pd.DataFrame, benchmarks: Iterable[Benchmark]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part scores on the embedded corpora from those on recordings.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `scores`.
+    benchmarks : iterable of Benchmark
+
+    Returns
+    -------
+    first : DataFrame
+        On what comes with the repository; where nothing does, all.
+    recorded : DataFrame
+        On recordings from elsewhere, where others stand in the first.
+    """
+    recorded = {(b.name, corpus) for b in benchmarks for corpus in b.on_recordings}
+    keys = zip(table["task"], table["corpus"], strict=True)
+    is_recorded = np.array([key in recorded for key in keys], bool)
+    if is_recorded.all():
+        return table, table[:0]
+    return table[~is_recorded], table[is_recorded]
+
+
 def _costs(run, spent):
     """What a solver costs; benchopt's own time where its parts were not measured."""
     time = np.nan

@@ -11,7 +11,7 @@ import numpy as np
 
 from musaic_core.data.audio import read_audio
 from musaic_core.data.errors import InputError
-from musaic_core.publish.allowed import Allowed
+from musaic_core.publish.allowed import Allowed, RefusedError
 from musaic_core.publish.pack import compress, write_audio, write_once, write_packed
 from musaic_core.publish.results import Benchmark
 
@@ -125,7 +125,8 @@ def write_media(recording: Page, folder: Path, allowed: Allowed) -> dict | None:
     -------
     dict or None
         What to say of it: ``duration`` (s), the list ``missing`` of what is not there
-        and why, and the ``answers``. None where there is nothing to hear or to look at.
+        and why, and the ``answers``. None where there is nothing to hear or to look at,
+        or where the recording may not be published.
     """
     page = {"duration": 0.0, "missing": [], "peaks": [], "answers": []}
     page["recording"] = page["reference"] = page["sections"] = None
@@ -134,6 +135,8 @@ def write_media(recording: Page, folder: Path, allowed: Allowed) -> dict | None:
         page["duration"] = y.shape[1] / sr
         page["peaks"] = _peaks(y)
         page["recording"] = write_audio(y, sr, folder)
+    except RefusedError:
+        return None
     except Exception as error:
         page["duration"] = recording.duration or 0.0
         page["missing"].append(f"the recording can't be played here: {error}")
