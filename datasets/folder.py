@@ -53,7 +53,7 @@ class Dataset(benchopt.BaseDataset):
                 return data | {"train": data["test"], "leave_one_out": True}
             if self.train is not None:
                 data["train"] = recordings_in(self.train)
-            if {t.identity for t in data["train"]} & {t.identity for t in data["test"]}:
+            if {t.sound for t in data["train"]} & {t.sound for t in data["test"]}:
                 raise InputError(
                     "train and path have recordings in common; to learn from all but "
                     "the one that is analysed, set train=leave_one_out"

@@ -25,7 +25,11 @@ class Objective(BaseObjective):
     task_class = Approximation
     score_columns = ("divergence", "relative_error", "factor_match")
     lower_is_better = True
-    parameters = {"beta": [1, 2], "model": ["nmf", "ncp", "ntd"]}
+    parameters = {"beta": [1], "model": ["nmf", "ncp", "ntd"]}
+
+    @classmethod
+    def asks_for(cls, parameters):
+        return parameters.get("beta", 1) in cls.parameters["beta"]
 
     def skip(self, missing=None, ranks=None, **data):
         if missing is not None:

@@ -109,6 +109,35 @@ def test_a_solver_does_not_hold_the_objective_that_scores_it(track):
     assert not [t for t in reachable(vars(solver)) if isinstance(t, (Track, Objective))]
 
 
+def test_a_solver_does_not_hold_it_while_it_prepares_either(track):
+    found = []
+
+    def prepare(solver):
+        found.extend(
+            t for t in reachable(vars(solver)) if isinstance(t, (Track, Objective))
+        )
+        found.append("prepared")
+
+    solver_of(track, prepare=prepare)
+    assert found == ["prepared"]
+
+
+def test_a_state_is_of_all_that_the_model_was_told(track):
+    """Options of the task, labels, powers and packages: each has a state of its own."""
+    solver = solver_of(track, _module_filename=__file__)
+    states = [solver.state_depends_on()]
+    for change in (
+        lambda: solver._asked.update(bars="annotated"),
+        lambda: setattr(solver.task, "labels", ["bass"]),
+        lambda: setattr(solver, "exponent", 2),
+        lambda: setattr(solver, "requirements", ["pip::numpy"]),
+    ):
+        solver._asked = dict(solver._asked)
+        change()
+        states.append(solver.state_depends_on())
+    assert all(a != b for i, a in enumerate(states) for b in states[:i])
+
+
 def test_an_oracle_says_so_and_is_given_the_annotations(track):
     heard = []
     solver = solver_of(

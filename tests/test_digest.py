@@ -104,3 +104,26 @@ def test_what_is_learned_does_not_depend_on_comments_and_docstrings(tmp_path):
     assert digest_after('"""Other."""\nclass A:\n    # why\n    x = 1\n') == before
     assert digest_after('"""Words."""\nclass A:\n    """B."""\n\n    x = 2\n') != before
     assert digest_after('"""Words."""\nclass A:\n    y = 1\n') != before
+
+
+def test_what_is_learned_does_not_depend_on_the_version_of_python(tmp_path):
+    """Versions differ in what their syntax trees have, so a digest is written here."""
+    file = tmp_path / "model.py"
+    file.write_text(
+        "def f(a, *, b=None, **c):\n"
+        '    """Words."""\n'
+        "    return f'{a!r:>{b}}' if a else [x async for x in c] or (lambda: 1.5j)\n",
+        encoding="utf-8",
+    )
+    assert digest_of_code([file])[:16] == "8615ae305cad8336"
+
+
+def test_relative_imports_are_followed(project):
+    package = project / "musaic_core" / "models"
+    (package / "third.py").write_text(
+        "from ..helper import late\nfrom . import first\n"
+    )
+    assert imports(project, "from musaic_core.models.third import late\n") >= {
+        "helper.py",
+        "models/first.py",
+    }

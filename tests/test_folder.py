@@ -209,6 +209,13 @@ def test_what_can_not_be_learned_from_is_said(data, tmp_path):
     assert "choose piano, quartets" in data(path=here, learn_from="jazz")["missing"]
     assert "no recordings in 123;" in data(path=123)["missing"]
     assert "no recordings" in data(path=here, train=f"{here}/none")["missing"]
+    for name in ("above/part/other.wav", "copy/renamed.wav"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes((tmp_path / "song.wav").read_bytes())
+    above, part = str(tmp_path / "above"), str(tmp_path / "above" / "part")
+    copy = str(tmp_path / "copy")
+    for path, train in ((above, part), (part, above), (here, copy), (copy, part)):
+        assert "leave_one_out" in data(path=path, train=train)["missing"]
 
 
 @pytest.mark.parametrize("name", ["mss", "amt", "msa"])

@@ -53,7 +53,19 @@ def foreign(file):
     safetensors.numpy.save_file({"weights": np.zeros(2)}, file)
 
 
-@pytest.mark.parametrize("spoil", [broken, empty, foreign])
+def flipped(file):
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+def without_arrays(file):
+    with safetensors.safe_open(file, "numpy") as stored:
+        metadata = stored.metadata()
+    safetensors.numpy.save_file({}, file, metadata)
+
+
+@pytest.mark.parametrize("spoil", [broken, empty, foreign, flipped, without_arrays])
 def test_a_broken_or_foreign_file_is_trained_again_and_told(
     tmp_path, fit, capsys, spoil
 ):

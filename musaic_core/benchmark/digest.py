@@ -53,9 +53,25 @@ def digest_of_code(files: Iterable[Path]) -> str:
                 body = getattr(node, "body", None)
                 if isinstance(body, list) and _is_text(body[:1]):
                     del body[0]
-            text = ast.dump(tree)
+            text = repr(_shape(tree))
         digest.update(file.name.encode() + text.encode())
     return digest.hexdigest()
+
+
+def _shape(node):
+    """What a syntax tree says, in the words that all versions of Python share.
+
+    Fields that are empty are left out, as newer versions have more of them.
+    """
+    if isinstance(node, ast.Constant):
+        return repr(node.value)
+    if isinstance(node, ast.JoinedStr):  # some have empty texts between its values
+        values = [v for v in node.values if getattr(v, "value", None) != ""]
+        return "JoinedStr", _shape(values)
+    if isinstance(node, ast.AST):
+        fields = [(k, v) for k, v in ast.iter_fields(node) if v is not None and v != []]
+        return type(node).__name__, *((name, _shape(value)) for name, value in fields)
+    return [_shape(child) for child in node] if isinstance(node, list) else node
 
 
 def _is_text(statements):
@@ -124,9 +140,19 @@ def _import_statements(file, changed):
     for node in ast.walk(_parsed(file, changed)):
         if isinstance(node, ast.Import):
             found += [(alias.name, None) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found += [(node.module, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and (module := _source(node, file)):
+            found += [(module, alias.name) for alias in node.names]
     return found
+
+
+def _source(node, file):
+    """The module that names come from; "" where a relative one is not of `ROOT`."""
+    if not node.level:
+        return node.module
+    if not file.is_relative_to(ROOT):
+        return ""
+    package = file.relative_to(ROOT).parts[: -node.level]
+    return ".".join([*package, *filter(None, [node.module])])
 
 
 def _named(module, name):
@@ -144,15 +170,15 @@ def _named(module, name):
         passes_on = isinstance(node, ast.ImportFrom) and any(
             name == (alias.asname or alias.name) for alias in node.names
         )
-        if passes_on and node.module:
-            yield from _named(node.module, name)
+        if passes_on and (source := _source(node, init)):
+            yield from _named(source, name)
             return
     yield from files  # the package defines it itself
 
 
 def _module(name):
     """The file of a module of this project; with it, compiled code in its folder."""
-    if not name.startswith(f"{PACKAGE.name}."):
+    if name != PACKAGE.name and not name.startswith(f"{PACKAGE.name}."):
         return
     path = ROOT.joinpath(*name.split("."))
     file = path.with_suffix(".py")

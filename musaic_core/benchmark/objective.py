@@ -90,6 +90,21 @@ class Objective(benchopt.BaseObjective):
         """
         return track
 
+    @classmethod
+    def asks_for(cls, parameters):
+        """Say whether a run of all solvers has one with these parameters.
+
+        Parameters
+        ----------
+        parameters : dict
+            Of a solver, one value each.
+
+        Returns
+        -------
+        bool
+        """
+        return True
+
     @staticmethod
     def annotated(track, name):
         """Read an annotation; None where it can't be read, which the score then tells.

@@ -100,6 +100,8 @@ class Solver(benchopt.BaseSolver):
         supervised = parameters.get("dictionary", "blind") != "blind"
         if supervised and not task.learns_dictionary:
             return "there is nothing to learn a dictionary from"
+        if hasattr(cls, "fit") and not task.has_train:
+            return "it learns from training recordings, and there are none"
 
     def misfit(self, task) -> str | None:
         """Say why the model makes no sense for a task's recordings.
@@ -129,11 +131,13 @@ class Solver(benchopt.BaseSolver):
         A run of all solvers then lists those that it runs, and no others. Of a solver
         that is left out altogether, the sweep is empty.
         """
-        task = get_running_benchmark().get_benchmark_objective().task_class
+        objective = get_running_benchmark().get_benchmark_objective()
+        task = objective.task_class
         missing = cls.missing_packages()
         variants = []
         if cls.mismatch(task) is None and not missing:
-            variants = [p for p in sweep(cls) if cls.misfit_of(p, task) is None]
+            fitting = [p for p in sweep(cls) if cls.misfit_of(p, task) is None]
+            variants = [p for p in fitting if objective.asks_for(p)]
         elif cls.mismatch(task) is None:
             report_once(cls.how_to_install(missing))
         return as_parameters(variants)
@@ -183,13 +187,15 @@ class Solver(benchopt.BaseSolver):
 
     # ---- the run
 
+    _asked: dict = {}  # the objective's parameters
+
     def _set_objective(self, objective):
         self._references = objective.references if self.kind == "oracle" else None
-        skip = super()._set_objective(objective)
-        self._objective = None  # it holds what the answers are compared with
-        return skip
+        self._asked = objective._parameters
+        return super()._set_objective(objective)
 
     def set_objective(self, task):
+        self._objective = None  # it holds what the answers are compared with
         self.set_task(task)
         if not task.folds:
             self._share()
@@ -324,8 +330,11 @@ class Solver(benchopt.BaseSolver):
         }
         return {
             "solver": self.name,
-            "parameters": {k: str(v) for k, v in sorted(self._parameters.items())},
-            "task": self.task.answers,
+            "parameters": _as_texts(self._parameters),
+            "task": {"answers": self.task.answers, **_as_texts(self._asked)},
+            "labels": [str(label) for label in getattr(self.task, "labels", [])],
+            "exponent": self.exponent,
+            "packages": versions(self.requirements),
             "seed": self.seed,
             "training material": [track.content for track in self.task.recordings],
             "code": digest_of_code({*files, file_of(self._module_filename)}),
@@ -391,6 +400,10 @@ class LowRankSolver(Solver):
             raise InputError("nothing could be read that a dictionary is learned from")
         model = self.factorize(given.V, *self._state, given)
         return self.task.describe(model, given), model
+
+
+def _as_texts(parameters):
+    return {name: str(value) for name, value in sorted(parameters.items())}
 
 
 def _told(axes):

@@ -49,7 +49,8 @@ def fitted(
         begin = time.perf_counter()
         state = {k: np.ascontiguousarray(a) for k, a in fit().items()}
         seconds = time.perf_counter() - begin
-        metadata = {"depends_on": text, "seconds": repr(seconds)}
+        told = {"depends_on": text, "seconds": repr(seconds)}
+        metadata = {**told, "arrays": _digest(state)}
         written = file.with_suffix(".new")
         safetensors.numpy.save_file(state, written, metadata)
         written.replace(file)
@@ -81,7 +82,17 @@ def _read(file, depends_on):
                 raise ValueError("it is of another model")
             names = stored.keys()
             state = {name: stored.get_tensor(name) for name in names}
+            if metadata.get("arrays") != _digest(state):
+                raise ValueError("its arrays are not those that were written")
             return state, float(metadata["seconds"])
     except Exception as error:
         report_once(f"{file}: not a usable state ({error}); it is trained again")
         return None
+
+
+def _digest(state):
+    digest = hashlib.sha256()
+    for name, array in sorted(state.items()):
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

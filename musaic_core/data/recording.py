@@ -1,9 +1,10 @@
 """A recording, and a track: a recording with what its corpus knows of it."""
 
+import hashlib
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -25,8 +26,8 @@ from musaic_core.data.notes import Notes
 class Recording:
     """What can be heard of a track, and nothing else: what models get of a test.
 
-    Neither annotations nor files can be reached from it, so that no model is scored
-    on what it was told.
+    None of its attributes leads to annotations or files, so that no model is scored by
+    mistake on what it was told. One that means to cheat is not stopped by that.
 
     Parameters
     ----------
@@ -113,11 +114,14 @@ class Track:
 
     @property
     def content(self) -> str:
-        """Digest as `identity`, by what is in the files and not by where they lie.
-
-        Of each file its size, its beginning and its end count.
-        """
+        """Digest as `identity`, by what is in the files and not by where they lie."""
         return self._digest(_content)
+
+    @property
+    def sound(self) -> str:
+        """Digest of its audio alone, whatever it is called and wherever it lies."""
+        sources = [_told(source, _content) for source in self.stem_files.values()]
+        return joblib.hash(sorted(map(repr, sources)))
 
     def _digest(self, of_file):
         annotations = [(k, v) for k, v in vars(self).items() if k.endswith("_from")]
@@ -278,11 +282,14 @@ def _state(file):
     return str(file), stat and (stat.st_size, stat.st_mtime_ns)
 
 
-def _content(file, n_bytes=65536):
-    if not file.exists():
+def _content(file):
+    return _file_digest(*_state(file))
+
+
+@cache
+def _file_digest(file, state):
+    """Of all that is in it; read again where its size or time has changed."""
+    if state is None:
         return None
-    size = file.stat().st_size
-    with file.open("rb") as opened:
-        beginning = opened.read(n_bytes)
-        opened.seek(max(0, size - n_bytes))
-        return size, beginning, opened.read()
+    with open(file, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -153,6 +153,8 @@ class Task:
     learns_dictionary : bool
         Class attribute: whether it has a dictionary of what was heard alone, if the
         corpus has such material.
+    has_train : bool
+        Class attribute: whether corpora bring recordings to learn from.
     magnitudes : bool
         Whether V is magnitudes: a model of powers is then given their squares, and
         ``power_dictionary``, of squares too.
@@ -166,6 +168,7 @@ class Task:
     answers: str
     axes: tuple[tuple[str, ...], ...] = ()
     learns_dictionary = False
+    has_train = True
     magnitudes = False
     dictionary: Dictionary | None = None
     power_dictionary: Dictionary | None = None

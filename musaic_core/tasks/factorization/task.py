@@ -58,6 +58,7 @@ class Approximation(Task):
     """
 
     answers = "factors"
+    has_train = False
     axes = (
         ("frequency", "time"),
         ("frequency", "time in bar × bar"),
