@@ -51,6 +51,7 @@ def solve(task, solver, references=None):
     """
     objective = SimpleNamespace(
         references=references or {},
+        _parameters={},
         get_objective=lambda: {"task": task},
         sampling_strategy="run_once",
     )

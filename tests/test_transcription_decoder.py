@@ -1,11 +1,16 @@
 """Salience to notes, for any model."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from solving import plugin
 
 from musaic_core.data.notes import Notes
+from musaic_core.data.recording import Recording, Track
 from musaic_core.tasks.transcription.decoder import NoteDecoder, Salience, find_rises
 from musaic_core.tasks.transcription.scores import transcription_scores
 from musaic_core.tasks.transcription.spectrogram import FRAME, PITCHES
@@ -171,3 +176,35 @@ def test_of_thresholds_that_are_as_good_the_middle_is_taken():
     found = [(s > t).sum() for s in sure for t in (0.2, 0.8)]
     assert found[::2] == found[1::2]  # all thresholds from 0.2 to 0.8 are as good
     assert decoder._threshold == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("decoder", ["own", "task"])
+def test_basic_pitch_gives_its_own_notes_or_what_the_task_decodes(decoder, tmp_path):
+    """The network is stood in for: both its outputs have pitch 60 from 1 s to 2 s."""
+    times = np.arange(300) / 86
+    shown = np.zeros((300, 88))
+    shown[(times >= 1) & (times < 2), 60 - 21] = 0.9
+    asked = {}
+
+    def model_output_to_notes(output, **thresholds):
+        asked.update(thresholds)
+        return None, [(1.0, 2.0, 60, 0.5, None)]
+
+    solver = plugin("solvers/basic_pitch.py", decoder=decoder)
+    solver.model, solver.infer = None, lambda *_: {"note": shown, "onset": shown}
+    solver.package = SimpleNamespace(
+        model_output_to_notes=model_output_to_notes,
+        model_frames_to_time=lambda n: times[:n],
+    )
+    soundfile.write(tmp_path / "song.wav", np.full(66150, 0.1), 22050)
+    track = Track("song", {"mixture": tmp_path / "song.wav"})
+    found = solver.predict(Recording(track), None)
+    assert solver.describes == (decoder == "task")
+    if decoder == "own":
+        assert asked == {"onset_thresh": 0.5, "frame_thresh": 0.3}
+        assert found.intervals.tolist() == [[1, 2]]
+        assert found.pitches.tolist() == [60]
+    else:
+        heard = np.flatnonzero(found.level[60 - 21] > 0.5) * FRAME
+        assert heard[[0, -1]] == pytest.approx([1, 2], abs=0.03)
+        assert found.onset.shape == found.level.shape
