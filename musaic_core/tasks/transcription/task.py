@@ -61,6 +61,7 @@ class Transcription(Task):
     axes = (("frequency", "time"), ("frequency", "time in bar", "bar"))
     learns_dictionary = True
     magnitudes = True
+    compression = 0.7
     labels = PITCHES.tolist()
     frequencies = band_frequencies()
     frame = FRAME
@@ -87,7 +88,7 @@ class Transcription(Task):
             _ = self.excerpts
         if axes is None:
             return
-        _ = self.dictionary
+        _ = self.dictionary_of(self.compression)
         for recording in self.test:
             with suppress(Exception):  # whose reason is told when it is transcribed
                 self.represent(recording)
@@ -97,17 +98,8 @@ class Transcription(Task):
 
     # ---- what models are given
 
-    @cached_property
-    def dictionary(self) -> Dictionary | None:
-        """Attack and sustain of every isolated note, or None if there are none."""
-        return self._dictionary(1)
-
-    @cached_property
-    def power_dictionary(self) -> Dictionary | None:
-        """The same of the squares of magnitudes."""
-        return self._dictionary(2)
-
-    def _dictionary(self, exponent):
+    def learn_dictionary(self, exponent):
+        """Take attack and sustain of every isolated note; None if there are none."""
         spectra, pitches = [], []
         for _, (V, notes) in self._isolated_notes:
             for onset, offset, pitch in notes.table():
@@ -204,10 +196,11 @@ class Transcription(Task):
 
     def describe(self, model, given):
         """Read how strongly each pitch sounds from a model's components."""
-        root = 1 / given.exponent  # saliences are magnitudes
         if model.labels is None:
-            model.labels = estimate_pitches(np.asarray(model.templates) ** root)
-        level = salience(model) ** root
+            templates = np.asarray(model.templates) ** (1 / given.exponent)
+            model.labels = estimate_pitches(templates)
+        # of all models as compressed
+        level = salience(model) ** (self.compression / given.exponent)
         model = given.magnitudes_of(model)
         if len(given.axes) == 3:
             n_frames = self.represent(given.recording).shape[1]
