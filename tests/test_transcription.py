@@ -150,6 +150,20 @@ def test_an_isolated_note_that_is_silent_leaves_no_template(tmp_path):
     assert labels.tolist() == [50, 55, 70]
 
 
+def test_each_timbre_of_a_pitch_has_its_own_entries(tmp_path):
+    tracks = [isolated(tmp_path / name, {50: 0.5, 60: 0.5}) for name in "ab"]
+    y, sr = tracks[1].audio()
+    soundfile.write(tracks[1].stem_files["mixture"], np.diff(y[0]), sr)  # brighter
+    dictionary = Transcription([], [], tracks).dictionary
+    assert dictionary.labels.tolist() == 2 * [50, 50, 60, 60]
+    dull, bright = np.split(dictionary.templates, 2, axis=1)
+    centre = [bands @ band_frequencies() for bands in (dull.T, bright.T)]
+    assert (centre[1] > 1.1 * centre[0]).all()
+    patches, labels = dictionary.patches(3)
+    assert labels.tolist() == [50, 60, 50, 60]
+    assert not np.allclose(patches[:, :2], patches[:, 2:], atol=1e-3)
+
+
 def no_audio():
     raise KeyError("no such entry")
 
