@@ -49,11 +49,17 @@ def given_to(task, dictionary="blind", **parameters):
 
 
 def test_itakura_saito_sees_the_square_of_what_kullback_leibler_sees(task):
-    magnitudes, powers = (given_to(task, beta=beta).V for beta in (1, 0))
+    magnitudes = task.represent(task.test[0], task.axes[0])
     assert magnitudes.any()
-    np.testing.assert_array_equal(powers, magnitudes**2)
-    for beta in (0.5, 2):
-        np.testing.assert_array_equal(given_to(task, beta=beta).V, magnitudes)
+    np.testing.assert_array_equal(given_to(task, beta=0).V, magnitudes**2)
+    for beta in (0.5, 1, 2):
+        compressed = given_to(task, beta=beta).V
+        np.testing.assert_array_equal(compressed, magnitudes**task.compression)
+
+
+def test_transcription_gives_compressed_magnitudes_and_the_other_tasks_plain_ones():
+    assert 0 < Transcription.compression < 1
+    assert Separation.compression == Structure.compression == 1
 
 
 def test_what_it_learns_from_is_of_powers_too(task):
@@ -72,16 +78,18 @@ def test_a_feature_that_is_no_magnitude_is_left_as_it_is(song):
 
 def test_a_dictionary_of_notes_has_the_spectra_of_their_powers(song):
     task = Transcription([], [song], [song])
-    powers = given_to(task, "fixed", beta=0).dictionary
-    magnitudes = given_to(task, "fixed", beta=1).dictionary
-    assert powers.labels.tolist() == magnitudes.labels.tolist()
-    np.testing.assert_allclose(powers.templates.sum(0), 1, 1e-5)
     attack = slice(int(0.5 * SR / 512), int(0.62 * SR / 512))
-    expected = (task.represent(song)[:, attack] ** 2).sum(1)
-    np.testing.assert_allclose(powers.templates[:, 0], expected / expected.sum(), 1e-5)
-    patches, _ = powers.patches(3)
-    squares = magnitudes.patches(3)[0] ** 2
-    np.testing.assert_allclose(patches, squares / squares.sum((0, 2)), 1e-4)
+    magnitudes = task.represent(song)[:, attack]
+    for beta, exponent in ((0, 2), (1, task.compression)):
+        dictionary = given_to(task, "fixed", beta=beta).dictionary
+        assert dictionary.labels.tolist() == task.dictionary.labels.tolist()
+        np.testing.assert_allclose(dictionary.templates.sum(0), 1, 1e-5)
+        spectrum = (magnitudes**exponent).sum(1)
+        expected = spectrum / spectrum.sum()
+        np.testing.assert_allclose(dictionary.templates[:, 0], expected, 1e-5)
+        powers = task.dictionary.patches(3)[0] ** exponent
+        expected = powers / powers.sum((0, 2))
+        np.testing.assert_allclose(dictionary.patches(3)[0], expected, 1e-4)
 
 
 def test_a_dictionary_of_stems_models_their_powers(song):
@@ -136,6 +144,7 @@ def test_stems_of_a_model_of_powers_have_its_powers_in_all(song):
 
 
 def test_only_the_itakura_saito_divergence_is_of_powers():
-    for beta, exponent in ((0, 2), (0.0, 2), (1, 1), (0.5, 1), (2, 1)):
+    for beta, exponent in ((0, 2), (0.0, 2), (1, None), (0.5, None), (2, None)):
         assert plugin("solvers/nmf.py", beta=beta).exponent == exponent
-    assert factorizer(lambda V, given: None).exponent == 1
+    assert factorizer(lambda V, given: None).exponent is None
+    assert plugin("solvers/note_cnn.py").exponent == 1

@@ -234,7 +234,7 @@ def songs(tracks):
 def song_task(songs, tracks):
     """The task to separate one of them, which may be changed."""
     task = Separation(songs.train, tracks[:1], STEMS)
-    task.dictionary = songs.dictionary
+    task.dictionary_of = songs.dictionary_of
     return task
 
 
@@ -291,7 +291,7 @@ def test_blind_templates_are_given_to_stems_better_than_by_chance(
     by_rule = solve(songs, BLIND)
     rng = np.random.default_rng(0)
     at_random = Separation(songs.train, tracks, STEMS)
-    at_random.dictionary = songs.dictionary
+    at_random.dictionary_of = songs.dictionary_of
     at_random.share = lambda W: np.eye(4)[rng.integers(0, 4, W.shape[1])]
     by_chance = solve(at_random, BLIND)
     gain = share_of_the_way(by_rule)

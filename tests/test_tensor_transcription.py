@@ -61,6 +61,7 @@ def test_folding_into_bars_and_back_keeps_every_frame(task, monkeypatch):
     smooth = np.apply_along_axis(np.convolve, 1, V, np.hanning(9) / 4, "same")
     bars = find_bars(V)
     monkeypatch.setattr(task, "bars", lambda recording: bars)
+    monkeypatch.setattr(task, "compression", 1)
     recording, axes = Seen(smooth.astype(np.float32)), task.axes[1]
     folded = task.represent(recording, axes)
     # a spectrum each, whose activations are to be the spectrogram's rows

@@ -18,7 +18,7 @@ from musaic_core.data.notes import Notes, write_midi
 from musaic_core.data.recording import Track
 from musaic_core.lowrank import NMF, nmf
 from musaic_core.tasks.kept import Kept
-from musaic_core.tasks.transcription.decoder import no_notes
+from musaic_core.tasks.transcription.decoder import Salience, no_notes
 from musaic_core.tasks.transcription.scores import transcription_scores
 from musaic_core.tasks.transcription.spectrogram import (
     FRAME,
@@ -29,7 +29,12 @@ from musaic_core.tasks.transcription.spectrogram import (
     estimate_pitches,
     spectrogram,
 )
-from musaic_core.tasks.transcription.task import Excerpt, Transcription, salience
+from musaic_core.tasks.transcription.task import (
+    TUNING_SECONDS,
+    VERSIONS,
+    Transcription,
+    salience,
+)
 
 
 def tone(pitch, seconds=1.0, harmonics=8):
@@ -145,6 +150,20 @@ def test_an_isolated_note_that_is_silent_leaves_no_template(tmp_path):
     assert labels.tolist() == [50, 55, 70]
 
 
+def test_each_timbre_of_a_pitch_has_its_own_entries(tmp_path):
+    tracks = [isolated(tmp_path / name, {50: 0.5, 60: 0.5}) for name in "ab"]
+    y, sr = tracks[1].audio()
+    soundfile.write(tracks[1].stem_files["mixture"], np.diff(y[0]), sr)  # brighter
+    dictionary = Transcription([], [], tracks).dictionary
+    assert dictionary.labels.tolist() == 2 * [50, 50, 60, 60]
+    dull, bright = np.split(dictionary.templates, 2, axis=1)
+    centre = [bands @ band_frequencies() for bands in (dull.T, bright.T)]
+    assert (centre[1] > 1.1 * centre[0]).all()
+    patches, labels = dictionary.patches(3)
+    assert labels.tolist() == [50, 60, 50, 60]
+    assert not np.allclose(patches[:, :2], patches[:, 2:], atol=1e-3)
+
+
 def no_audio():
     raise KeyError("no such entry")
 
@@ -182,8 +201,8 @@ def test_tracks_of_one_name_are_all_learned_from():
     timbres = [read_corpus(folder / f"train-{t}")[0] for t in ("seen", "unseen")]
     assert timbres[0].id == timbres[1].id
     task = Transcription(timbres, [], timbres)
-    seen, unseen = (V for V, *_ in task.excerpts.values())
-    assert not np.allclose(seen, unseen)
+    seen, unseen = (versions for versions, _ in task.excerpts.values())
+    assert seen[0].duration == unseen[0].duration
     n_notes = len(timbres[0].notes)
     assert len(task.dictionary.patches(4)[1]) == 2 * n_notes
 
@@ -270,18 +289,50 @@ def test_a_model_that_fails_on_all_training_recordings_is_an_error():
         solve(task, factorizer(lambda V, given: 1 / 0))
 
 
-def test_what_a_decoder_is_tuned_on_sounds_as_it_looks():
-    (track, _), rng = piano()[0].train, np.random.default_rng(0)
-    V, notes, start = piano()[0].excerpts[track]
-    excerpt = Excerpt(track, V, start, rng)
-    assert abs(excerpt.duration - excerpt.audio()[0].shape[1] / track.rate) < FRAME
-    heard = spectrogram(*excerpt.audio())
-    inside = slice(8, V.shape[1] - 8)  # windows at its ends reach over what is cut
-    difference = heard[:, inside] - excerpt.V[:, inside]
-    assert np.linalg.norm(difference) < 0.1 * np.linalg.norm(excerpt.V[:, inside])
-    colour = np.linalg.norm(excerpt.V - V) / np.linalg.norm(V)
-    assert colour > 0.2
-    assert ((notes.onsets >= 0) & (notes.onsets < excerpt.duration)).all()
+def test_a_decoder_is_tuned_on_versions_of_the_middle_of_each_recording():
+    task, _ = piano()
+    (track, _), y = task.train, task.train[0].audio()[0]
+    versions, notes = task.excerpts[track]
+    sounds = [excerpt.audio()[0] for excerpt in versions]
+    assert len(sounds) == VERSIONS
+    length = TUNING_SECONDS * track.rate
+    first = (y.shape[1] - length) // 2
+    clean = spectrogram(y[:, first : first + length], track.rate)
+    for excerpt, sound in zip(versions, sounds, strict=True):
+        assert sound.shape == (len(y), length)
+        assert excerpt.duration == TUNING_SECONDS
+        V = task.represent(excerpt)
+        likeness = (V * clean).sum() / np.linalg.norm(V) / np.linalg.norm(clean)
+        assert 0.3 < likeness < 0.99  # the same music, elsewhere
+    assert not np.allclose(*sounds)
+    assert len(notes) == len(
+        track.notes.between(first / track.rate, first / track.rate + 8)
+    )
+    assert ((notes.onsets >= 0) & (notes.onsets < TUNING_SECONDS)).all()
+
+
+def test_all_models_are_tuned_on_the_same_sounds():
+    task, _ = piano()
+    heard = []
+
+    def listen(recording):
+        heard.append(recording.audio()[0])
+        return Salience(np.zeros((88, 300)))
+
+    for _ in range(2):
+        task.tune(listen)
+    half = len(heard) // 2
+    assert half == VERSIONS * len(task.train)
+    for first, second in zip(heard[:half], heard[half:], strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_a_training_recording_that_is_too_short_leaves_the_others(capsys):
+    good = piano()[0].train[0]
+    short = Track("short", {"mixture": partial(tone, 60, 0.1)}, no_notes)
+    task = Transcription([short, good], [])
+    assert list(task.excerpts) == [good]
+    assert "short: is too short to tune the decoder on" in capsys.readouterr().out
 
 
 def test_training_recordings_that_cannot_be_used_leave_the_others(capsys):

@@ -46,8 +46,9 @@ class Solver(benchopt.BaseSolver):
         Of the ``given.V`` that it looks at, if any; None stands for any axis.
     n_parameters : int
         Numbers that it consists of, where it has no state that would say.
-    exponent : {1, 2}
+    exponent : {1, 2} or None
         2 where it models powers: its V is then the square of the task's magnitudes.
+        None where it takes magnitudes as compressed as the task gives them.
     """
 
     sampling_strategy = "run_once"
@@ -375,12 +376,12 @@ class LowRankSolver(Solver):
 
     @property
     def exponent(self):
-        """2 for the Itakura-Saito divergence, which is that of powers; else 1.
+        """2 for the Itakura-Saito divergence, which is that of powers; else None.
 
         Its minimum is the likelihood of Gaussian spectra whose variances, their mean
         powers, are what is factorized (Févotte, Bertin and Durrieu 2009).
         """
-        return 2 if getattr(self, "beta", 1) == 0 else 1
+        return 2 if getattr(self, "beta", 1) == 0 else None
 
     @property
     def supervised(self):

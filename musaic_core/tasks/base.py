@@ -28,8 +28,9 @@ One decoder, tuned on ``train`` in the same way for each model, makes answers of
 
 **What models are given** besides V is a `Given`: names of the axes, frequencies, frame,
 complex spectrum, a dictionary of what was heard alone, a user's hints, seed and device.
-Where V is magnitudes, a model of powers, which says so by its ``exponent`` of 2, is
-given their squares: those with the Itakura-Saito divergence are such models.
+Where V is magnitudes, low-rank models are given them compressed, if the task says so,
+and a model of powers, which says so by its ``exponent`` of 2, their squares: those with
+the Itakura-Saito divergence are such models. Dictionaries are learned of the same.
 
 All that is shared by all models, such as V, is computed off their clocks.
 """
@@ -156,8 +157,10 @@ class Task:
     has_train : bool
         Class attribute: whether corpora bring recordings to learn from.
     magnitudes : bool
-        Whether V is magnitudes: a model of powers is then given their squares, and
-        ``power_dictionary``, of squares too.
+        Whether V is magnitudes: a model of powers is then given their squares.
+    compression : float
+        Power that magnitudes are taken to for low-rank models but those of powers.
+        Below 1, loud sounds count for less beside quiet ones.
     labels : list
         What its answers speak of, such as names of stems; empty if of nothing.
     folds : list of callable
@@ -170,8 +173,7 @@ class Task:
     learns_dictionary = False
     has_train = True
     magnitudes = False
-    dictionary: Dictionary | None = None
-    power_dictionary: Dictionary | None = None
+    compression = 1.0
     frequencies: np.ndarray | None = None
     frame: float | None = None
     labels: Sequence = ()
@@ -188,6 +190,42 @@ class Task:
         self.test = [Recording(t) if isinstance(t, Track) else t for t in test]
         self.seed = seed
         self.hints = hints or {}
+        self._dictionaries: dict[float, Dictionary | None] = {}
+
+    @property
+    def dictionary(self) -> Dictionary | None:
+        """Spectra of what was heard alone, or None where there is nothing."""
+        return self.dictionary_of(1)
+
+    def dictionary_of(self, exponent: float) -> Dictionary | None:
+        """Give the dictionary of magnitudes to a power, learned when it is asked for.
+
+        Parameters
+        ----------
+        exponent : float
+            The power.
+
+        Returns
+        -------
+        Dictionary or None
+            None where there is nothing to learn it from.
+        """
+        if exponent not in self._dictionaries:
+            self._dictionaries[exponent] = self.learn_dictionary(exponent)
+        return self._dictionaries[exponent]
+
+    def learn_dictionary(self, exponent: float) -> Dictionary | None:
+        """Learn a dictionary; of a task that has one.
+
+        Parameters
+        ----------
+        exponent : float
+            Power that magnitudes are taken to.
+
+        Returns
+        -------
+        Dictionary or None
+        """
 
     @property
     def recordings(self) -> list[Track]:

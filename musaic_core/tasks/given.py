@@ -105,14 +105,15 @@ class Given:
         For every random choice of the model.
     supervised : bool
         Whether there is a dictionary to be seen: there is none for blind models.
-    exponent : {1, 2}
-        Power that the model wants magnitudes to be taken to.
+    exponent : float, optional
+        Power that the model wants magnitudes to be taken to; the task's ``compression``
+        if it does not say.
 
     Attributes
     ----------
     axes, recording, seed
         As above.
-    exponent : {1, 2}
+    exponent : float
         Power of magnitudes that V and the dictionary are; 1 where the task has none.
     frequencies : ndarray, shape (F,)
         Centre of each row of V, Hz.
@@ -122,7 +123,10 @@ class Given:
         What was heard alone; None where there is nothing, or for a blind model.
     """
 
-    def __init__(self, task, axes, recording=None, seed=0, supervised=True, exponent=1):
+    def __init__(
+        self, task, axes, recording=None, seed=0, supervised=True, exponent=None
+    ):
+        exponent = task.compression if exponent is None else exponent
         self.exponent = exponent if task.magnitudes else 1
         self._task = task
         self._supervised = supervised
@@ -195,12 +199,11 @@ class Given:
     def dictionary(self) -> Dictionary | None:
         if not self._supervised:
             return None
-        task = self._task
-        learned = task.dictionary if self.exponent == 1 else task.power_dictionary
+        learned = self._task.dictionary_of(self.exponent)
         return learned and learned.cut(self._n_rows)
 
     def magnitudes_of(self, model):
-        """A model as one of magnitudes: each component's root, where it is of powers.
+        """A model as one of magnitudes: each component to the power that undoes V's.
 
         Parameters
         ----------

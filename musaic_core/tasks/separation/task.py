@@ -100,21 +100,12 @@ class Separation(Task):
 
     # ---- what models are given
 
-    @cached_property
-    def dictionary(self) -> Dictionary | None:
-        """KL-NMF of each training stem by itself, or None if there are none."""
-        return self._dictionary(1)
+    def learn_dictionary(self, exponent):
+        """Factorize each training stem by itself (KL-NMF); None if there are none.
 
-    @cached_property
-    def power_dictionary(self) -> Dictionary | None:
-        """KL-NMF of the power spectra of each training stem by itself, or None.
-
-        The Itakura-Saito divergence would have as many templates for a stem's silence
-        as for its sound.
+        Power spectra too: the Itakura-Saito divergence would have as many templates for
+        a stem's silence as for its sound.
         """
-        return self._dictionary(2)
-
-    def _dictionary(self, exponent):
         options = {"update": "hals-mu", "max_iter": 50, "seed": self.seed}
 
         def learn(V):

@@ -22,6 +22,7 @@ from musaic_core.data.recording import Track
 from musaic_core.lowrank.models import NMF
 from musaic_core.tasks.bars import fold_bars
 from musaic_core.tasks.base import Task
+from musaic_core.tasks.disturbed import disturbed
 from musaic_core.tasks.given import Dictionary
 from musaic_core.tasks.kept import Kept
 from musaic_core.tasks.transcription.decoder import NoteDecoder, Salience
@@ -30,6 +31,7 @@ from musaic_core.tasks.transcription.spectrogram import (
     HOP,
     PITCHES,
     SAMPLE_RATE,
+    WINDOW,
     band_frequencies,
     complex_spectrogram,
     estimate_pitches,
@@ -37,7 +39,7 @@ from musaic_core.tasks.transcription.spectrogram import (
 )
 
 TUNING_SECONDS = 8  # amid each training recording, that the decoder is fitted on
-COLOURINGS = 2  # of each training recording, by a random equaliser
+VERSIONS = 2  # of each training recording, each disturbed in another way
 
 
 class Transcription(Task):
@@ -52,13 +54,14 @@ class Transcription(Task):
     isolated : iterable of Track
         Recordings of single notes, for the dictionary.
     **options
-        As `Task` takes them; the seed is of the colouring of the training recordings.
+        As `Task` takes them; the seed is of the training recordings' disturbances.
     """
 
     answers = "notes"
     axes = (("frequency", "time"), ("frequency", "time in bar", "bar"))
     learns_dictionary = True
     magnitudes = True
+    compression = 0.7
     labels = PITCHES.tolist()
     frequencies = band_frequencies()
     frame = FRAME
@@ -85,27 +88,18 @@ class Transcription(Task):
             _ = self.excerpts
         if axes is None:
             return
-        _ = self.dictionary
+        _ = self.dictionary_of(self.compression)
         for recording in self.test:
             with suppress(Exception):  # whose reason is told when it is transcribed
                 self.represent(recording)
         if len(axes) == 3:  # have librosa compile, off the clock
-            for V, *_ in list(self.excerpts.values())[:1]:
-                find_bars(V)
+            for (excerpt, *_), _ in list(self.excerpts.values())[:1]:
+                find_bars(self.represent(excerpt))
 
     # ---- what models are given
 
-    @cached_property
-    def dictionary(self) -> Dictionary | None:
-        """Attack and sustain of every isolated note, or None if there are none."""
-        return self._dictionary(1)
-
-    @cached_property
-    def power_dictionary(self) -> Dictionary | None:
-        """The same of the squares of magnitudes."""
-        return self._dictionary(2)
-
-    def _dictionary(self, exponent):
+    def learn_dictionary(self, exponent):
+        """Take attack and sustain of every isolated note; None if there are none."""
         spectra, pitches = [], []
         for _, (V, notes) in self._isolated_notes:
             for onset, offset, pitch in notes.table():
@@ -161,8 +155,6 @@ class Transcription(Task):
         return fold_bars(V, FRAME, bars, _frames_per_bar(bars))
 
     def _spectrogram(self, recording):
-        if isinstance(recording, Excerpt):
-            return recording.V
         name = getattr(recording, "name", recording.id)
         return spectrogram(*recording.audio(), name)
 
@@ -178,27 +170,37 @@ class Transcription(Task):
     # ---- decoding
 
     @cached_property
-    def excerpts(self) -> dict[Track, tuple[np.ndarray, Notes, float]]:
-        """Spectrogram, notes and start (s) of the middle of each training recording."""
+    def excerpts(self) -> dict[Track, tuple[list["Excerpt"], Notes]]:
+        """The middle of each training recording, disturbed, and its notes.
+
+        What is transcribed comes from other instruments, rooms and microphones than
+        what is learned from; a decoder that was fitted on recordings of the same would
+        trust them too much. All models hear the same disturbances.
+        """
+        rng = np.random.default_rng(self.seed)
 
         def middle(track):
-            V = self.represent(track)
             if track.notes is None:
                 raise InputError(f"{track.name}: has no notes to tune the decoder on")
-            length = int(TUNING_SECONDS / FRAME)
-            first = max(0, (V.shape[1] - length) // 2)
-            start = first * FRAME
-            notes = track.notes.between(start, start + length * FRAME)
-            return V[:, first : first + length].copy(), notes, start
+            y, sr = track.audio()
+            length = TUNING_SECONDS * sr
+            first = max(0, (y.shape[1] - length) // 2)
+            y = y[:, first : first + length]
+            if y.shape[1] < WINDOW / SAMPLE_RATE * sr:
+                raise InputError(f"{track.name}: is too short to tune the decoder on")
+            notes = track.notes.between(first / sr, (first + y.shape[1]) / sr)
+            versions = [disturbed(y, sr, rng) for _ in range(VERSIONS)]
+            return [Excerpt(track.id, version, sr) for version in versions], notes
 
         return dict(self.learned(self.train, middle))
 
     def describe(self, model, given):
         """Read how strongly each pitch sounds from a model's components."""
-        root = 1 / given.exponent  # saliences are magnitudes
         if model.labels is None:
-            model.labels = estimate_pitches(np.asarray(model.templates) ** root)
-        level = salience(model) ** root
+            templates = np.asarray(model.templates) ** (1 / given.exponent)
+            model.labels = estimate_pitches(templates)
+        # of all models as compressed
+        level = salience(model) ** (self.compression / given.exponent)
         model = given.magnitudes_of(model)
         if len(given.axes) == 3:
             n_frames = self.represent(given.recording).shape[1]
@@ -208,18 +210,11 @@ class Transcription(Task):
         return Salience(level, factors=model)
 
     def tune(self, describe):
-        """Fit the note decoder on coloured excerpts of the training recordings.
-
-        What is transcribed comes from other instruments than those that models learn
-        from; a decoder that was fitted on recordings of the same would trust them too
-        much. So each excerpt is passed, twice, through a random equaliser first.
-        """
-        rng = np.random.default_rng(self.seed)
+        """Fit the note decoder on disturbed excerpts of the training recordings."""
 
         def heard(track):
-            V, notes, start = self.excerpts[track]
-            coloured = [Excerpt(track, V, start, rng) for _ in range(COLOURINGS)]
-            return [(describe(excerpt), notes) for excerpt in coloured]
+            excerpts, notes = self.excerpts[track]
+            return [(describe(excerpt), notes) for excerpt in excerpts]
 
         learned = self.learned(self.excerpts, heard, by_model=True)
         examples = [example for _, examples in learned for example in examples]
@@ -230,34 +225,23 @@ class Transcription(Task):
 
 
 class Excerpt:
-    """The middle of a training recording, through an equaliser of 80 random gains.
+    """A stretch of a recording that can be heard.
 
     Parameters
     ----------
-    track : Track
-    V : ndarray, shape (F, T)
-        Spectrogram of its middle.
-    start : float
-        When it begins in the track, s.
-    rng : numpy.random.Generator
-        Draws the gains, of some 6 dB.
+    id : str
+        Of the recording.
+    y : ndarray of float32, shape (channels, samples)
+    sr : int
+        Sampling rate, Hz.
     """
 
-    def __init__(
-        self, track: Track, V: np.ndarray, start: float, rng: np.random.Generator
-    ) -> None:
-        self.id = track.id
-        self._track, self._start = track, start
-        self._gains = rng.normal(0, 6, 80)
-        bands = self._at(np.linspace(0, 1, len(V)))
-        self.V = V * (10 ** (bands / 20)).astype(V.dtype)[:, None]
-
-    def _at(self, position):
-        """Gains in dB, from the lowest band, 0, to the highest, 1."""
-        return np.interp(position, np.linspace(0, 1, 80), self._gains)
+    def __init__(self, id: str, y: np.ndarray, sr: int) -> None:
+        self.id = id
+        self._y, self._sr = y, sr
 
     def audio(self) -> tuple[np.ndarray, int]:
-        """Read what `V` shows.
+        """Give its samples and their rate, as a recording does.
 
         Returns
         -------
@@ -265,19 +249,12 @@ class Excerpt:
         sr : int
             Sampling rate, Hz.
         """
-        y, sr = self._track.audio()
-        first, length = round(self._start * sr), round(self.duration * sr)
-        y = y[:, first : first + length]
-        hz = np.fft.rfftfreq(y.shape[1], 1 / sr)
-        bands = band_frequencies()
-        position = np.interp(hz, bands, np.linspace(0, 1, len(bands)))
-        spectra = np.fft.rfft(y) * 10 ** (self._at(position) / 20)
-        return np.fft.irfft(spectra, y.shape[1]).astype(np.float32), sr
+        return self._y, self._sr
 
     @property
     def duration(self) -> float:
         """Seconds."""
-        return self.V.shape[1] * FRAME
+        return self._y.shape[1] / self._sr
 
 
 def _of_sum_one(spectra, pitches):
