@@ -157,6 +157,9 @@ def mode_templates(
 
 
 def _truncated_svd(X: np.ndarray, rank: int, rng: np.random.Generator) -> tuple:
+    few, many = sorted(X.shape)
+    if many > 10 * few and few <= 512 and not is_sparse(X):
+        return _svd_of_long(X, rank)
     if min(X.shape) <= 2 * rank + 20:
         # a sparse one is here no larger than the factors
         X = np.asarray(X.toarray() if is_sparse(X) else X, np.float64)
@@ -169,3 +172,17 @@ def _truncated_svd(X: np.ndarray, rank: int, rng: np.random.Generator) -> tuple:
         U, S, Wt = np.linalg.svd(np.asarray(X @ Q, np.float64), full_matrices=False)
         Vt = Wt @ Q.T
     return U[:, :rank], S[:rank], Vt[:rank]
+
+
+def _svd_of_long(X: np.ndarray, rank: int) -> tuple:
+    """The same by the products of the few rows, or columns, with each other."""
+    if X.shape[0] > X.shape[1]:
+        U, S, Vt = _svd_of_long(X.T, rank)
+        return Vt.T, S, U.T
+    gram = np.zeros((len(X), len(X)))
+    for begin in range(0, X.shape[1], 4096):  # so that little is held in float64
+        part = X[:, begin : begin + 4096].astype(np.float64)
+        gram += part @ part.T
+    squares, U = np.linalg.eigh(gram)
+    U, S = U[:, : -rank - 1 : -1], squares[: -rank - 1 : -1].clip(0) ** 0.5
+    return U, S, U.T.astype(X.dtype) @ X / (S + (S == 0))[:, None]
