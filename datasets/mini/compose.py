@@ -1,29 +1,20 @@
-"""Compose and perform the songs: drums, bass, chords and lead, with annotations.
-
-A song is a form (sections of so many bars), a progression a section and a groove.
-A groove gives each kind of section its patterns, one character a sixteenth:
-`x` a hit, `o` a soft hit, `-` a note held, `.` a rest; in a bass pattern R, 3, 5
-and 8 are degrees of the chord and `a` a note that leads to the next root; in a
-comp pattern 1 to 4 are single voices of the chord, from the lowest.
-"""
-
-from dataclasses import dataclass
+"""Compose and perform the songs: drums, bass, others and a voice, with annotations."""
 
 import numpy as np
 import pretty_midi
 from perform import add_note, new_midi, no_overlap, tempo_map
+from songs import (
+    ENDINGS,
+    FILLS,
+    GROOVES,
+    LIKE,
+    LOUDNESS,
+    LOWEST,
+    PROGRAMS,
+    RHYTHMS,
+    STRUMS,
+)
 
-PROGRAMS = {
-    "finger-bass": 33,
-    "synth-bass": 38,
-    "electric-piano": 4,
-    "nylon-guitar": 24,
-    "organ": 16,
-    "flute": 73,
-    "trumpet": 56,
-    "synth-lead": 81,
-}
-LEAD_LOWEST = {"flute": 65, "trumpet": 57, "synth-lead": 60}
 DRUMS = dict(kick=36, snare=38, stick=37, hat=42, open=46, ride=51, crash=49)
 DRUMS |= dict(shaker=70, clap=39, high=50, mid=47, low=45)
 QUALITIES = {
@@ -41,210 +32,9 @@ SCALES = {
     "dorian": (0, 2, 3, 5, 7, 9, 10),
     "mixolydian": (0, 2, 4, 5, 7, 9, 10),
 }
-LOUDNESS = dict(intro=0.92, verse=0.92, chorus=1.03, bridge=0.95, outro=0.92)
-
-# Each kind of section: a line of drums, then a line of bass and comp. An outro is
-# an intro over held bass notes.
-GROOVES = {
-    "rock": """
-intro   hat x...x...x...x... kick x...............
-        bass ................ comp x-------x-------
-verse   hat x.o.x.o.x.o.x.o. kick x.......x.x..... snare ....x.......x...
-        bass R-R-R-R-R-R-R-a- comp x-------..x-x---
-chorus  ride x.o.x.o.x.o.x.o. kick x..x....x.x..... snare ....x.......x..o
-        bass R-R-8-R-R-5-8-a- comp x---x---x---x---
-bridge  low x...o.x.x...o.x. kick x.......x....... snare ............x...
-        bass R-------5------- comp x---------------""",
-    "bossa": """
-intro   shaker x.o.x.o.x.o.x.o.
-        bass ................ comp 1---3---x-----x-
-verse   shaker x.o.x.o.x.o.x.o. kick x.....x.x.....x. stick x.....x.....x...
-        bass R-----5-5-----R- comp x-..x-..x-....x-
-chorus  ride x.o.x.o.x.o.x.o. kick x.....x.x.....x. stick x.....x...x.....
-        bass R-----5-8-----a- comp ..x---x-..x---x-
-bridge  hat ....x.......x... kick x...............
-        bass R-------3---5--- comp 1-2-3-4-3-2-3-4-""",
-    "funk": """
-intro   hat x.o.x.o.x.o.x.oo kick x......x..x.....
-        bass R--R............ comp ................
-verse   hat x.o.x.oox.o.x.oo kick x......x..x..... snare ....x..o.o..x..o
-        bass R--R..8R..5R..a. comp ..x...x...x..x..
-chorus  open ..x...x...x...x. kick x..x..x...x...x. snare ....x.......x..o
-        bass R-8-R-8-R-8-5-a- comp x--x--x-x--x--x-
-bridge  ride x...x...x...x... kick x.........x..... stick ............x...
-        bass R-----------5--- comp x---------------""",
-    "waltz": """
-intro   hat ....x...x...
-        bass ............ comp 1---x---x---
-verse   hat ....x...x... kick x........... stick ....o...x...
-        bass R-------5--- comp ....x---x---
-chorus  ride x...x.o.x... kick x.......o... snare ....x...x...
-        bass R---3---5--- comp x-----x-x---
-bridge  shaker x.o.x.o.x.o. kick x...........
-        bass R----------- comp 1-2-3-4-3-2-""",
-    "ballad": """
-intro   hat x...x...x...x...
-        bass ................ comp 1-2-3-4-3-2-3-4-
-verse   hat x.x.x.x.x.x.x.x. kick x.......x....... stick ....x.......x...
-        bass R-------5---R--- comp x-----x-x-------
-chorus  ride x.x.x.x.x.x.x.x. kick x.....x.x.x..... snare ....x.......x...
-        bass R-----R-8---5-a- comp x---x---x---x-x-
-bridge  shaker x.oox.oox.oox.oo kick x...............
-        bass R--------------- comp 1---2---3---4---""",
-    "disco": """
-intro   kick x...x...x...x... hat ..x...x...x...x.
-        bass ................ comp x---------------
-verse   kick x...x...x...x... clap ....x.......x... hat ..x...x...x...x.
-        bass R-..R-R-..R-R-a- comp x-----x-----x---
-chorus  kick x...x...x...x... snare ....x.......x... open ..x...x...x...x.
-        bass R-8-R-8-R-8-R-8- comp x-.x-.x-x-.x-.x-
-bridge  shaker xoxoxoxoxoxoxoxo clap ............x...
-        bass R---------------  comp 1-2-3-4-1-2-3-4-""",
-    "shuffle": """
-intro   ride x...x.o.x...x.o. stick ....x.......x...
-        bass R---3---5---a--- comp ................
-verse   ride x...x.o.x...x.o. kick x.......x....... snare ....x.......x...
-        bass R---3---5---a--- comp ..x-......x-....
-chorus  ride x.o.x.o.x.o.x.o. kick x...x...x...x... snare ....x..o....x..o
-        bass R-R-3-3-5-5-8-a- comp x---..x-x---..x-
-bridge  hat ....x.......x... kick x.......x.......
-        bass R-------8------- comp x---------------""",
-}
-# Melody rhythms by steps in a bar: quiet ones first, busy ones last.
-RHYTHMS = {
-    16: [
-        "x-------x-----x-", "x---x---x-------", "....x---x---x---",
-        "x-----x-----x---", "x---x-x-x-------", "..x-x-x-x---x---",
-        "x-x-x---x-x-x---", "x-x-x-x-x---....", "x-----x-x-x-x-x-",
-        "..x-x-x---x-x---",
-    ],
-    12: [
-        "x-------x---", "x-----x-x---", "x---x---x---", "x-------x-x-",
-        "x-x-x-x-x---", "x---x-x-x-x-", "....x---x---", "x-x-x---x---",
-    ],
-}  # fmt: skip
-ENDINGS = {16: "x-----------....", 12: "x-------...."}
-FILLS = {  # two beats: Snare, High, Mid and Low tom, Kick
-    "loud": ["S.SSHHMM", "S.S.HHLL", "HHMMLLSS", "S.SS.SLL"],
-    "soft": ["......S.", "....H.L.", "....S.SS"],
-}
-
-
-@dataclass(frozen=True)
-class Song:
-    """Everything that tells a song from the others."""
-
-    title: str
-    split: str
-    key: str
-    bpm: float
-    groove: str
-    bass: str
-    chords: str
-    lead: str
-    form: str
-    progressions: dict
-    beats: int = 4
-    swing: float = 0.0
-
-
-SONGS = {
-    "harbour-lights": Song(
-        "Harbour Lights", "test", "A minor", 120, "rock",
-        "finger-bass", "organ", "synth-lead",
-        "intro 4, verse 8, chorus 8, verse 8, bridge 4, chorus 8, outro 4",
-        dict(
-            verse="A:min A:min F:maj G:maj A:min C:maj F:maj E:7",
-            chorus="F:maj G:maj A:min C:maj F:maj G:maj C:maj E:7",
-            bridge="D:min F:maj B:hdim7 E:7",
-            intro="A:min F:maj",
-            outro="F:maj G:maj A:min A:min",
-        ),
-    ),
-    "salt-and-wind": Song(
-        "Salt and Wind", "test", "F major", 140, "bossa",
-        "finger-bass", "nylon-guitar", "flute",
-        "intro 4, verse 8, verse 8, chorus 8, bridge 8, chorus 8, outro 4",
-        dict(
-            verse="F:maj7 F:maj7 G:7 G:7 G:min7 C:7 F:maj7 G:min7,C:7",
-            chorus="Bb:maj7 A:min7 D:min7 G:7 G:min7 C:7 F:maj7 F:7",
-            bridge="A:min7 D:7 G:maj7 G:maj7 G:min7 C:7 F:maj7 C:7",
-            intro="F:maj7 G:min7",
-            outro="G:min7 C:7 F:maj7 F:maj7",
-        ),
-    ),
-    "brass-pocket": Song(
-        "Brass Pocket", "test", "E dorian", 106, "funk",
-        "synth-bass", "electric-piano", "trumpet",
-        "intro 4, verse 8, chorus 4, verse 8, chorus 4, bridge 4, chorus 4",
-        dict(
-            verse="E:min7 E:min7 A:7 A:7",
-            chorus="C:maj7 B:min7 A:7 B:sus4,B:7",
-            bridge="G:maj7 F#:min7 C:maj7 B:7",
-            intro="E:min7",
-        ),
-    ),
-    "turning-wheel": Song(
-        "Turning Wheel", "test", "G major", 138, "waltz",
-        "finger-bass", "electric-piano", "trumpet",
-        "intro 4, verse 16, chorus 8, verse 16, bridge 8, chorus 8, outro 4",
-        dict(
-            verse="G:maj B:min C:maj G:maj E:min A:min D:7 G:maj",
-            chorus="C:maj D:7 B:min E:min A:min D:7 G:maj D:7",
-            bridge="E:min B:7 E:min A:7 D:maj A:7 D:maj D:7",
-            intro="G:maj D:7",
-            outro="A:min D:7 G:maj G:maj",
-        ),
-        beats=3,
-    ),
-    "slow-river": Song(
-        "Slow River", "train", "C major", 72, "ballad",
-        "finger-bass", "electric-piano", "flute",
-        "intro 4, verse 4, chorus 4, verse 4, bridge 4, chorus 4",
-        dict(
-            verse="C:maj A:min7 D:min7 G:sus4,G:maj",
-            chorus="F:maj G:maj,E:7 A:min F:maj,G:maj",
-            bridge="Ab:maj Bb:maj C:min Bb:maj,G:7",
-            intro="C:maj7 F:maj7",
-        ),
-    ),
-    "night-signal": Song(
-        "Night Signal", "train", "F# minor", 120, "disco",
-        "synth-bass", "organ", "synth-lead",
-        "intro 4, verse 8, chorus 8, bridge 4, verse 8, chorus 8",
-        dict(
-            verse="F#:min F#:min D:maj E:maj",
-            chorus="D:maj E:maj C#:min F#:min D:maj E:maj F#:min C#:7",
-            bridge="B:min D:maj E:maj C#:7",
-            intro="F#:min D:maj",
-        ),
-    ),
-    "market-day": Song(
-        "Market Day", "train", "Bb mixolydian", 138, "shuffle",
-        "finger-bass", "organ", "trumpet",
-        "intro 4, verse 12, chorus 8, verse 12, bridge 4, chorus 8",
-        dict(
-            verse="Bb:7 Eb:7 Bb:7 Bb:7 Eb:7 Eb:7 Bb:7 G:7 C:min7 F:7 Bb:7 F:7",
-            chorus="Eb:7 Eb:7 Bb:7 Bb:7 C:7 C:7 F:7 F:7",
-            bridge="G:min7 C:7 F:7 F:7",
-            intro="Bb:7 F:7",
-        ),
-        swing=0.16,
-    ),
-    "paper-boats": Song(
-        "Paper Boats", "train", "D minor", 104, "waltz",
-        "synth-bass", "nylon-guitar", "flute",
-        "intro 4, verse 8, chorus 8, verse 8, bridge 8, chorus 8, outro 4",
-        dict(
-            verse="D:min G:min A:7 D:min Bb:maj F:maj G:min A:7",
-            chorus="F:maj C:maj Bb:maj F:maj G:min D:min A:7 D:min",
-            bridge="Bb:maj C:maj A:min D:min G:min G:min A:sus4 A:7",
-            intro="D:min A:7",
-            outro="G:min A:7 D:min D:min",
-        ),
-        beats=3,
-    ),
-}  # fmt: skip
+STRINGS = (40, 45, 50, 55, 59, 64)  # of a guitar
+SOFT = ("bossa", "ballad", "jig", "soul", "downtempo")  # grooves
+OOHS = 53  # the General MIDI program that stands for a singer in notes.mid
 
 
 def chord_pitches(label):
@@ -293,6 +83,13 @@ def voice_chord(classes, previous, lowest):
     return min(voicings, key=lambda v: (movement(v), v))
 
 
+def guitar_chord(root, classes):
+    """Return the pitches of a chord near a guitar's nut, from its root upwards."""
+    frets = [next(p for p in range(s, s + 12) if p % 12 in classes) for s in STRINGS]
+    lowest = next((i for i, p in enumerate(frets[:4]) if p % 12 == root), 1)
+    return sorted(set(frets[lowest:]))
+
+
 def nearest(pitch, classes):
     """Return the pitch of these pitch classes that is nearest to `pitch`."""
     return min(
@@ -313,39 +110,57 @@ class _Player:
 
     def __init__(self, song, rng):
         self.song, self.rng = song, rng
-        self.steps = 4 * song.beats
+        self.division = 6 if song.meter == "6/8" else 4  # steps a beat
+        self.beats = 2 if song.meter == "6/8" else int(song.meter[0])  # a bar
+        self.steps = self.division * self.beats
         form = [s.split() for s in song.form.split(",")]
         self.form = [(kind, int(bars)) for kind, bars in form]
         self.bars = sum(bars for _, bars in self.form)
-        length = song.beats * self.bars
+        # What is heard in tests is played more freely than what is learned from.
+        self.loose = 1.6 if song.split == "test" else 1.0
         self.seconds = tempo_map(
-            length, song.bpm, rng, 4 * song.beats, drift=0.012, ritardando=song.beats
+            self.beats * self.bars,
+            song.bpm,
+            rng,
+            4 * self.beats,
+            drift=0.012 * self.loose,
+            ritardando=self.beats,
         )
         self.groove = parse_groove(GROOVES[song.groove])
         self.parts = {
-            name: pretty_midi.Instrument(PROGRAMS.get(program, 0), drum, name)
-            for name, program, drum in (
-                ("drums", None, True),
-                ("bass", song.bass, False),
-                ("chords", song.chords, False),
-                ("lead", song.lead, False),
-            )
+            "drums": pretty_midi.Instrument(0, True, "drums"),
+            "bass": pretty_midi.Instrument(PROGRAMS[song.bass], name="bass"),
         }
+        others = {name: name for name in song.other}
+        if song.solo:
+            others["solo"] = song.solo
+        for part, name in others.items():
+            self.parts[part] = pretty_midi.Instrument(PROGRAMS[name], name="other")
+        self.parts["vocals"] = pretty_midi.Instrument(OOHS, name="vocals")
+        # Each player is a little early or late throughout.
+        self.lags = {p: 0.005 * self.loose * rng.normal() for p in self.parts}
         self.motifs = {}
 
     def time(self, bar, step):
         """Return the time of a step of a bar, with swung offbeats."""
-        beat, part = divmod(step / 4, 1)
+        beat, part = divmod(step / self.division, 1)
         swing = self.song.swing
         part = np.interp(part, [0, 0.5, 1], [0, 0.5 + swing, 1])
-        return float(self.seconds(bar * self.song.beats + beat + part))
+        return float(self.seconds(bar * self.beats + beat + part))
 
-    def play(self, name, bar, step, length, pitch, velocity, spread=0.008):
-        onset = self.time(bar, step) + np.clip(self.rng.normal(0, spread), -0.02, 0.02)
-        accent = 5 if step % 8 == 0 else 0
+    def strong(self, step):
+        """Whether a step is on a strong beat."""
+        return step % (6 if self.division == 6 else 8) == 0
+
+    def play(self, name, bar, step, length, pitch, velocity, spread=0.008, late=0.0):
+        """Play a note for so many steps, near its time or `late` s after."""
+        spread *= self.loose
+        onset = self.time(bar, step) + late + self.lags[name]
+        onset += np.clip(self.rng.normal(0, spread), -2.5 * spread, 2.5 * spread)
+        accent = 5 if self.strong(step) else 0
         velocity = (velocity + accent + self.rng.normal(0, 4)) * self.loudness
         end = self.time(bar, step + length) - 0.02
-        add_note(self.parts[name], onset, end, pitch, velocity)
+        add_note(self.parts[name], max(onset, 0.0), end, pitch, velocity)
 
     def chord_at(self, bar, step):
         """Return the label of the chord under a step."""
@@ -370,15 +185,17 @@ class _Player:
         start, seen, self.voicing, self.root = 0, {}, None, 36
         for kind, bars in self.form:
             repeat = seen[kind] = seen.get(kind, -1) + 1
-            self.loudness = LOUDNESS[kind] * (1 + 0.03 * repeat)
+            alike = LIKE.get(kind, kind)
+            self.loudness = LOUDNESS[alike] * (1 + 0.03 * min(repeat, 2))
             for bar in range(start, start + bars):
-                rows = ending if bar + 1 == self.bars else self.groove[kind]
+                rows = ending if bar + 1 == self.bars else self.groove[alike]
                 last = bar == start + bars - 1
-                self.play_drums(rows, kind, bar, bar == start, last, repeat)
+                self.play_drums(rows, alike, bar, bar == start, last, repeat)
                 self.play_bass(rows["bass"], bar, repeat)
-                self.play_chords(rows["comp"], bar, repeat)
-                if kind != "intro":
-                    self.play_lead(kind, bar, bar - start, bars, repeat)
+                for name, style in self.song.other.items():
+                    self.play_other(name, style, rows["comp"], bar, repeat)
+                if alike != "intro":
+                    self.play_melody(kind, bar, bar - start, bars, repeat)
             start += bars
         midi = new_midi()
         for part in self.parts.values():
@@ -387,11 +204,14 @@ class _Player:
         return midi, self.annotations()
 
     def play_drums(self, rows, kind, bar, first, last, repeat):
-        soft = kind in ("intro", "outro") or self.song.groove in ("bossa", "ballad")
-        fill_from = self.steps - 8 if last and bar + 1 < self.bars else self.steps
+        soft = kind in ("intro", "outro") or self.song.groove in SOFT
+        filled = min(8, self.steps // 2) if last and bar + 1 < self.bars else 0
+        fill_from = self.steps - filled
         for name in sorted(set(rows) & set(DRUMS)):
             for step, _, hit in hits(rows[name]):
                 if step >= fill_from and name not in ("kick", "shaker"):
+                    continue
+                if hit == "o" and self.rng.random() < 0.1:
                     continue
                 # The second time round the hi-hat opens before the backbeat.
                 opened = name == "hat" and repeat and step % 16 == self.steps - 2
@@ -403,7 +223,7 @@ class _Player:
         if fill_from < self.steps:
             fill = self.rng.choice(FILLS["soft" if soft else "loud"])
             letters = dict(S="snare", H="high", M="mid", L="low")
-            for step, hit in enumerate(fill):
+            for step, hit in enumerate(fill[:filled]):
                 if hit in letters:
                     pitch = DRUMS[letters[hit]]
                     velocity = 78 + 2 * step
@@ -424,28 +244,48 @@ class _Player:
                 pitch = self.rng.choice([self.root + 12, fifth])
             self.play("bass", bar, step, length, pitch, 86)
 
-    def play_chords(self, pattern, bar, repeat):
+    def play_other(self, name, style, pattern, bar, repeat):
+        """Play a bar of chords as the instrument's style is."""
+        if bar + 1 < self.bars:
+            if style == "strum":
+                pattern = STRUMS[self.song.meter]
+            elif style == "pick":
+                pattern = "12324323"[: self.steps // 2].replace("", "-")[1:]
+            elif style == "pad":
+                count = len(self.chords[bar].split(","))
+                pattern = ("x" + "-" * (self.steps // count - 1)) * count
         lowest = 52 + 3 * (repeat % 2)  # another voicing the second time
         label = None
         for step, length, hit in hits(pattern):
             if label != self.chord_at(bar, step):
                 label = self.chord_at(bar, step)
-                classes = chord_pitches(label)[1]
+                root, classes = chord_pitches(label)
                 self.voicing = voice_chord(classes, self.voicing, lowest)
-            notes = self.voicing
+                notes = self.voicing
+                if style in ("strum", "pick", "chop"):
+                    notes = guitar_chord(root, classes)
+                    notes = notes[-4:] if style == "chop" else notes
+                elif style == "power":
+                    low = 40 + (root - 40) % 12
+                    notes = [low, low + 7, low + 12]
+            spread = 0.012 if "guitar" in name and style != "power" else 0.002
+            struck = notes
             if hit.isdigit():
-                notes = [[*notes, notes[0] + 12][int(hit) - 1]]
+                struck = [[*notes, notes[0] + 12][int(hit) - 1]]
+            elif hit == "o":  # upwards, over the high strings
+                struck = notes[:-4:-1]
             elif repeat and step >= self.steps // 2 and self.rng.random() < 0.3:
-                notes = notes[1:]
-            for i, pitch in enumerate(notes):
-                self.play("chords", bar, step, length, pitch, 68 + 2 * i, 0.006)
+                struck = notes[1:]
+            for i, pitch in enumerate(struck):
+                velocity = 60 if hit == "o" else 68 + 2 * i
+                self.play(name, bar, step, length, pitch, velocity, 0.003, spread * i)
 
     def motif(self, kind, slot):
         """Return the rhythm and the contour of a section's motif, made once."""
         if (kind, slot) not in self.motifs:
-            bank = RHYTHMS[self.steps]
+            bank = RHYTHMS[self.song.meter]
             half = len(bank) // 2
-            bank = bank[half:] if kind == "chorus" else bank[: half + 2]
+            bank = bank[half:] if LIKE.get(kind, kind) == "chorus" else bank[: half + 2]
             taken = [rhythm for rhythm, _ in self.motifs.values()]
             rhythm = self.rng.choice([r for r in bank if r not in taken] or bank)
             contour = [int(self.rng.integers(-1, 2))]
@@ -457,16 +297,18 @@ class _Player:
             self.motifs[kind, slot] = str(rhythm), contour
         return self.motifs[kind, slot]
 
-    def play_lead(self, kind, bar, place, bars, repeat):
+    def play_melody(self, kind, bar, place, bars, repeat):
         """Play a bar of a four-bar phrase: a motif, its answer, the motif, a close."""
+        part = "solo" if kind == "solo" else "vocals"
+        lowest = LOWEST[self.song.solo if kind == "solo" else self.song.voice]
         slot = "aabc"[place % 4]
         if slot == "c" or place == bars - 1:
-            rhythm, contour = ENDINGS[self.steps], [0]
+            rhythm, contour = ENDINGS[self.song.meter], [0]
         elif kind == "outro":
-            rhythm, contour = ENDINGS[self.steps], [2]
+            rhythm, contour = ENDINGS[self.song.meter], [2]
         else:
             rhythm, contour = self.motif(kind, slot)
-        anchor = LEAD_LOWEST[self.song.lead] + {"chorus": 13, "bridge": 10}.get(kind, 7)
+        anchor = lowest + dict(chorus=13, bridge=10).get(LIKE.get(kind, kind), 7)
         if place % 8 >= 4:
             anchor += 2  # the second phrase starts higher
         scale = key_scale(self.song.key)
@@ -482,27 +324,26 @@ class _Player:
             rung = centre + contour[i] + (self.rng.choice([-1, 1]) if varied else 0)
             pitch = ladder[np.clip(rung, 0, len(ladder) - 1)]
             clash = any((pitch - c) % 12 in (1, 11) for c in classes)
-            if step % 8 == 0 or length >= 4 or clash:
+            if self.strong(step) or length >= 4 or clash:
                 pitch = nearest(pitch, classes)
             if pitch == previous and contour[i] != contour[i - 1]:
                 # Keep the shape of the motif where two of its notes met.
                 away = 3 if contour[i] > contour[i - 1] else -3
                 pitch = nearest(pitch + away, classes)
-            lowest = LEAD_LOWEST[self.song.lead]
             pitch += 12 * (pitch < lowest) - 12 * (pitch > lowest + 22)
             if varied and length >= 4:  # a held note becomes two
-                self.play("lead", bar, step, length - 2, pitch, 84)
+                self.play(part, bar, step, length - 2, pitch, 84, 0.014)
                 step, length = step + length - 2, 2
                 pitch = nearest(pitch + 2, classes if length > 2 else scale)
-            self.play("lead", bar, step, length, pitch, 84)
+            self.play(part, bar, step, length, pitch, 84, 0.014)
             previous = pitch
 
     def annotations(self):
         """Return the beats, the sections and the chords, as `play_song` does."""
         beats = [
-            (self.time(bar, 4 * beat), beat + 1)
+            (self.time(bar, self.division * beat), beat + 1)
             for bar in range(self.bars)
-            for beat in range(self.song.beats)
+            for beat in range(self.beats)
         ]
         sections, bar = [], 0
         for kind, bars in self.form:
@@ -528,7 +369,8 @@ def play_song(song, rng):
     Returns
     -------
     midi : pretty_midi.PrettyMIDI
-        Instruments `drums`, `bass`, `chords` and `lead`.
+        Its instruments are named for their stems, `drums`, `bass`, `other` (several)
+        and `vocals`.
     annotations : tuple of lists
         Beats (time, position in the bar from 1), sections and chords (start, end,
         label). Sections start at the first downbeat and end with the last bar.

@@ -1,12 +1,15 @@
-"""Make the mini corpus: quartets, piano pieces, songs and isolated notes.
+r"""Make the mini corpus: quartets, piano pieces, songs and isolated notes.
 
-Public-domain scores from music21's corpus and songs composed by `compose.py` are
-performed by `perform.py`, rendered by FluidSynth in two sound fonts, and written
-beside this file. Run again with the same tools, it gives the same files.
+Public-domain scores from music21's corpus (`pieces.py`) and songs (`songs.py`, composed
+by `compose.py`) are performed by `perform.py` and rendered by FluidSynth in three sound
+fonts; `sing.py` sings. What is for tests is recorded in rooms by `record.py`. All is
+written beside this file. Run again with the same tools, it gives the same files.
 
-    apt-get install fluidsynth fluid-soundfont-gm timgm6mb-soundfont ffmpeg
-    pip install music21==10.5.1 pretty_midi==0.2.11 soundfile soxr numpy
-    python make.py [--fluid-font PATH] [--timgm-font PATH] [--out FOLDER]
+    apt-get install fluidsynth fluid-soundfont-gm timgm6mb-soundfont \
+        musescore-general-soundfont ffmpeg
+    pip install music21==10.5.1 pretty_midi==0.2.11 pyroomacoustics==0.10.1 \
+        soundfile soxr numpy scipy
+    python make.py [--fonts FOLDER ...] [--out FOLDER]
 """
 
 import argparse
@@ -16,7 +19,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
+from copy import deepcopy
+from dataclasses import asdict, replace
 from pathlib import Path
 
 try:
@@ -27,15 +31,20 @@ import numpy as np
 import pretty_midi
 import soundfile as sf
 import soxr
-from compose import PROGRAMS, SONGS, play_song
+from compose import OOHS, play_song
 from perform import (
     excerpt,
     new_midi,
+    no_overlap,
     play_ensemble,
     play_piano,
     play_scale,
     read_score,
 )
+from pieces import CHORALES, PIECES
+from record import draw_take, record
+from sing import sing, singer_of
+from songs import PROGRAMS, SONGS
 
 QUARTET = {"violin": 40, "clarinet": 71, "saxophone": 66, "bassoon": 70}
 QUARTET_RANGES = {
@@ -44,90 +53,19 @@ QUARTET_RANGES = {
     "saxophone": (44, 76),
     "bassoon": (34, 72),
 }
-PAN = {"drums": 64, "bass": 64, "chords": 40, "lead": 84}  # MIDI, 64 is the centre
-LEVELS = {"drums": 0, "bass": -2, "chords": -5, "lead": -3}  # dB; 0 where not named
+PAN = {"other": (40, 88, 74)}  # of a stem's instruments, MIDI; 64 is the centre
+BALANCE = (0, -4, 1)  # dB, of a stem's instruments
+LEVELS = {"drums": 0, "bass": -2, "other": -2, "vocals": 0}  # dB; 0 where not named
+LOOSE = {"test": 1.6, "train": 1.0}  # how freely is played
 PEAK = 10 ** (-3 / 20)
 LATENCY = 100  # samples at 44.1 kHz that FluidSynth plays late, as measured
 FORMATS = {  # sampling rate, channels, nominal bit rate in kbit/s, seconds of tail
     "quartets": (22050, 1, 20, 1.2),
     "piano": (22050, 1, 32, 1.8),
-    "songs": (32000, 2, 36, 2.0),
+    "songs": (32000, 2, 36, 1.5),
     "notes": (22050, 1, 20, 0.5),
 }
 
-# Chorales by BWV number and their tempo, quarter notes a minute. None is one of
-# the ten of Bach10, and no melody is in both splits.
-CHORALES = {
-    "test": {
-        "269": 84, "153.5": 66, "267": 72, "302": 76, "245.3": 62,
-        "386": 80, "416": 66, "26.6": 78, "148.6": 72, "180.7": 70,
-    },
-    "train": {
-        "153.1": 68, "38.6": 70, "33.6": 74, "277": 72, "415": 76,
-        "32.6": 78, "429": 70, "64.2": 80, "227.1": 66, "110.7": 82,
-    },
-}  # fmt: skip
-
-# Piano pieces: path in music21's corpus, title, composer, quarter notes a minute,
-# parts played (all if None), share of the time that the pedal is down, quarter notes
-# left out. Songs and quartets "on piano" have all their parts played on one piano.
-PIECES = {
-    "test": {
-        "maple-leaf-rag": (
-            "joplin/maple_leaf_rag", "Maple Leaf Rag",
-            "Scott Joplin", 84, None, 0.4, 0),
-        "sonata-k545": (
-            "mozart/k545/movement1_exposition", "Sonata K. 545, first movement",
-            "Wolfgang Amadeus Mozart", 112, None, 0.4, 0),
-        "prelude-bwv846": (
-            "bach/bwv846", "Prelude in C major, BWV 846",
-            "Johann Sebastian Bach", 76, None, 0.95, 0),
-        "lindenbaum": (
-            "schubert/lindenbaum", "Der Lindenbaum, D. 911 no. 5, piano part",
-            "Franz Schubert", 84, (1, 2), 0.9, 0),
-        "klavierstueck-op19-2": (
-            "schoenberg/opus19/movement2", "Klavierstück op. 19 no. 2",
-            "Arnold Schoenberg", 66, None, 0.6, 0),
-        "quartet-op74-1": (
-            "haydn/opus74no1/movement2",
-            "Quartet op. 74 no. 1, second movement, on piano",
-            "Joseph Haydn", 66, None, 0.7, 0),
-        "quartet-op18-1": (
-            "beethoven/opus18no1/movement2",
-            "Quartet op. 18 no. 1, second movement, on piano",
-            "Ludwig van Beethoven", 96, None, 0.8, 0),
-        "quartet-op41-1": (
-            "schumann_robert/opus41no1/movement1",
-            "Quartet op. 41 no. 1, Introduzione, on piano",
-            "Robert Schumann", 46, None, 0.7, 0),
-    },
-    "train": {
-        "mazurka-op6-2": (
-            "chopin/mazurka06-2", "Mazurka op. 6 no. 2",
-            "Frédéric Chopin", 150, None, 0.8, 0),
-        "sonata-h186": (
-            "cpebach/h186", "Sonata in A major H. 186, Poco adagio",
-            "Carl Philipp Emanuel Bach", 60, None, 0.6, 0),
-        "concertino-op26": (
-            "weber/concertino_clarinet", "Concertino op. 26, piano part",
-            "Carl Maria von Weber", 66, (1, 2), 0.9, 0),
-        "dichterliebe-2": (
-            "schumann_robert/opus48no2", "Dichterliebe op. 48 no. 2, on piano",
-            "Robert Schumann", 58, None, 0.9, 0),
-        "lascia-chio-pianga": (
-            "handel/rinaldo/Lascia_chio_pianga", "Lascia ch'io pianga, piano part",
-            "George Frideric Handel", 76, (1, 2), 0.9, 48),
-        "aloha-oe": (
-            "liliuokalani/aloha_oe", "Aloha Oe, piano part",
-            "Queen Liliuokalani", 84, (5, 6), 0.9, 0),
-        "quartet-k155": (
-            "mozart/k155/movement2", "Quartet K. 155, second movement, on piano",
-            "Wolfgang Amadeus Mozart", 76, None, 0.7, 0),
-        "lift-every-voice": (
-            "johnson_j_r/lift_every_voice", "Lift Every Voice and Sing, on piano",
-            "J. Rosamond Johnson", 92, None, 0.8, 0),
-    },
-}  # fmt: skip
 SCORE_NOTE = (
     "Composition in the public domain (composer died more than 70 years ago); "
     "encoding distributed with music21, see corpus/license.txt there."
@@ -135,18 +73,28 @@ SCORE_NOTE = (
 SONG_NOTE = "Composed by compose.py, under the licence of this repository."
 FONTS = {
     "fluid": {
+        "file": "FluidR3_GM.sf2",
         "name": "FluidR3 GM",
         "version": "3.1 (24 February 2008)",
         "licence": "MIT, Frank Wen 2000-2002, 2008, Toby Smithe 2008",
         "source": "Debian package fluid-soundfont-gm",
     },
     "timgm": {
+        "file": "TimGM6mb.sf2",
         "name": "TimGM6mb",
         "version": "1.3",
         "licence": "GPL-2, Tim Brechbill 2004, David Bolton 2010",
         "source": "Debian package timgm6mb-soundfont",
     },
+    "musescore": {
+        "file": "MuseScore_General_Full.sf3",
+        "name": "MuseScore General",
+        "version": "0.2.1",
+        "licence": "MIT, S. Christian Collins 2018-2021 and others",
+        "source": "Debian package musescore-general-soundfont",
+    },
 }
+FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3")
 
 
 def seeded(name):
@@ -155,7 +103,7 @@ def seeded(name):
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
 
-def perform_chorale(bwv, bpm, rng):
+def perform_chorale(bwv, bpm, rng, loose):
     """Perform a chorale up to a fermata as a quartet."""
     notes, _ = read_score(f"bach/bwv{bwv}")
     names = dict(zip(sorted({n.part for n in notes}), QUARTET, strict=True))
@@ -169,18 +117,18 @@ def perform_chorale(bwv, bpm, rng):
         low, high = QUARTET_RANGES[n.part]
         if not low <= n.pitch <= high:
             raise ValueError(f"bwv{bwv}: the {n.part} cannot play {n.pitch}")
-    return play_ensemble(notes, QUARTET, bpm, rng)
+    return play_ensemble(notes, QUARTET, bpm, rng, loose)
 
 
-def perform_piece(piece, rng):
+def perform_piece(piece, rng, loose):
     """Perform a piano excerpt up to a bar line."""
     path, _, _, bpm, parts, pedal, start = piece
     notes, bars = read_score(path, parts, start)
-    return play_piano(excerpt(notes, bars, bpm), bpm, rng, bars, pedal)
+    return play_piano(excerpt(notes, bars, bpm), bpm, rng, bars, pedal, loose)
 
 
-def render(part, font, duration, pan=64):
-    """Render one part with FluidSynth.
+def render(part, font, duration, pan=64, take=None):
+    """Render one instrument with FluidSynth.
 
     Parameters
     ----------
@@ -190,6 +138,8 @@ def render(part, font, duration, pan=64):
         Seconds of audio.
     pan : int
         MIDI pan.
+    take : record.Take, optional
+        What it will be recorded with; by default a little reverberation is added.
 
     Returns
     -------
@@ -205,6 +155,9 @@ def render(part, font, duration, pan=64):
         *part.control_changes,
         pretty_midi.ControlChange(10, pan, duration + 1),
     ]
+    if take is not None and not part.is_drum:  # 200 cents are 8192
+        bend = round(take.tuning * 8192 / 200)
+        alone.pitch_bends.append(pretty_midi.PitchBend(bend, 0.0))
     solo.instruments.append(alone)
     with tempfile.TemporaryDirectory() as folder:
         solo.write(f"{folder}/part.mid")
@@ -212,7 +165,7 @@ def render(part, font, duration, pan=64):
         command += ["-O", "float", "-F", f"{folder}/part.wav"]
         options = {
             "synth.chorus.active": 0,
-            "synth.reverb.active": 1,
+            "synth.reverb.active": int(take is None),
             "synth.reverb.room-size": 0.2,
             "synth.reverb.damp": 0.4,
             "synth.reverb.width": 0.5,
@@ -231,6 +184,12 @@ def render(part, font, duration, pan=64):
     return audio
 
 
+def sung(part, singer, duration, rng, take=None):
+    """Sing a part in the middle, as `render` renders one."""
+    tuning = 0 if take is None else take.tuning
+    return np.repeat(sing(part.notes, singer, duration, rng, tuning)[:, None], 2, 1)
+
+
 def encode(audio, rate, bitrate, path):
     """Write Ogg Vorbis that is the same from run to run (soundfile's is not)."""
     with tempfile.NamedTemporaryFile(suffix=".wav") as wav:
@@ -240,17 +199,28 @@ def encode(audio, rate, bitrate, path):
         subprocess.run([*command.split(), f"{bitrate}k", str(path)], check=True)
 
 
-def render_track(midi, folder, font, kind):
-    """Render, balance and write the stems and the notes of a track.
+def loudness(audio):
+    """Return the root mean square of audio where it sounds."""
+    power = (audio**2).mean(1)
+    return np.sqrt(power[power > 0.01 * power.mean()].mean())
+
+
+def render_track(midi, folder, font, kind, singer=None, take=None):
+    """Render, record, balance and write the stems and the notes of a track.
 
     Parameters
     ----------
     midi : pretty_midi.PrettyMIDI
+        Instruments of one name are in one stem.
     folder : Path
         Folder of the track; made if need be.
     font : Path
     kind : str
         A key of `FORMATS`.
+    singer : sing.Singer, optional
+        Who sings the stem `vocals`, or all if there is none.
+    take : record.Take, optional
+        How it is recorded; by default it is left as rendered.
 
     Returns
     -------
@@ -261,22 +231,52 @@ def render_track(midi, folder, font, kind):
     last = max(n.end for part in midi.instruments for n in part.notes)
     duration = np.ceil((last + tail) * 10) / 10
     fade = np.linspace(1, 0, round(0.05 * rate))[:, None]
-    stems = {}
+    rng = seeded(f"{folder.name} {font.name}")
+    players = {}
     for part in midi.instruments:
-        audio = render(part, font, duration, PAN.get(part.name, 64))
+        others = players.setdefault(part.name, [])
+        if singer and (part.name == "vocals" or kind == "notes"):
+            audio = sung(part, singer, duration, rng, take)
+        else:
+            pan = PAN.get(part.name, (64,))[len(others)]
+            audio = render(part, font, duration, pan, take)
         if channels == 1:
             audio = audio.mean(1, keepdims=True)
         audio = soxr.resample(audio, 44100, rate, "VHQ")[: round(duration * rate)]
+        others.append(audio)
+    stems = {}
+    for name, audios in players.items():
+        audio = audios[0]
+        if len(audios) > 1:
+            audio = sum(
+                audio / loudness(audio) * 10 ** (level / 20)
+                for audio, level in zip(audios, BALANCE, strict=False)
+            )
         audio[-len(fade) :] *= fade
-        power = (audio**2).mean(1)
-        loudness = np.sqrt(power[power > 0.01 * power.mean()].mean())
-        stems[part.name] = audio / loudness * 10 ** (LEVELS.get(part.name, 0) / 20)
+        stems[name] = audio / loudness(audio) * 10 ** (LEVELS.get(name, 0) / 20)
+    if take is not None:
+        stems = record(stems, take, rate, rng)
+        for audio in stems.values():
+            audio[-len(fade) :] *= fade
     peak = max(np.abs(a).max() for a in [sum(stems.values()), *stems.values()])
     folder.mkdir(parents=True, exist_ok=True)
     for name, audio in stems.items():
         encode(audio * PEAK / peak, rate, bitrate, folder / f"{name}.ogg")
-    midi.write(str(folder / "notes.mid"))
+    merged(midi).write(str(folder / "notes.mid"))
     return float(duration)
+
+
+def merged(midi):
+    """Return a performance with one instrument a stem."""
+    whole = new_midi()
+    for part in midi.instruments:
+        same = [p for p in whole.instruments if p.name == part.name]
+        if same:
+            same[0].notes += part.notes
+            no_overlap(same[0])
+        else:
+            whole.instruments.append(deepcopy(part))
+    return whole
 
 
 def write_annotations(annotations, folder, duration):
@@ -294,6 +294,15 @@ def write_annotations(annotations, folder, duration):
 
 def performances():
     """Yield (kind, split, name, midi, annotations, facts) of every piece."""
+    for name, song in SONGS.items():
+        facts = {"title": song.title, "key": song.key, "meter": song.meter}
+        facts |= {"tempo": song.bpm, "style": song.groove}
+        facts |= {"source": "compose.py", "licence": SONG_NOTE}
+        others = dict.fromkeys([*song.other, *([song.solo] if song.solo else [])])
+        facts["instruments"] = {
+            "bass": [song.bass], "other": list(others), "vocals": [song.voice]
+        }  # fmt: skip
+        yield "songs", song.split, name, *play_song(song, seeded(name)), facts
     titles = music21.corpus.chorales.ChoraleListRKBWV().byBWV
     for split, chorales in CHORALES.items():
         for bwv, bpm in chorales.items():
@@ -304,45 +313,42 @@ def performances():
                 "source": f"bach/bwv{bwv}",
                 "licence": SCORE_NOTE,
             }
-            midi = perform_chorale(bwv, bpm, seeded(name))
+            midi = perform_chorale(bwv, bpm, seeded(name), LOOSE[split])
             yield "quartets", split, name, midi, None, facts
     for split, pieces in PIECES.items():
         for name, piece in pieces.items():
             facts = dict(zip(("source", "title", "composer"), piece[:3], strict=True))
             facts["licence"] = SCORE_NOTE
-            midi = perform_piece(piece, seeded(name))
+            midi = perform_piece(piece, seeded(name), LOOSE[split])
             yield "piano", split, name, midi, None, facts
-    for name, song in SONGS.items():
-        facts = {"title": song.title, "key": song.key, "style": song.groove}
-        facts |= {"source": "compose.py", "licence": SONG_NOTE}
-        facts["instruments"] = {
-            "bass": song.bass, "chords": song.chords, "lead": song.lead
-        }  # fmt: skip
-        yield "songs", song.split, name, *play_song(song, seeded(name)), facts
 
 
 def parse_arguments():
     """Read the command line; stop with one line on what is missing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    fonts = "/usr/share/sounds/sf2/"
-    parser.add_argument("--fluid-font", type=Path, default=fonts + "FluidR3_GM.sf2")
-    parser.add_argument("--timgm-font", type=Path, default=fonts + "TimGM6mb.sf2")
+    parser.add_argument("--fonts", type=Path, nargs="+", default=FOLDERS)
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent)
     arguments = parser.parse_args()
     for tool in ("fluidsynth", "ffmpeg"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is missing: apt-get install {tool}")
-    if not arguments.fluid_font.is_file():
-        sys.exit(
-            f"{arguments.fluid_font} is missing: apt-get install fluid-soundfont-gm "
-            "or give --fluid-font PATH"
-        )
-    if not arguments.timgm_font.is_file():
-        sys.exit(
-            f"{arguments.timgm_font} is missing: apt-get install timgm6mb-soundfont "
-            "or give --timgm-font PATH"
-        )
     return arguments
+
+
+def find_fonts(folders):
+    """Return the path of each font; stop with one line if one is missing."""
+    paths = {}
+    for key, font in FONTS.items():
+        there = [Path(f) / font["file"] for f in folders]
+        there = [path for path in there if path.is_file()]
+        if not there:
+            package = font["source"].split()[-1]
+            sys.exit(
+                f"{font['file']} is missing: apt-get install {package}, or give its "
+                "folder with --fonts"
+            )
+        paths[key] = there[0]
+    return paths
 
 
 def sha256(path):
@@ -350,53 +356,74 @@ def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def main():
-    """Make the corpus."""
-    arguments = parse_arguments()
-    fonts = {"fluid": arguments.fluid_font, "timgm": arguments.timgm_font}
-    out, tracks, ranges = arguments.out, {}, {}
+def make_tracks(fonts, out, ranges):
+    """Make all recordings of music; note the pitches of each instrument in `ranges`."""
+    tracks, numbers = {}, {}
+    programs = {program: name for name, program in PROGRAMS.items()}
     for kind, split, name, midi, annotations, facts in performances():
+        voice = facts["instruments"]["vocals"][0] if kind == "songs" else None
         for part in midi.instruments:
             if not part.is_drum:
-                instrument = facts.get("instruments", {}).get(part.name, part.name)
+                instrument = part.name
+                if kind == "songs":
+                    instrument = programs.get(part.program, voice)
                 pitches = ranges.setdefault((kind, instrument), [])
                 pitches.extend(n.pitch for n in part.notes)
-        splits = {"test": "fluid"}
-        if split == "train":
-            splits = {"train-seen": "fluid", "train-unseen": "timgm"}
+        if split == "test":
+            number = numbers[kind] = numbers.get(kind, -1) + 1
+            take = draw_take(kind, number, seeded(f"take of {name}"))
+            # Every other one is played in the font that `seen` is learned from.
+            splits = {"test": ("musescore", "fluid")[number % 2]}
+        else:
+            take, splits = None, {"train-seen": "fluid", "train-unseen": "timgm"}
         for folder, font in splits.items():
             track = f"{kind}/{folder}/{name}"
             print(track, flush=True)
-            duration = render_track(midi, out / track, fonts[font], kind)
+            singer = singer_of(voice, font) if voice else None
+            duration = render_track(midi, out / track, fonts[font], kind, singer, take)
             if annotations:
                 write_annotations([list(a) for a in annotations], out / track, duration)
             tracks[track] = facts | {"font": font, "duration": duration}
+            if take is not None:
+                tracks[track]["take"] = asdict(take)
+    return tracks
 
-    ranges["piano", "piano"] = [21, 108]
-    programs = QUARTET | {"piano": 0} | PROGRAMS
+
+def make_notes(fonts, out, ranges):
+    """Make the isolated notes of each instrument and voice."""
+    tracks = {}
+    programs = QUARTET | PROGRAMS
     for folder, font in (("seen", "fluid"), ("unseen", "timgm")):
         for (kind, instrument), pitches in ranges.items():
             track = f"{kind}/notes-{folder}/{instrument}"
             print(track, flush=True)
             scale = range(min(pitches), max(pitches) + 1)
-            midi = play_scale(scale, programs[instrument], instrument)
-            duration = render_track(midi, out / track, fonts[font], "notes")
+            sings = kind == "songs" and instrument not in programs
+            singer = singer_of(instrument, font) if sings else None
+            midi = play_scale(scale, programs.get(instrument, OOHS), instrument)
+            duration = render_track(midi, out / track, fonts[font], "notes", singer)
             tracks[track] = {
                 "title": f"{instrument}, every semitone from {scale[0]} to {scale[-1]}",
                 "licence": SONG_NOTE,
                 "font": font,
                 "duration": duration,
             }
+    return tracks
 
+
+def main():
+    """Make the corpus."""
+    arguments = parse_arguments()
+    fonts, out, ranges = find_fonts(arguments.fonts), arguments.out, {}
+    tracks = make_tracks(fonts, out, ranges)
+    ranges["piano", "piano"] = [21, 108]
+    tracks |= make_notes(fonts, out, ranges)
     version = subprocess.check_output(
         ["fluidsynth", "--version"], text=True, encoding="utf-8"
     )
     files = sorted(p for track in tracks for p in (out / track).iterdir())
     manifest = {
-        "fonts": {
-            key: {"file": path.name, **FONTS[key], "sha256": sha256(path)}
-            for key, path in fonts.items()
-        },
+        "fonts": {key: FONTS[key] | {"sha256": sha256(p)} for key, p in fonts.items()},
         "music21": music21.__version__,
         "fluidsynth": version.split()[3],
         "tracks": tracks,

@@ -168,7 +168,7 @@ def new_midi():
     return pretty_midi.PrettyMIDI(resolution=960, initial_tempo=120)
 
 
-def play_ensemble(written, programs, bpm, rng):
+def play_ensemble(written, programs, bpm, rng, loose=1.0):
     """Perform a piece in which each part plays one note at a time.
 
     Parameters
@@ -178,6 +178,8 @@ def play_ensemble(written, programs, bpm, rng):
         General MIDI program of each part; the order is that of the MIDI tracks.
     bpm : float
     rng : numpy.random.Generator
+    loose : float
+        How far timing is from that of a usual, tidy performance.
 
     Returns
     -------
@@ -185,12 +187,12 @@ def play_ensemble(written, programs, bpm, rng):
     """
     length = max(w.onset + w.duration for w in written)
     holds = {(w.onset, w.onset + w.duration) for w in written if w.fermata}
-    seconds = tempo_map(length, bpm, rng, fermatas=sorted(holds), drift=0.03)
+    seconds = tempo_map(length, bpm, rng, fermatas=sorted(holds), drift=0.03 * loose)
     midi = new_midi()
     for part, program in programs.items():
         line = sorted((w for w in written if w.part == part), key=lambda w: w.onset)
         onsets = seconds([w.onset for w in line])
-        onsets = onsets + np.clip(rng.normal(0, 0.012, len(line)), -0.03, 0.03)
+        onsets = onsets + loose * np.clip(rng.normal(0, 0.012, len(line)), -0.03, 0.03)
         mean_pitch = np.mean([w.pitch for w in line])
         instrument = pretty_midi.Instrument(program, name=part)
         for i, note in enumerate(line):
@@ -208,7 +210,7 @@ def play_ensemble(written, programs, bpm, rng):
     return midi
 
 
-def play_piano(written, bpm, rng, bars, pedal=1.0):
+def play_piano(written, bpm, rng, bars, pedal=1.0, loose=1.0):
     """Perform a piece on the piano: spread chords, voiced top notes, pedal.
 
     Parameters
@@ -221,6 +223,8 @@ def play_piano(written, bpm, rng, bars, pedal=1.0):
         Onset of each bar in quarter notes.
     pedal : float
         How much of the time between two harmony changes the pedal is down, 0 to 1.
+    loose : float
+        How far timing is from that of a usual, tidy performance.
 
     Returns
     -------
@@ -228,16 +232,16 @@ def play_piano(written, bpm, rng, bars, pedal=1.0):
     """
     length = max(w.onset + w.duration for w in written)
     phrase = 4 * np.median(np.diff(bars))
-    seconds = tempo_map(length, bpm, rng, phrase=phrase, drift=0.035)
+    seconds = tempo_map(length, bpm, rng, phrase=phrase, drift=0.035 * loose)
     piano = pretty_midi.Instrument(0, name="piano")
     chords = {}
     for note in written:
         chords.setdefault(note.onset, []).append(note)
     for onset, chord in sorted(chords.items()):
         chord.sort(key=lambda w: w.pitch)
-        time = seconds(onset) + np.clip(rng.normal(0, 0.008), -0.02, 0.02)
+        time = seconds(onset) + loose * np.clip(rng.normal(0, 0.008), -0.02, 0.02)
         for i, note in enumerate(chord):
-            start = time + 0.004 * i + rng.uniform(0, 0.006)
+            start = time + loose * (0.004 * i + rng.uniform(0, 0.006))
             end = seconds(onset + 0.94 * note.duration) + rng.uniform(-0.01, 0.01)
             swell = 7 * np.sin(np.pi * (onset % phrase) / phrase)
             accent = 5 if np.abs(bars - onset).min() < 1e-3 else 0
