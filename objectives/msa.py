@@ -1,11 +1,24 @@
 """Music structure analysis."""
 
+from musaic_core.benchmark.digest import versions
 from musaic_core.benchmark.objective import Objective as BaseObjective
 from musaic_core.tasks.base import Estimate
 from musaic_core.tasks.structure.decoder import make_sections
+from musaic_core.tasks.structure.downbeats import (
+    MADMOM,
+    hear_downbeats,
+    madmom_downbeats,
+)
 from musaic_core.tasks.structure.saved import save_patterns, save_sections, saved_media
 from musaic_core.tasks.structure.scores import structure_scores
 from musaic_core.tasks.structure.task import Structure
+
+# who hears where bars begin; what is not annotated is heard in any case
+BARS = {
+    "heard": hear_downbeats,
+    "annotated": hear_downbeats,
+    "madmom": madmom_downbeats,
+}
 
 
 class Objective(BaseObjective):
@@ -18,8 +31,9 @@ class Objective(BaseObjective):
     bar becomes sections by ``segmentation``, which is tuned on the training recordings:
     cbm, cbm_any_penalty, foote or spectral. Features are nn_log_mel, log_mel, stft,
     cqt, chroma and mfcc; log_mel and mfcc are negative in places, so not for
-    factorizations. ``bars`` are heard in the audio, or annotated: then models are told
-    where the bars of what they are tested on begin.
+    factorizations. ``bars`` are heard in the audio, by a network that comes with the
+    suite; or by those of madmom, where that is installed; or they are annotated: then
+    models are told where the bars of what they are tested on begin.
     """
 
     name = "Music structure analysis"
@@ -37,13 +51,15 @@ class Objective(BaseObjective):
     test_config = {"dataset": {"name": "mini", "part": "songs", "timbre": "seen"}}
 
     def skip(self, train=(), missing=None, **data):
+        if self.bars == "madmom" and None in versions([MADMOM]).values():
+            return True, f"bars=madmom needs {MADMOM}: pip install {MADMOM}"
         if missing is None and not any(track.sections_from for track in train):
             return True, "its training recordings have no sections to tune on"
         return super().skip(missing)
 
     def make_task(self, train, test, **data):
-        if self.bars not in ("heard", "annotated"):
-            raise ValueError(f"bars is {self.bars!r}; choose heard or annotated")
+        if self.bars not in BARS:
+            raise ValueError(f"bars is {self.bars!r}; choose {', '.join(BARS)}")
         downbeats = None
         if self.bars == "annotated":
             downbeats = {track.id: told(track) for track in test}
@@ -53,6 +69,7 @@ class Objective(BaseObjective):
             feature=self.feature,
             segmentation=self.segmentation,
             downbeats=downbeats,
+            hear=BARS[self.bars],
             seed=self.seed,
         )
 
@@ -72,6 +89,10 @@ class Objective(BaseObjective):
             save_patterns(
                 estimate.model, bars, estimate.answer, folder / "patterns.npz"
             )
+
+    def _get_state(self):
+        packages = versions([MADMOM]) if self.bars == "madmom" else {}
+        return super()._get_state() | {"packages": packages}
 
     def get_one_result(self):
         def whole(track):

@@ -134,7 +134,9 @@ def test_bars_are_annotated_where_the_objective_is_told_so(short):
     assert set(short.downbeats) <= set(bars)
     np.testing.assert_array_equal(objective.task.bars(short), bars)
     other = plugin("objectives/msa.py", **OPTIONS, bars="given")
-    with pytest.raises(ValueError, match="bars is 'given'; choose heard or annotated"):
+    with pytest.raises(
+        ValueError, match="bars is 'given'; choose heard, annotated, madmom"
+    ):
         other.set_data(train=[short], test=[short])
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
 ROOT = PACKAGE.parent
-BINARIES = {".so", ".pyd"}
-_BESIDE = {".c", ".h"} | BINARIES  # a module in C
+BINARIES = {".so", ".pyd", ".safetensors"}
+_BESIDE = {".c", ".h", ".so", ".pyd"}  # a module in C
 
 
 def digest_of(files: Iterable[Path]) -> str:
@@ -177,7 +177,10 @@ def _named(module, name):
 
 
 def _module(name):
-    """The file of a module of this project; with it, compiled code in its folder."""
+    """The file of a module of this project, and what was made of its code.
+
+    That are what was compiled in its folder, and weights of its name.
+    """
     if name != PACKAGE.name and not name.startswith(f"{PACKAGE.name}."):
         return
     path = ROOT.joinpath(*name.split("."))
@@ -187,6 +190,8 @@ def _module(name):
     if file.is_file():
         yield file
         yield from (f for f in file.parent.iterdir() if f.suffix in _BESIDE)
+        weights = file.parent / "weights" / f"{file.stem}.safetensors"
+        yield from (f for f in [weights] if f.is_file())
 
 
 @cache

@@ -17,7 +17,10 @@ State = dict[str, np.ndarray]
 
 
 def fitted(
-    depends_on: dict, fit: Callable[[], State], folders: list[Path]
+    depends_on: dict,
+    fit: Callable[[], State],
+    folders: list[Path],
+    name: str | None = None,
 ) -> tuple[State, float]:
     """Give the state that was trained for a description, or train it now.
 
@@ -30,6 +33,8 @@ def fitted(
         Trains: gives a dict of arrays.
     folders : list of Path
         Where states may lie; a new one is written to the last.
+    name : str, optional
+        Of the file, by default `file_name`.
 
     Returns
     -------
@@ -37,7 +42,7 @@ def fitted(
     seconds : float
         What its training took, whenever that was.
     """
-    text, name = json.dumps(depends_on, sort_keys=True), file_name(depends_on)
+    text, name = json.dumps(depends_on, sort_keys=True), name or file_name(depends_on)
     for folder in folders:
         if (folder / name).exists() and (read := _read(folder / name, text)):
             return read

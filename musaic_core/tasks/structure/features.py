@@ -10,7 +10,6 @@ SAMPLE_RATE = 22050  # Hz
 WINDOW = 2048  # samples under one spectrum, 93 ms
 HOP = 512  # samples between two spectra, 23 ms
 FRAME = HOP / SAMPLE_RATE  # s
-BEATS_IN_BAR = 4  # where the downbeats are not known
 
 
 def mono(y: np.ndarray, sr: int) -> np.ndarray:
@@ -29,37 +28,6 @@ def mono(y: np.ndarray, sr: int) -> np.ndarray:
     """
     y = librosa.resample(mixed_down(y), orig_sr=sr, target_sr=SAMPLE_RATE)
     return y / (np.sqrt(np.mean(y**2)) or 1)
-
-
-def hear_downbeats(y: np.ndarray) -> np.ndarray:
-    """Every fourth of librosa's beats, from the one that makes the strongest onsets.
-
-    Parameters
-    ----------
-    y : ndarray, shape (samples,)
-        Of `mono`.
-
-    Returns
-    -------
-    ndarray
-        Times, s; empty where too little is heard.
-
-    References
-    ----------
-    Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36 (1),
-    2007.
-    """
-    if len(y) < SAMPLE_RATE:  # too little to hear a tempo in
-        return np.zeros(0)
-    mel = librosa.power_to_db(_mel(y, n_mels=128, fmin=0))
-    strength = librosa.onset.onset_strength(S=mel, sr=SAMPLE_RATE, hop_length=HOP)
-    _, beats = librosa.beat.beat_track(
-        onset_envelope=strength, sr=SAMPLE_RATE, hop_length=HOP
-    )
-    if len(beats) < BEATS_IN_BAR:
-        return np.zeros(0)
-    phases = [strength[beats[k::BEATS_IN_BAR]].mean() for k in range(BEATS_IN_BAR)]
-    return beats[int(np.argmax(phases)) :: BEATS_IN_BAR] * FRAME
 
 
 def _stft(y):

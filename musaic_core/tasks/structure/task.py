@@ -5,6 +5,7 @@ has to say of each bar, its components along the mode of the bars or a vector of
 kind, becomes sections.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from weakref import WeakKeyDictionary
@@ -18,12 +19,12 @@ from musaic_core.tasks.bars import fold_bars
 from musaic_core.tasks.base import Task
 from musaic_core.tasks.kept import Kept
 from musaic_core.tasks.structure.decoder import SectionDecoder, make_sections
+from musaic_core.tasks.structure.downbeats import hear_downbeats
 from musaic_core.tasks.structure.features import (
     FEATURES,
     FRAME,
     MAGNITUDES,
     NEGATIVE,
-    hear_downbeats,
     mono,
 )
 
@@ -60,6 +61,9 @@ class Structure(Task):
     downbeats : dict of str to ndarray, Exception or None, optional
         Times, s, by the ids of test recordings, or why they can't be read: where bars
         are not to be heard. The training recordings then have their annotated bars too.
+    hear : callable
+        Takes samples (channels, samples) and rate, Hz, and gives times of downbeats, s,
+        where they are to be heard.
     **options
         As `Task` takes them.
     """
@@ -78,12 +82,14 @@ class Structure(Task):
         feature: str = "nn_log_mel",
         segmentation: str = "cbm",
         downbeats: dict | None = None,
+        hear: Callable[[np.ndarray, int], np.ndarray] = hear_downbeats,
         **options,
     ) -> None:
         super().__init__(train, test, **options)
         self.feature = feature
         self.segmentation = segmentation
         self.downbeats = downbeats
+        self.hear = hear
         self._bars: WeakKeyDictionary = WeakKeyDictionary()
         self._kept = Kept()
 
@@ -104,9 +110,8 @@ class Structure(Task):
     def bars(self, recording) -> np.ndarray:
         """Times at which bars begin, s, and at which the last one ends, (B + 1,).
 
-        They are heard: every fourth of librosa's beats, from the one of the first four
-        that makes the strongest onsets; or, where the task is given downbeats, those.
-        Bars of the median length fill what is before and after.
+        They are heard, by a network and a bar pointer; or, where the task is given
+        downbeats, those. Bars of the median length fill what is before and after.
 
         Parameters
         ----------
@@ -134,7 +139,7 @@ class Structure(Task):
             if isinstance(downbeats, Exception):
                 raise downbeats
         if downbeats is None:
-            downbeats = hear_downbeats(mono(*recording.audio()))
+            downbeats = self.hear(*recording.audio())
         if len(downbeats) > 1:
             length = np.median(np.diff(downbeats))
             # an upbeat of less than half a bar belongs to the first bar's section
