@@ -5,6 +5,7 @@ import numpy as np
 from musaic_core.benchmark.objective import Objective as BaseObjective
 from musaic_core.lowrank.divergence import beta_divergence
 from musaic_core.lowrank.matching import factor_match
+from musaic_core.tasks.factorization.depth import compare_depths, prediction_loss
 from musaic_core.tasks.factorization.task import Approximation, Data
 
 
@@ -17,6 +18,9 @@ class Objective(BaseObjective):
     Models of the music tasks, which choose their own rank and start, are a point
     each; ``n_components`` is that rank. ``factor_match`` is 1 where the factors are
     those that the data was made from (Acar et al. 2011).
+
+    Where entries are held out, models are ranked by how well they predict these:
+    ``held_out`` is their mean divergence from the model.
     """
 
     name = "Nonnegative factorization"
@@ -34,25 +38,33 @@ class Objective(BaseObjective):
             return True, f"the data is for {' and '.join(ranks)}"
         return False, None
 
-    def set_data(self, name, V, ranks, truth=None, **other):
-        data = Data(name, V)
-        self.references = {name: data}
-        self.folders = {name: "data"}
-        how = {"beta": self.beta, "seed": self.seed, "truth": truth}
-        self.task = Approximation(data, self.model, ranks[self.model], **how)
+    def set_data(self, ranks, draws=None, **data):
+        if draws is None:
+            draws = [Data(data["name"], data["V"], data.get("truth"))]
+        self.references = {draw.id: draw for draw in draws}
+        self.folders = {draw.id: f"data {n}" for n, draw in enumerate(draws)}
+        how = {"beta": self.beta, "seed": self.seed}
+        self.task = Approximation(draws, self.model, ranks[self.model], **how)
 
     def score(self, data, model):
-        V, truth = data.V, self.task.truth
+        V, truth, held_out = data.V, data.truth, data.held_out
         approximation = np.asarray(model.reconstruct(), np.float64).reshape(V.shape)
-        divergence = beta_divergence(V, approximation, self.task.beta)
+        fitted = None if held_out is None else ~held_out
+        divergence = beta_divergence(V, approximation, self.task.beta, fitted)
         matches = isinstance(model, type(truth))
-        return {
+        scores = {
             "value": divergence,
             "divergence": divergence,
             "relative_error": np.linalg.norm(V - approximation) / np.linalg.norm(V),
             "factor_match": factor_match(truth, model) if matches else np.nan,
             "n_components": model.templates.shape[-1],
         }
+        if held_out is not None:
+            loss = prediction_loss(data, approximation, self.task.beta)
+            scores |= {"value": loss, "held_out": loss}
+        if hasattr(truth, "layers"):
+            scores |= compare_depths(truth, model, approximation)
+        return scores
 
     def get_one_result(self):
         return {"estimates": self.task.minimise(None, 0)}

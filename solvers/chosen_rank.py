@@ -1,0 +1,50 @@
+"""Deep and shallow models whose ranks are chosen by entries held out."""
+
+from musaic_core.benchmark.solver import LowRankSolver
+from musaic_core.tasks.factorization.depth import candidates, fit_chosen
+
+
+class Solver(LowRankSolver):
+    """What predicts entries of data that it was not shown, with nothing known of it.
+
+    Each `model` has four choices of its ranks, and of what else it leaves open: the
+    weight of its penalty, or when to stop. Three folds of the entries that it is shown
+    decide. It is then fitted from `n_starts` starts, of which the best goes on. The
+    shallow ones are an ``nmf`` of the unfolded tensor, an ``ncp``, an ``ntd``, and of
+    the kind that the data is of, one of minimum volume and one that stops early; the
+    deep ones have layers below the spectra, with either of the losses of
+    docs/deep_tensor_factorizations.md.
+    """
+
+    name = "chosen_rank"
+    predicts = True
+    axes = ((None, None, None), (None, None))
+    parameters = {
+        "model": [
+            "nmf",
+            "ncp",
+            "ntd",
+            "minimum_volume",
+            "early_stopping",
+            "deep_layers",
+            "deep_data",
+        ],
+        "n_starts": [20],
+    }
+    beta = 1
+
+    @classmethod
+    def mismatch(cls, task):
+        if task.answers != "factors":
+            return "is for factors that are compared with the true ones"
+
+    def misfit(self, task):
+        if not task.holds_out:
+            return "no entries are held out"
+        if self.model not in candidates(task.model):
+            return f"a matrix has no {self.model}"
+
+    def factorize(self, V, given):
+        candidate = candidates(self.task.model)[self.model]
+        model, _ = fit_chosen(candidate, V, n_starts=self.n_starts, seed=given.seed)
+        return model
