@@ -10,7 +10,7 @@ from musaic_core.lowrank import NMF, DeepNCP, DeepNMF, DeepNTD
 from musaic_core.tasks.factorization.task import Data
 
 RANKS = {1: (8,), 2: (8, 3), 3: (8, 5, 3)}  # of the levels, the finest first
-OTHERS = {"nmf": (60,), "ncp": (16, 12), "ntd": (16, 12)}  # sizes of the other axes
+SHAPES = {"nmf": (40, 60), "ncp": (24, 16, 12), "ntd": (24, 16, 12)}
 CORE = 5, 4  # ranks of an NTD's other modes
 
 
@@ -45,37 +45,31 @@ class Dataset(benchopt.BaseDataset):
 
     def draw(self, n, seed):
         rng = np.random.default_rng(seed)
-        first, *below = RANKS[self.depth]
-        spectra = rng.gamma(
-            0.3, 1, (40 if self.truth == "nmf" else 24, (first, *below)[-1])
-        )
-        layers = []
-        for above in (first, *below)[-2::-1]:
-            mixtures = rng.dirichlet(np.full(spectra.shape[1], 0.3), above).T
+        size, *sizes = SHAPES[self.truth]
+        ranks = RANKS[self.depth]
+        layers, spectra = [], rng.gamma(0.3, 1, (size, ranks[-1]))
+        for rank in ranks[-2::-1]:
+            mixtures = rng.dirichlet(np.full(spectra.shape[1], 0.3), rank).T
             layers.insert(0, NMF(spectra, mixtures))
             spectra = spectra @ mixtures
-        sizes = OTHERS[self.truth]
-        columns = CORE if self.truth == "ntd" else [first] * len(sizes)
-        others = [rng.gamma(0.3, 1, size) for size in zip(sizes, columns, strict=True)]
-        core = rng.gamma(0.3, 1, (first, *CORE))
-        truth = assemble(self.truth, spectra, others, core, layers)
-        scale = self.counts / np.mean(truth.reconstruct())
-        truth = assemble(
-            self.truth, spectra, [scale * others[0], *others[1:]], core, layers
-        )
+        columns = CORE if self.truth == "ntd" else [ranks[0]] * len(sizes)
+        others = [rng.gamma(0.3, 1, pair) for pair in zip(sizes, columns, strict=True)]
+        core = rng.gamma(0.3, 1, (ranks[0], *CORE))
+        truth = assemble(self.truth, [spectra, *others], core, layers)
+        others[0] *= self.counts / np.mean(truth.reconstruct())
+        truth = assemble(self.truth, [spectra, *others], core, layers)
         V = rng.poisson(truth.reconstruct()).astype(np.float32)
         held_out = rng.permutation(V.size).reshape(V.shape) < V.size // 10
         return Data(f"draw {n}", V, truth, held_out)
 
 
-def assemble(kind, spectra, others, core, layers):
+def assemble(kind, factors, core, layers):
     """A deep model of its factors."""
     if kind == "nmf":
-        return DeepNMF(spectra, others[0].T, below=layers, tied=True)
+        W, H = factors
+        return DeepNMF(W, H.T, below=layers, tied=True)
     below = {0: layers} if layers else {}
-    factors = [spectra, *others]
     if kind == "ncp":
-        return DeepNCP(
-            CPTensor((np.ones(spectra.shape[1]), factors)), below=below, tied=True
-        )
+        cp = CPTensor((np.ones(len(core)), factors))
+        return DeepNCP(cp, below=below, tied=True)
     return DeepNTD(TuckerTensor((core, factors)), below=below, tied=True)

@@ -20,7 +20,10 @@ class Objective(BaseObjective):
     those that the data was made from (Acar et al. 2011).
 
     Where entries are held out, models are ranked by how well they predict these:
-    ``held_out`` is their mean divergence from the model.
+    ``held_out`` is their mean divergence from the model. Where the data was made of
+    levels of spectra, ``fine_match`` and ``coarse_match`` say how well those of the
+    finest and of the coarsest are found, and ``fine_chance`` and ``coarse_chance``
+    what is found without looking.
     """
 
     name = "Nonnegative factorization"
@@ -55,7 +58,7 @@ class Objective(BaseObjective):
         scores = {
             "value": divergence,
             "divergence": divergence,
-            "relative_error": np.linalg.norm(V - approximation) / np.linalg.norm(V),
+            "relative_error": relative_error(V, approximation),
             "factor_match": factor_match(truth, model) if matches else np.nan,
             "n_components": model.templates.shape[-1],
         }
@@ -63,8 +66,16 @@ class Objective(BaseObjective):
             loss = prediction_loss(data, approximation, self.task.beta)
             scores |= {"value": loss, "held_out": loss}
         if hasattr(truth, "layers"):
-            scores |= compare_depths(truth, model, approximation)
+            mean = np.asarray(truth.reconstruct(), np.float64)
+            scores["error_of_mean"] = relative_error(mean, approximation)
+            scores["held_out_by_truth"] = prediction_loss(data, mean, self.task.beta)
+            scores |= compare_depths(truth, model)
         return scores
 
     def get_one_result(self):
         return {"estimates": self.task.minimise(None, 0)}
+
+
+def relative_error(X, approximation):
+    """Of arrays of one shape, in the ℓ2 norm."""
+    return np.linalg.norm(X - approximation) / np.linalg.norm(X)

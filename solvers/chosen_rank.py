@@ -1,6 +1,7 @@
 """Deep and shallow models whose ranks are chosen by entries held out."""
 
 from musaic_core.benchmark.solver import LowRankSolver
+from musaic_core.lowrank.arrays import unfold
 from musaic_core.tasks.factorization.depth import candidates, fit_chosen
 
 
@@ -46,5 +47,6 @@ class Solver(LowRankSolver):
 
     def factorize(self, V, given):
         candidate = candidates(self.task.model)[self.model]
+        V = unfold(V, 0) if self.model == "nmf" else V
         model, _ = fit_chosen(candidate, V, n_starts=self.n_starts, seed=given.seed)
         return model

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import unfold
 from musaic_core.lowrank.deep.nmf import deep_nmf
 from musaic_core.lowrank.deep.tensor import deep_ncp, deep_ntd
 from musaic_core.lowrank.divergence import beta_divergence
@@ -20,7 +19,7 @@ from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.ntd import ntd
 from musaic_core.lowrank.penalties import MinimumVolume
 from musaic_core.lowrank.selection import cross_validate_rank
-from musaic_core.tasks.factorization.task import Data, Factorization
+from musaic_core.tasks.factorization.task import METHODS, Data, Factorization
 
 # What is added to all predictions, as a share of the data's mean: where counts are few,
 # single ones at entries of almost 0 would decide otherwise.
@@ -62,10 +61,10 @@ def candidates(family: str) -> dict[str, Candidate]:
     Returns
     -------
     dict of str to Candidate
-        By name: "nmf", of the unfolded tensor; for tensors "ncp" and "ntd";
+        By name: "nmf", for a matrix or an unfolded tensor; for tensors "ncp" and "ntd";
         "minimum_volume", "early_stopping", "deep_layers" and "deep_data".
     """
-    shallow = {"nmf": _unfolded_nmf, "ncp": ncp, "ntd": ntd}[family]
+    shallow = METHODS[family]
     mode = "templates" if family == "nmf" else 0
 
     def size(rank):
@@ -96,7 +95,7 @@ def candidates(family: str) -> dict[str, Candidate]:
         return Candidate(factorize, [(5, 2), (8, 3), (8, 5), (8, 5, 3)])
 
     low = 5 if family == "ncp" else 3
-    found = {"nmf": Candidate(_unfolded_nmf, [2, 3, 5, 8])}
+    found = {"nmf": Candidate(nmf, [2, 3, 5, 8])}
     if family != "nmf":
         found["ncp"] = Candidate(ncp, [3, 5, 8, 10])
         found["ntd"] = Candidate(ntd, [(3, 5, 4), (3, 8, 8), (8, 5, 4), (8, 8, 8)])
@@ -106,27 +105,6 @@ def candidates(family: str) -> dict[str, Candidate]:
         "deep_layers": deep("layers"),
         "deep_data": deep("data"),
     }
-
-
-def _unfolded_nmf(V, rank, *, data_weights=None, **options):
-    """NMF of the first mode's unfolding."""
-    if data_weights is not None:
-        data_weights = unfold(data_weights, 0)
-    model = nmf(unfold(V, 0), rank, data_weights=data_weights, **options)
-    return model if V.ndim == 2 else _Folded(model, V.shape)
-
-
-class _Folded:
-    """The NMF of an unfolded tensor as a model of the tensor."""
-
-    def __init__(self, model, shape):
-        self._model, self._shape = model, shape
-
-    def __getattr__(self, name):
-        return getattr(self._model, name)
-
-    def reconstruct(self):
-        return self._model.reconstruct().reshape(self._shape)
 
 
 def fit_chosen(
@@ -166,7 +144,7 @@ def fit_chosen(
     model = factorize(V, choice, n_starts=n_starts, max_iter=FEW, **how)
     if goes_on:
         how |= {"max_iter": MANY, "tol": TOLERANCE}
-        model = factorize(V, choice, init=getattr(model, "_model", model), **how)
+        model = factorize(V, choice, init=model, **how)
     return model, choice
 
 
@@ -198,7 +176,7 @@ def prediction_loss(data: Data, approximation: np.ndarray, beta: float) -> float
 
 
 def compare_depths(
-    truth: Factorization, model: Any, approximation: np.ndarray, n_draws: int = 20
+    truth: Factorization, model: Any, n_draws: int = 20
 ) -> dict[str, float]:
     """How well a model shows what the data was made of, at the true depths.
 
@@ -208,26 +186,21 @@ def compare_depths(
         With one level, of which there is no coarse one, or with several.
     model : Model
         Deep or not. Of its levels, the one counts that matches best.
-    approximation : ndarray
-        The model's, of the data's shape.
     n_draws : int, default=20
         Of what the chance levels are means of.
 
     Returns
     -------
     dict of str to float
-        ``error_of_mean``, relative, from what the data was drawn with. ``fine_match``
+        ``fine_match``
         and ``coarse_match``: `factor_match` of the spectra of the finest and of the
         coarsest level. ``fine_chance``: that of random mixtures of the model's
         coarsest spectra. ``coarse_chance``: that of the spectra with their entries
         shuffled.
     """
-    mean = np.asarray(truth.reconstruct(), np.float64).reshape(approximation.shape)
-    error = np.linalg.norm(mean - approximation) / np.linalg.norm(mean)
     spectra = [[level.templates] for level in getattr(model, "layers", [model])]
     fine = [truth.layers[0].templates]
     scores = {
-        "error_of_mean": error,
         "fine_match": max(factor_match(fine, level) for level in spectra),
         "fine_chance": chance_match(fine, spectra[-1], "mixed", n_draws, 0).mean,
     }
