@@ -11,9 +11,9 @@ class Solver(LowRankSolver):
     Each `model` has four choices of its ranks, and of what else it leaves open: the
     weight of its penalty, or when to stop. Three folds of the entries that it is shown
     decide. It is then fitted from `n_starts` starts, of which the best goes on. The
-    shallow ones are an ``nmf`` of the unfolded tensor, an ``ncp``, an ``ntd``, and of
-    the kind that the data is of, one of minimum volume and one that stops early; the
-    deep ones have layers below the spectra, with either of the losses of
+    shallow ones are an ``nmf`` of the unfolded tensor, one of minimum volume, an
+    ``ncp``, an ``ntd``, and one of the data's kind that stops early; the deep ones have
+    layers below the spectra, with either of the losses of
     docs/deep_tensor_factorizations.md.
     """
 
@@ -47,6 +47,7 @@ class Solver(LowRankSolver):
 
     def factorize(self, V, given):
         candidate = candidates(self.task.model)[self.model]
-        V = unfold(V, 0) if self.model == "nmf" else V
+        if self.model in ("nmf", "minimum_volume"):
+            V = unfold(V, 0)
         model, _ = fit_chosen(candidate, V, n_starts=self.n_starts, seed=given.seed)
         return model

@@ -153,7 +153,7 @@ def _cell(record, digits):
 
 RANKS = 8, 16, 32  # of the shallow models; the layers below have half of it
 SECONDS, BARS, FRAMES = 10, 8, 48  # of a matrix; of a tensor, and of each of its bars
-HOW = {"update": "mu-extrapolated", "missing": "nan", "max_iter": 100, "seed": 0}
+HOW = {"update": "mu-extrapolated", "missing": "nan", "max_iter": 200, "seed": 0}
 SHALLOW = {"frames": ("nmf",), "bars": ("ncp", "ntd")}
 
 

@@ -24,8 +24,8 @@ from musaic_core.tasks.factorization.task import METHODS, Data, Factorization
 # What is added to all predictions, as a share of the data's mean: where counts are few,
 # single ones at entries of almost 0 would decide otherwise.
 BACKGROUND = 0.01
-FEW, MANY = 20, 150  # iterations of each start, and of the best one after that
-SELECTING = 50  # iterations of a fit that a choice is judged by
+FEW, MANY = 10, 100  # iterations of each start, and of the best one after that
+SELECTING = 30  # iterations of a fit that a choice is judged by
 TOLERANCE = 1e-4  # of the objective in ten iterations
 OTHERS = 5, 4  # ranks of the modes of an NTD that have no layers
 
@@ -55,25 +55,24 @@ def candidates(family: str) -> dict[str, Candidate]:
     Parameters
     ----------
     family : {"nmf", "ncp", "ntd"}
-        Of the deep models, and of the shallow ones that are held back by a penalty or
-        by stopping early.
+        Of the deep models, and of the shallow one that stops early.
 
     Returns
     -------
     dict of str to Candidate
-        By name: "nmf", for a matrix or an unfolded tensor; for tensors "ncp" and "ntd";
-        "minimum_volume", "early_stopping", "deep_layers" and "deep_data".
+        By name: "nmf" and "minimum_volume", an NMF too, which are for a matrix or an
+        unfolded tensor; for tensors "ncp" and "ntd"; "early_stopping", "deep_layers"
+        and "deep_data".
     """
     shallow = METHODS[family]
-    mode = "templates" if family == "nmf" else 0
 
     def size(rank):
         return (rank, *OTHERS) if family == "ntd" else rank
 
     def small_volume(V, choice, **options):
         rank, weight = choice
-        penalties = {mode: MinimumVolume(weight)}
-        return shallow(V, size(rank), penalties=penalties, **options)
+        penalties = {"templates": MinimumVolume(weight)}
+        return nmf(V, rank, penalties=penalties, **options)
 
     def stopped(V, choice, **options):
         rank, n_iter = choice
@@ -100,8 +99,8 @@ def candidates(family: str) -> dict[str, Candidate]:
         found["ncp"] = Candidate(ncp, [3, 5, 8, 10])
         found["ntd"] = Candidate(ntd, [(3, 5, 4), (3, 8, 8), (8, 5, 4), (8, 8, 8)])
     return found | {
-        "minimum_volume": Candidate(small_volume, [*product((low, 8), (3, 30))]),
-        "early_stopping": Candidate(stopped, [*product((low, 8), (20, 50))], False),
+        "minimum_volume": Candidate(small_volume, [*product((3, 8), (3, 30))]),
+        "early_stopping": Candidate(stopped, [*product((low, 8), (20, 40))], False),
         "deep_layers": deep("layers"),
         "deep_data": deep("data"),
     }
