@@ -1,5 +1,6 @@
 """Deep and shallow models whose ranks are chosen by entries held out."""
 
+from musaic_core.benchmark.choice import runs_all
 from musaic_core.benchmark.solver import LowRankSolver
 from musaic_core.lowrank.arrays import unfold
 from musaic_core.tasks.factorization.depth import candidates, fit_chosen
@@ -14,30 +15,23 @@ class Solver(LowRankSolver):
     shallow ones are an ``nmf`` of the unfolded tensor, one of minimum volume, an
     ``ncp``, an ``ntd``, and one of the data's kind that stops early; the deep ones have
     layers below the spectra, with either of the losses of
-    docs/deep_tensor_factorizations.md.
+    docs/deep_tensor_factorizations.md. A run of all datasets leaves them out, as it has
+    none with entries held out.
     """
 
     name = "chosen_rank"
+    answers = "factors"
     predicts = True
     axes = ((None, None, None), (None, None))
     parameters = {
-        "model": [
-            "nmf",
-            "ncp",
-            "ntd",
-            "minimum_volume",
-            "early_stopping",
-            "deep_layers",
-            "deep_data",
-        ],
+        "model": [] if runs_all("dataset") else [*candidates("ncp")],
         "n_starts": [20],
     }
     beta = 1
 
     @classmethod
     def mismatch(cls, task):
-        if task.answers != "factors":
-            return "is for factors that are compared with the true ones"
+        return super(LowRankSolver, cls).mismatch(task)  # no decoder is needed
 
     def misfit(self, task):
         if not task.holds_out:

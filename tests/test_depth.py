@@ -186,19 +186,17 @@ def test_the_truth_itself_has_the_best_scores(truth, depth):
 
 def test_random_spectra_match_by_chance():
     (draw,) = draws("ncp", n=1)["draws"]
-    rng = np.random.default_rng(0)
-    by_chance = [
-        rng.permuted(draw.truth.below[0][0].templates, axis=0) for _ in range(200)
-    ]
-    ones = np.ones((3, 1))
-    scores = [compare_depths(draw.truth, NMF(W, ones), 200) for W in by_chance[:3]]
     truth = [draw.truth.layers[-1].templates]
-    level = chance_match(truth, truth, n_draws=200, seed=1)
-    for score in scores:
-        assert score["coarse_chance"] == pytest.approx(level.mean, abs=0.02)
-    matches = [compare_depths(draw.truth, NMF(W, ones), 1) for W in by_chance]
-    mean = np.mean([score["coarse_match"] for score in matches])
-    assert mean == pytest.approx(level.mean, abs=0.02)
+    level = chance_match(truth, truth, n_draws=200, seed=1).mean
+    rng = np.random.default_rng(0)
+    scores = [
+        compare_depths(draw.truth, NMF(rng.permuted(truth[0], axis=0), np.ones((3, 1))))
+        for _ in range(50)
+    ]
+    found = pd.DataFrame(scores).mean()
+    assert found["coarse_match"] == pytest.approx(level, abs=0.04)
+    assert found["coarse_chance"] == pytest.approx(level, abs=0.02)
+    assert level < 0.6
 
 
 def test_random_mixtures_of_the_true_spectra_are_the_fine_levels_chance():
@@ -206,7 +204,7 @@ def test_random_mixtures_of_the_true_spectra_are_the_fine_levels_chance():
     coarse = draw.truth.layers[-1].templates
     unit = coarse / coarse.sum(0)
     rng = np.random.default_rng(0)
-    mixed = [unit @ rng.dirichlet(np.ones(3), 8).T for _ in range(100)]
+    mixed = [unit @ rng.dirichlet(np.ones(3), 8).T for _ in range(40)]
     ones = np.ones((8, 1))
     matches = [compare_depths(draw.truth, NMF(W, ones), 1)["fine_match"] for W in mixed]
     of_coarse = compare_depths(draw.truth, NMF(coarse, np.ones((3, 1))), 200)
@@ -276,21 +274,6 @@ def test_paired_intervals_are_those_of_the_differences():
     assert found["deep_data", "fine_match"]["chance"] == pytest.approx(
         np.mean(common + gain)
     )
-
-
-def test_paired_intervals_cover_the_true_difference():
-    rng = np.random.default_rng(1)
-    covered = 0
-    for _ in range(60):
-        common = rng.normal(size=30)
-        file = results({"ntd": common, "deep_data": common + rng.normal(0.3, 1, 30)})
-        (record,) = (
-            r
-            for r in compare(file)
-            if (r["model"], r["score"]) == ("deep_data", "held_out")
-        )
-        covered += abs(record["difference"] - 0.3) < record["half_width"]
-    assert 51 <= covered <= 60  # 57 are expected
 
 
 def test_a_table_shows_means_differences_and_chance(tmp_path):

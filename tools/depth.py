@@ -23,17 +23,14 @@ from musaic_core.data.recording import Track
 from musaic_core.lowrank import deep_ncp, deep_nmf, ncp, nmf, ntd
 from musaic_core.results.statistics import mean_interval
 from musaic_core.tasks.bars import fold_bars
-from musaic_core.tasks.factorization.depth import prediction_loss
+from musaic_core.tasks.factorization.depth import candidates, prediction_loss
 from musaic_core.tasks.factorization.task import Data
 from musaic_core.tasks.structure.features import hear_downbeats, mono
 from musaic_core.tasks.transcription.spectrogram import FRAME, spectrogram
 
 ROOT = Path(__file__).resolve().parent.parent
 MEASURED = ROOT / "docs" / "measured"
-MODELS = (
-    *("nmf", "ncp", "ntd", "minimum_volume", "early_stopping"),
-    *("deep_layers", "deep_data"),
-)
+MODELS = tuple(candidates("ncp"))
 # the shallow model that each is compared with: that contains the deep one, or for the
 # fine level, that has one
 CONTAINING = {"nmf": "nmf", "ncp": "ntd", "ntd": "ntd"}
@@ -82,7 +79,7 @@ def compare(results: pd.DataFrame) -> list[dict]:
                 if score in CHANCE:
                     of_model = rows.loc[rows["model"] == model, CHANCE[score]]
                     record["chance"] = float(of_model.mean())
-                if model != reference:
+                if model != reference and reference in cells:
                     differences = (cells[model] - cells[reference]).to_numpy()
                     interval = mean_interval(differences[:, None])
                     record |= {"reference": reference, "difference": interval.mean}
@@ -284,8 +281,8 @@ def table_of_sizes(root, name, *, corpus):
     yield "V", "model", "parameters", "loss", "beside the shallow one of as many"
     for r in records:
         beside = [
-            f"{100 * np.expm1(mean):+.1f} % ± {100 * width:.1f} ({key[7:]})"
-            for key, (mean, width) in r.items()
+            f"{100 * np.expm1(value[0]):+.1f} % ± {100 * value[1]:.1f} ({key[7:]})"
+            for key, value in r.items()
             if key.startswith("beside ")
         ]
         sizes = " · ".join(f"{n / 1000:.1f} k" for n in r["parameters"])
