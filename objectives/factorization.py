@@ -41,9 +41,8 @@ class Objective(BaseObjective):
             return True, f"the data is for {' and '.join(ranks)}"
         return False, None
 
-    def set_data(self, ranks, draws=None, **data):
-        if draws is None:
-            draws = [Data(data["name"], data["V"], data.get("truth"))]
+    def set_data(self, name=None, V=None, ranks=None, truth=None, draws=None, **other):
+        draws = draws or [Data(name, V, truth)]
         self.references = {draw.id: draw for draw in draws}
         self.folders = {draw.id: f"data {n}" for n, draw in enumerate(draws)}
         how = {"beta": self.beta, "seed": self.seed}
