@@ -44,7 +44,7 @@ class Objective(BaseObjective):
     def set_data(self, name=None, V=None, ranks=None, truth=None, draws=None, **other):
         draws = draws or [Data(name, V, truth)]
         self.references = {draw.id: draw for draw in draws}
-        self.folders = {draw.id: f"data {n}" for n, draw in enumerate(draws)}
+        self.folders = dict.fromkeys(self.references, "data")
         how = {"beta": self.beta, "seed": self.seed}
         self.task = Approximation(draws, self.model, ranks[self.model], **how)
 

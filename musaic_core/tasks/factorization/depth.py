@@ -80,10 +80,8 @@ def candidates(family: str) -> dict[str, Candidate]:
 
     def deep(loss):
         def factorize(V, ranks, *, max_iter, init="random", **options):
-            if isinstance(
-                init, str
-            ):  # half for the layers one by one, half for them all
-                max_iter //= 2
+            if isinstance(init, str):
+                max_iter //= 2  # half for the layers one by one, half for them all
                 options["start_iter"] = max_iter
             options |= {"loss": loss, "max_iter": max_iter, "init": init}
             if family == "nmf":
