@@ -5,6 +5,7 @@ import numpy as np
 from musaic_core.benchmark.objective import Objective as BaseObjective
 from musaic_core.lowrank.divergence import beta_divergence
 from musaic_core.lowrank.matching import factor_match
+from musaic_core.tasks.factorization.depth import compare_depths, prediction_loss
 from musaic_core.tasks.factorization.task import Approximation, Data
 
 
@@ -17,6 +18,12 @@ class Objective(BaseObjective):
     Models of the music tasks, which choose their own rank and start, are a point
     each; ``n_components`` is that rank. ``factor_match`` is 1 where the factors are
     those that the data was made from (Acar et al. 2011).
+
+    Where entries are held out, models are ranked by how well they predict these:
+    ``held_out`` is their mean divergence from the model. Where the data was made of
+    levels of spectra, ``fine_match`` and ``coarse_match`` say how well those of the
+    finest and of the coarsest are found, and ``fine_chance`` and ``coarse_chance``
+    what is found without looking.
     """
 
     name = "Nonnegative factorization"
@@ -38,25 +45,40 @@ class Objective(BaseObjective):
             return True, f"the data is for {' and '.join(ranks)}"
         return False, None
 
-    def set_data(self, name, V, ranks, truth=None, **other):
-        data = Data(name, V)
-        self.references = {name: data}
-        self.folders = {name: "data"}
-        how = {"beta": self.beta, "seed": self.seed, "truth": truth}
-        self.task = Approximation(data, self.model, ranks[self.model], **how)
+    def set_data(self, name=None, V=None, ranks=None, truth=None, draws=None, **other):
+        draws = draws or [Data(name, V, truth)]
+        self.references = {draw.id: draw for draw in draws}
+        self.folders = dict.fromkeys(self.references, "data")
+        how = {"beta": self.beta, "seed": self.seed}
+        self.task = Approximation(draws, self.model, ranks[self.model], **how)
 
     def score(self, data, model):
-        V, truth = data.V, self.task.truth
+        V, truth, held_out = data.V, data.truth, data.held_out
         approximation = np.asarray(model.reconstruct(), np.float64).reshape(V.shape)
-        divergence = beta_divergence(V, approximation, self.task.beta)
+        fitted = None if held_out is None else ~held_out
+        divergence = beta_divergence(V, approximation, self.task.beta, fitted)
         matches = isinstance(model, type(truth))
-        return {
+        scores = {
             "value": divergence,
             "divergence": divergence,
-            "relative_error": np.linalg.norm(V - approximation) / np.linalg.norm(V),
+            "relative_error": relative_error(V, approximation),
             "factor_match": factor_match(truth, model) if matches else np.nan,
             "n_components": model.templates.shape[-1],
         }
+        if held_out is not None:
+            loss = prediction_loss(data, approximation, self.task.beta)
+            scores |= {"value": loss, "held_out": loss}
+        if hasattr(truth, "layers"):
+            mean = np.asarray(truth.reconstruct(), np.float64)
+            scores["error_of_mean"] = relative_error(mean, approximation)
+            scores["held_out_by_truth"] = prediction_loss(data, mean, self.task.beta)
+            scores |= compare_depths(truth, model)
+        return scores
 
     def get_one_result(self):
         return {"estimates": self.task.minimise(None, 0)}
+
+
+def relative_error(X, approximation):
+    """Of arrays of one shape, in the ℓ2 norm."""
+    return np.linalg.norm(X - approximation) / np.linalg.norm(X)

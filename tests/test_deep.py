@@ -348,7 +348,7 @@ def hierarchy(seed, level=0.2):
     return rng.poisson(truth).astype(float), truth, spectra
 
 
-def test_depth_recovers_from_few_counts_what_the_shallow_models_cannot():
+def test_of_few_counts_a_deep_ncp_errs_less_than_ncps_of_either_rank():
     errors, matches = [], []
     for seed in range(3):
         V, truth, spectra = hierarchy(seed)

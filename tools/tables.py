@@ -13,6 +13,11 @@ a file, and a test fails where it is not what the file says. The markers:
 ``<!-- speed: docs/measured/speed.json rule=mu problems="ntd-beta1: NTD, β = 1" -->``
     Of what ``python -m tools.speed --json FILE`` wrote: a row a problem, with our
     fastest (by that update rule, if one is named), the fastest peer, and the ratio.
+``<!-- depth: docs/measured/depth.json truth=ncp score=held_out -->``
+    Of what ``python -m tools.depth results`` wrote: models by depths and counts, of
+    which ``settings="1 0.2; 2 0.2"`` chooses some.
+``<!-- sizes: docs/measured/depth_recordings.json corpus=mini -->``
+    Of what ``python -m tools.depth recordings`` wrote.
 ``<!-- solvers: kind=low-rank -->``
     What each solver looks at and its parameters, from the code.
 ``<!-- value: docs/measured/deep.json gain -->``
@@ -29,6 +34,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from tools.depth import table, table_of_sizes
 from tools.overview import parameters
 from tools.speed_problems import OURS
 
@@ -140,7 +146,7 @@ def _value(root, name, key):
 
 
 KINDS = {"scores": _scores, "csv": _csv, "speed": _speed, "value": _value}
-KINDS["solvers"] = parameters
+KINDS |= {"solvers": parameters, "depth": table, "sizes": table_of_sizes}
 
 if __name__ == "__main__":
     for page in pages():

@@ -47,6 +47,7 @@ def cross_validate_rank(
     ranks: Sequence,
     *,
     n_folds: int = 5,
+    background: float = 0.0,
     seed: int | None = None,
     **options: Any,
 ) -> CrossValidation:
@@ -68,6 +69,8 @@ def cross_validate_rank(
         Ranks to compare, each as `factorize` takes one: whole numbers, or tuples.
     n_folds : int, default=5
         Folds, 2 or more; each entry is held out once.
+    background : float, default=0.0
+        As in `held_out_divergence`.
     seed : int, optional
         Of the folds and of the models' starts.
     **options : Options
@@ -117,7 +120,7 @@ def cross_validate_rank(
     divergences = [
         [
             held_out_divergence(
-                factorize, V, rank, fold_of == fold, seed=seed, **options
+                factorize, V, rank, fold_of == fold, background, seed=seed, **options
             )
             for fold in range(n_folds)
         ]
@@ -131,6 +134,7 @@ def held_out_divergence(
     V: Array,
     rank: Any,
     held_out: Array,
+    background: float = 0.0,
     **options: Any,
 ) -> float:
     """Fit a model to a part of the data's entries and compare it with the others.
@@ -145,6 +149,11 @@ def held_out_divergence(
         As `factorize` takes it.
     held_out : bool array of V's shape
         True where the model is not shown V, and compared with it.
+    background : float, default=0.0
+        A constant that is added to what the model predicts, as a share of V's mean. A
+        model of few counts predicts entries of almost 0, and with β ≤ 1 a single count
+        there outweighs all others; a background of some hundredths bounds what it
+        costs.
     **options : Options
         Passed on; see `musaic_core.lowrank.options.Options`.
 
@@ -182,9 +191,11 @@ def held_out_divergence(
         raise ValueError("held_out has none of V's entries; give some that are True")
     given = {name: value for name, value in options.items() if name != "missing"}
     model = factorize(filled, rank, **given | {"data_weights": shown})
+    if not background >= 0:
+        raise ValueError(f"background is {background!r}; give a number, 0 or more")
     beta = check_beta(options.get("beta", DEFAULTS["beta"]))
     divergence = BetaDivergence.for_data(beta, mean, dtype_name(filled))
-    Y = model.reconstruct() + divergence.floor
+    Y = model.reconstruct() + divergence.floor + background * mean
     return divergence(filled, Y, tested) / float(tested.sum())
 
 

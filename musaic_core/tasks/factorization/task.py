@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import joblib
 import numpy as np
@@ -28,16 +29,28 @@ class Data:
     id : str
         What it is.
     V : ndarray
-        Matrix (F, T) or tensor, frequency first.
+        Matrix (F, T) or tensor, frequency first. NaN where an entry is missing.
+    truth : NMF, NCP or NTD, optional
+        What V was made from.
+    held_out : ndarray of bool, of V's shape, optional
+        Entries that models are to predict, and are not shown.
     """
 
     id: str
     V: np.ndarray
+    truth: Factorization | None = None
+    held_out: np.ndarray | None = None
 
     @property
     def identity(self) -> str:
         """Digest of it."""
-        return joblib.hash((self.id, self.V))
+        return joblib.hash((self.id, self.V, self.held_out))
+
+    def shown(self) -> "Data":
+        """What a model is given of it: no truth, and NaN where it is held out."""
+        if self.held_out is None:
+            return Data(self.id, self.V)
+        return Data(self.id, np.where(self.held_out, self.V.dtype.type("nan"), self.V))
 
 
 class Approximation(Task):
@@ -45,7 +58,9 @@ class Approximation(Task):
 
     Parameters
     ----------
-    data : Data
+    data : Data, or list of Data of one shape
+        A model is given what they show, one after the other; algorithms that go on
+        from a start are given the first.
     model : {"nmf", "ncp", "ntd"}
     ranks : int or tuple of int
         Number of components; of an NTD, one a mode.
@@ -53,8 +68,6 @@ class Approximation(Task):
         Of the β-divergence to minimise.
     seed : int
         Of the start.
-    truth : NMF, NCP or NTD, optional
-        What V was made from.
     """
 
     answers = "factors"
@@ -67,20 +80,18 @@ class Approximation(Task):
 
     def __init__(
         self,
-        data: Data,
+        data: Data | list[Data],
         model: str,
         ranks: int | tuple[int, ...],
         beta: float,
         seed: int = 0,
-        truth: Factorization | None = None,
     ) -> None:
-        super().__init__([], [data], seed)
-        self.data, self.model, self.ranks = data, model, ranks
-        self.beta, self.truth = beta, truth
+        data = data if isinstance(data, list) else [data]
+        super().__init__([], [each.shown() for each in data], seed)
+        self.data = self.test[0]
+        self.model, self.ranks, self.beta = model, ranks, beta
         # a model of matrices gets a tensor unfolded, frequency × the rest
-        self.axes = self.axes[:1] if data.V.ndim == 2 else self.axes[1:]
-        start = METHODS[model](data.V, ranks, max_iter=0, seed=seed)
-        self._start = arrays(start)
+        self.axes = self.axes[:1] if self.V.ndim == 2 else self.axes[1:]
 
     @property
     def V(self) -> np.ndarray:  # noqa: N802
@@ -92,14 +103,26 @@ class Approximation(Task):
         """Random factors to start from, in the order of `assemble`; copies."""
         return [factor.copy() for factor in self._start]
 
+    @cached_property
+    def _start(self):
+        start = METHODS[self.model](self.V, self.ranks, max_iter=0, seed=self.seed)
+        return arrays(start)
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether there are entries that models are not shown."""
+        return any(bool(np.isnan(data.V).any()) for data in self.test)
+
     def misfit(self, solver):
+        if self.holds_out and not getattr(solver, "predicts", False):
+            return "entries are held out, and it does not predict them"
         beta = getattr(solver, "beta", self.beta)
         if beta != self.beta:
             return f"it minimises β = {beta}; the task asks for β = {self.beta}"
 
     def represent(self, recording, axes=axes[0]):
         """The data with these axes."""
-        return unfold(self.V, 0) if len(axes) == 2 else self.V
+        return unfold(recording.V, 0) if len(axes) == 2 else recording.V
 
     def describe(self, model, given):
         """A model is its own description."""
