@@ -1,0 +1,83 @@
+"""Corpora in two files: audio in HDF5, annotations in .pyjama."""
+
+import json
+from functools import partial
+
+import numpy as np
+
+from musaic_core.benchmark.corpora import About, Corpus, from_mini
+from musaic_core.data.errors import InputError
+from musaic_core.data.notes import SHORTEST, Notes
+from musaic_core.data.recording import Track
+
+try:
+    import h5py
+except ImportError:  # told when it is asked for
+    h5py = None
+
+
+class Dataset(Corpus):
+    """Recordings whose notes (``pitchmidi``) a .pyjama file has, in a tutorial's form.
+
+    ``path`` is the .pyjama file, ``maps.pyjama``; its audio is ``maps_audio.hdf5``
+    beside it. Every fifth recording is scored, the others are learned from, as in the
+    tutorial. Dictionaries of notes alone are learned from those of the embedded corpus.
+
+    References
+    ----------
+    Peeters et al., "Deep learning 101 for audio-based MIR", tutorial at ISMIR 2024.
+    """
+
+    name = "pyjama"
+    about = About(
+        title=".pyjama",
+        paper="Peeters, Meseguer-Brocal, Riou and Lattner 2024",
+        knows=("notes",),
+        recordings="135 of MAPS",
+        hours="",
+        size="2.3 GB",
+        licence="with the authors' permission, for the tutorial",
+        source="https://geoffroypeeters.github.io/deeplearning-101-audiomir_book/",
+        layout="maps.pyjama and maps_audio.hdf5 (path names the former)",
+        split="the tutorial's: every fifth is scored, the others are learned from",
+        published=("see MAPS",),
+    )
+
+    def read(self, folder):
+        files = sorted(folder.glob("*.pyjama")) if folder.is_dir() else [folder]
+        if len(files) != 1:
+            raise InputError(f"{folder} has {len(files)} .pyjama files; name one")
+        (file,) = files
+        if h5py is None:
+            raise InputError("h5py reads its audio: pip install h5py")
+        audio = file.with_name(f"{file.stem}_audio.hdf5")
+        if not audio.exists():
+            raise InputError(f"{audio} is not there; unpack it beside {file.name}")
+        entries = json.loads(file.read_text(encoding="utf-8"))["collection"]["entry"]
+        if not any(entry.get("pitchmidi") for entry in entries):
+            raise InputError(f"{file}: none of its recordings has notes (pitchmidi)")
+        tracks = [track_of(audio, entry) for entry in entries]
+        return {
+            "isolated": from_mini("piano")["isolated"],
+            "train": [track for i, track in enumerate(tracks) if i % 5],
+            "test": tracks[::5],
+        }
+
+
+def track_of(audio, entry):
+    key = entry["filepath"][0]["value"]
+    notes = tuple(
+        (n["time"], n["time"] + max(n["duration"], SHORTEST), n["value"], 80, "")
+        for n in entry.get("pitchmidi", ())
+    )
+    notes_from = partial(notes_of, notes) if notes else None
+    return Track(key, {"mixture": partial(read_audio, audio, key)}, notes_from)
+
+
+def notes_of(rows):
+    return Notes.from_rows(rows)
+
+
+def read_audio(file, key):
+    with h5py.File(file) as opened:
+        return np.atleast_2d(opened[key][:]), int(opened[key].attrs["sr_hz"])
