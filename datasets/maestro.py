@@ -26,6 +26,7 @@ class Dataset(Corpus):
         layout="maestro-v3.0.0.csv and a folder a year",
         split="the corpus's own: test is scored, train is learned from; validation is "
         "left",
+        published=("onset F 0.967, on version 2 (Kong et al. 2021)",),
     )
 
     def read(self, folder):

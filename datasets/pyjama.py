@@ -30,17 +30,21 @@ class Dataset(Corpus):
 
     name = "pyjama"
     about = About(
-        title=".pyjama",
+        title="MAPS as .pyjama",
         paper="Peeters, Meseguer-Brocal, Riou and Lattner 2024",
         knows=("notes",),
         recordings="135 of MAPS",
         hours="",
         size="2.3 GB",
         licence="with the authors' permission, for the tutorial",
-        source="https://geoffroypeeters.github.io/deeplearning-101-audiomir_book/",
+        source="https://perso.telecom-paristech.fr/gpeeters/tuto_DL101forMIR/",
         layout="maps.pyjama and maps_audio.hdf5 (path names the former)",
         split="the tutorial's: every fifth is scored, the others are learned from",
-        published=("see MAPS",),
+        published=(
+            "frame precision, recall and accuracy on a harmonic CQT: Conv2D 0.86, "
+            "0.75, 0.67; ResNet 0.83, 0.83, 0.71; U-Net 0.84, 0.81, 0.70 (Peeters et "
+            "al. 2024)",
+        ),
     )
 
     def read(self, folder):

@@ -11,12 +11,13 @@ import pytest
 import scipy.io
 import soundfile
 from benchopt.benchmark import Benchmark
-from conftest import ROOT
+from conftest import FAST_NMF, ROOT
 
 from musaic_core.benchmark.corpora import Corpus
 from musaic_core.data.errors import InputError
 from musaic_core.data.notes import Notes, write_midi
 from musaic_core.data.sources import read_stream, read_sum
+from tools.corpora import FILE, corpora, page
 
 BENCHMARKS = {
     name: Benchmark(ROOT / "benchmarks" / name) for name in ("amt", "mss", "msa")
@@ -642,3 +643,62 @@ def test_so_many_recordings_are_taken_evenly_spaced(tmp_path):
     data = data_of("musdb", tmp_path, tracks=2, train_tracks=3)
     assert ids(data["test"]) == ["song 0", "song 3"]
     assert ids(data["train"]) == ["song 0", "song 2", "song 4"]
+
+
+def test_the_page_of_the_corpora_is_up_to_date():
+    text = FILE.read_text(encoding="utf-8")
+    assert text == page(), "run python -m tools.corpora"
+
+
+def test_each_task_has_the_corpora_that_know_what_it_needs():
+    needs = {"amt": "notes", "mss": "stems", "msa": "sections"}
+    for dataset, tasks in corpora():
+        knows = dataset.about.knows
+        assert tasks == sorted(t for t, need in needs.items() if need in knows)
+
+
+# in runs
+
+
+def tiny(corpus, root):
+    if corpus == "maps":
+        for name, piano in (("chpn-p1", "AkPnBcht"), ("mz_331_2", "ENSTDkCl")):
+            maps_file(root, name, piano)
+        maps_file(root, "M_S0_M60", "AkPnBcht", "ISOL/NO")
+        maps_file(root, "M_S1_M67", "SptkBGCl", "ISOL/NO")
+    elif corpus == "musdb":
+        for part in ("train", "test"):
+            for stem in STEMS:
+                sound(root / part / f"song {part}" / f"{stem}.wav", 3.0, channels=2)
+    else:
+        segments = root / "dataset" / "segments" / "0001_12step.txt"
+        text(segments, "0 intro", "6 verse", "12 end")
+        sound(root / "audio" / "0001_12step.mp3", 12.0)
+
+
+@pytest.mark.parametrize(
+    ("task", "corpus", "solver"),
+    [
+        ("amt", "maps", FAST_NMF),
+        ("mss", "musdb", FAST_NMF),
+        ("msa", "harmonix", "equal_sections"),
+    ],
+)
+def test_a_corpus_is_scored(task, corpus, solver, original, tmp_path):
+    tiny(corpus, tmp_path / "data")
+    dataset = f"{corpus}[path='{tmp_path / 'data'}']"
+    suite = original.copy(tmp_path / "musaic")
+    _, results = suite.run(benchmark=task, datasets=[dataset], solvers=[solver])
+    assert (results["objective_error"] == "").all()
+    assert len(results) == 1
+    assert np.isfinite(results["objective_value"]).all()
+
+
+def test_a_run_of_all_datasets_has_no_corpus_and_one_that_asks_is_told(suite):
+    printed, results = suite.run(datasets=[], solvers=["silence"])
+    assert set(results["dataset_name"].str.partition("[")[0]) == {"mini"}
+    assert not any(corpus in printed for corpus in CORPORA)
+    printed = suite.benchopt(
+        *("run", "benchmarks/amt", "--no-plot", "-s", "silence", "-d", "maps")
+    )
+    assert printed.count("get MAPS from https://") == 1
