@@ -22,7 +22,7 @@ class Dataset(Corpus):
         recordings="360 excerpts",
         hours="3",
         size="0.7 GB (audio_mono-mic and annotation)",
-        licence="MIT, says mirdata",
+        licence="CC BY 4.0; MIT, says mirdata",
         source="https://zenodo.org/records/3371780",
         layout="audio_mono-mic and annotation",
         split="it has none: player 05 is scored, 00 to 04 are learned from",

@@ -695,10 +695,13 @@ def test_a_corpus_is_scored(task, corpus, solver, original, tmp_path):
 
 
 def test_a_run_of_all_datasets_has_no_corpus_and_one_that_asks_is_told(suite):
-    printed, results = suite.run(datasets=[], solvers=["silence"])
+    songs = suite.root / "datasets" / "mini" / "songs"
+    for kind in ("train", "notes"):
+        (songs / f"{kind}-seen").rename(songs / f"{kind}-unseen")
+    arguments = {"benchmark": "msa", "solvers": ["equal_sections"]}
+    printed, results = suite.run(datasets=[], **arguments)
     assert set(results["dataset_name"].str.partition("[")[0]) == {"mini"}
     assert not any(corpus in printed for corpus in CORPORA)
-    printed = suite.benchopt(
-        *("run", "benchmarks/amt", "--no-plot", "-s", "silence", "-d", "maps")
-    )
-    assert printed.count("get MAPS from https://") == 1
+    printed, results = suite.run(datasets=["harmonix", "mini"], **arguments)
+    assert set(results["dataset_name"].str.partition("[")[0]) == {"mini"}
+    assert printed.count("get Harmonix Set from https://") == 1
