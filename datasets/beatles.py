@@ -3,6 +3,7 @@
 from functools import partial
 
 from musaic_core.benchmark.corpora import About, Corpus, from_mini
+from musaic_core.data.corpus import tracks_of
 from musaic_core.data.mirdata import load_index, present, read_beats
 from musaic_core.data.recording import Track
 
@@ -30,8 +31,7 @@ class Dataset(Corpus):
 
     def read(self, folder):
         tracks = load_index("beatles", folder).load_tracks().values()
-        found = (track_of(track) for track in tracks)
-        return from_mini("songs") | {"test": [track for track in found if track]}
+        return from_mini("songs") | {"test": tracks_of(track_of, tracks)}
 
 
 def track_of(track):

@@ -2,6 +2,7 @@
 
 from musaic_core.benchmark.corpora import About, Corpus, from_mini
 from musaic_core.data.audio import audio_files
+from musaic_core.data.corpus import tracks_of
 from musaic_core.data.recording import Track
 
 
@@ -26,14 +27,14 @@ class Dataset(Corpus):
     def read(self, folder):
         audio = folder / "audio"
         files = audio_files(audio) if audio.is_dir() else []
-        found = (track_of(file, folder) for file in files)
-        return from_mini("songs") | {"test": [track for track in found if track]}
+        return from_mini("songs") | {"test": tracks_of(track_of, files)}
 
 
-def track_of(file, folder):
+def track_of(file):
     """None if it is not annotated."""
-    sections = folder / "dataset" / "segments" / f"{file.stem}.txt"
-    beats = folder / "dataset" / "beats_and_downbeats" / f"{file.stem}.txt"
+    annotations = file.parent.parent / "dataset"
+    sections = annotations / "segments" / f"{file.stem}.txt"
+    beats = annotations / "beats_and_downbeats" / f"{file.stem}.txt"
     if sections.exists():
         return Track(
             file.stem, {"mixture": file}, sections_from=sections, beats_from=beats

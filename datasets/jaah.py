@@ -7,6 +7,7 @@ import pandas as pd
 
 from musaic_core.benchmark.corpora import About, Corpus, from_mini
 from musaic_core.data.audio import audio_files
+from musaic_core.data.corpus import tracks_of
 from musaic_core.data.recording import Track
 
 
@@ -34,13 +35,12 @@ class Dataset(Corpus):
     def read(self, folder):
         audio = folder / "audio"
         files = audio_files(audio) if audio.is_dir() else []
-        found = (track_of(file, folder) for file in files)
-        return from_mini("songs") | {"test": [track for track in found if track]}
+        return from_mini("songs") | {"test": tracks_of(track_of, files)}
 
 
-def track_of(file, folder):
+def track_of(file):
     """None if it is not annotated."""
-    annotation = folder / "annotations" / f"{file.stem}.json"
+    annotation = file.parent.parent / "annotations" / f"{file.stem}.json"
     if annotation.exists():
         return Track(
             file.stem,

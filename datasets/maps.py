@@ -41,7 +41,7 @@ class Dataset(Corpus):
     )
 
     def read(self, folder):
-        pieces = [track_of(file) for file in sorted(folder.glob("**/MAPS_MUS-*.wav"))]
+        pieces = [*map(track_of, sorted(folder.glob("**/MAPS_MUS-*.wav")))]
         test = [track for track in pieces if track.tags["piano"] in TEST]
         scored = {track.tags["piece"] for track in test}
         train = [

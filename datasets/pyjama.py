@@ -1,13 +1,13 @@
 """Corpora in two files: audio in HDF5, annotations in .pyjama."""
 
 import json
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
 from musaic_core.benchmark.corpora import About, Corpus, from_mini
 from musaic_core.data.errors import InputError
-from musaic_core.data.notes import SHORTEST, Notes
+from musaic_core.data.notes import Notes
 from musaic_core.data.recording import Track
 
 try:
@@ -57,10 +57,10 @@ class Dataset(Corpus):
         audio = file.with_name(f"{file.stem}_audio.hdf5")
         if not audio.exists():
             raise InputError(f"{audio} is not there; unpack it beside {file.name}")
-        entries = json.loads(file.read_text(encoding="utf-8"))["collection"]["entry"]
+        entries = entries_of(file)
         if not any(entry.get("pitchmidi") for entry in entries):
             raise InputError(f"{file}: none of its recordings has notes (pitchmidi)")
-        tracks = [track_of(audio, entry) for entry in entries]
+        tracks = [track_of(file, audio, i) for i in range(len(entries))]
         return {
             "isolated": from_mini("piano")["isolated"],
             "train": [track for i, track in enumerate(tracks) if i % 5],
@@ -68,18 +68,23 @@ class Dataset(Corpus):
         }
 
 
-def track_of(audio, entry):
+@lru_cache(maxsize=1)  # as it is large, and has all recordings' annotations
+def entries_of(file):
+    return json.loads(file.read_text(encoding="utf-8"))["collection"]["entry"]
+
+
+def track_of(file, audio, number):
+    entry = entries_of(file)[number]
     key = entry["filepath"][0]["value"]
-    notes = tuple(
-        (n["time"], n["time"] + max(n["duration"], SHORTEST), n["value"], 80, "")
-        for n in entry.get("pitchmidi", ())
+    notes = partial(read_notes, file, number) if entry.get("pitchmidi") else None
+    return Track(key, {"mixture": partial(read_audio, audio, key)}, notes_from=notes)
+
+
+def read_notes(file, number):
+    return Notes.from_rows(
+        (note["time"], note["time"] + note["duration"], note["value"], 80, "")
+        for note in entries_of(file)[number]["pitchmidi"]
     )
-    notes_from = partial(notes_of, notes) if notes else None
-    return Track(key, {"mixture": partial(read_audio, audio, key)}, notes_from)
-
-
-def notes_of(rows):
-    return Notes.from_rows(rows)
 
 
 def read_audio(file, key):

@@ -3,6 +3,7 @@
 from functools import partial
 
 from musaic_core.benchmark.corpora import About, Corpus, from_mini
+from musaic_core.data.corpus import tracks_of
 from musaic_core.data.mirdata import load_index, present, read_beats, read_sections
 from musaic_core.data.recording import Track
 
@@ -31,8 +32,7 @@ class Dataset(Corpus):
 
     def read(self, folder):
         tracks = load_index("rwc_popular", folder).load_tracks().values()
-        found = (track_of(track) for track in tracks)
-        return from_mini("songs") | {"test": [track for track in found if track]}
+        return from_mini("songs") | {"test": tracks_of(track_of, tracks)}
 
 
 def track_of(track):
@@ -43,6 +43,6 @@ def track_of(track):
         return Track(
             track.track_id,
             {"mixture": audio},
-            sections_from=partial(read_sections, "rwc_classical", sections),
-            beats_from=beats and partial(read_beats, "rwc_classical", beats),
+            sections_from=partial(read_sections, "rwc_popular", sections),
+            beats_from=beats and partial(read_beats, "rwc_popular", beats),
         )

@@ -1,6 +1,7 @@
 """SALAMI: the structure of much and varied music."""
 
 from musaic_core.benchmark.corpora import About, Corpus, from_mini
+from musaic_core.data.corpus import tracks_of
 from musaic_core.data.mirdata import load_index, present
 from musaic_core.data.recording import Track
 
@@ -29,8 +30,7 @@ class Dataset(Corpus):
 
     def read(self, folder):
         tracks = load_index("salami", folder).load_tracks().values()
-        found = (track_of(track) for track in tracks)
-        return from_mini("songs") | {"test": [track for track in found if track]}
+        return from_mini("songs") | {"test": tracks_of(track_of, tracks)}
 
 
 def track_of(track):

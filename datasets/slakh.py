@@ -1,11 +1,12 @@
 """Slakh2100: songs of MIDI files, played by sampled instruments."""
 
 from functools import partial
-from pathlib import Path
 
 import yaml
 
 from musaic_core.benchmark.corpora import About, Corpus, from_mini
+from musaic_core.data.corpus import tracks_of
+from musaic_core.data.errors import blaming
 from musaic_core.data.mirdata import load_index, present
 from musaic_core.data.recording import Track
 from musaic_core.data.sources import read_sum
@@ -45,27 +46,32 @@ class Dataset(Corpus):
 
     def read(self, folder):
         songs = load_index("slakh", folder, self.version).load_multitracks().values()
-        made = [
-            (song.split, track_of(song)) for song in songs if present(song.midi_path)
-        ]
         if self.version == "baby":
-            tracks = [track for _, track in made]
+            tracks = tracks_of(track_of, songs)
             split = {"train": tracks[:10], "test": tracks[10:]}
         else:
             split = {
-                part: [track for of, track in made if of == part]
+                part: tracks_of(
+                    track_of, [song for song in songs if song.split == part]
+                )
                 for part in ("train", "test")
             }
         return {"isolated": from_mini("songs")["isolated"], **split}
 
 
 def track_of(song):
+    """None if it is not there."""
+    notes, metadata = present(song.midi_path), present(song.metadata_path)
+    if not notes or not metadata:
+        return None
+    with blaming(metadata):
+        text = metadata.read_text(encoding="utf-8")
+        rendered = yaml.load(text, yaml.CSafeLoader)["stems"]
     groups = {}
-    metadata = Path(song.metadata_path).read_text(encoding="utf-8")
-    for name, stem in yaml.load(metadata, yaml.CSafeLoader)["stems"].items():
+    for name, stem in rendered.items():
         track = song.tracks.get(f"{song.mtrack_id}-{name}")
         file = track and present(track.audio_path)
         if file:
             groups.setdefault(GROUPS.get(stem["program_num"], "other"), []).append(file)
     stems = {name: partial(read_sum, *files) for name, files in sorted(groups.items())}
-    return Track(song.mtrack_id, stems, notes_from=present(song.midi_path))
+    return Track(song.mtrack_id, stems, notes_from=notes)

@@ -456,6 +456,25 @@ def test_medleydb_parts_artists_and_leaves_out_bleed(tmp_path):
     np.testing.assert_array_equal(track.stems()["vocals"], read_sum(*files)[0])
 
 
+def test_a_song_whose_metadata_cant_be_read_is_left_out_and_told(tmp_path, capsys):
+    multitrack(tmp_path, "MusicDelta_Rock")
+    multitrack(tmp_path, "MusicDelta_Punk")
+    multitrack(tmp_path, "MusicDelta_Gospel")
+    broken = tmp_path / "MusicDelta_Gospel" / "MusicDelta_Gospel_METADATA.yaml"
+    text(broken, "stems: [")
+    data = data_of("mdb_drums", tmp_path)
+    assert ids(data["train"] + data["test"]) == ["MusicDelta_Rock", "MusicDelta_Punk"]
+    assert f"! {broken}: " in capsys.readouterr().out
+
+
+def test_a_corpus_that_cant_be_read_is_told_and_ends_no_run(tmp_path):
+    pytest.importorskip("h5py")
+    text(tmp_path / "maps.pyjama", "{")
+    (tmp_path / "maps_audio.hdf5").touch()
+    missing = data_of("pyjama", tmp_path)["missing"]
+    assert missing.startswith(f"{tmp_path}: JSONDecodeError")
+
+
 def test_mdb_drums_has_the_split_of_mirex(tmp_path):
     folder = tmp_path / "MDB Drums" / "audio" / "multi-tracks"
     for name in ("MusicDelta_Rock", "MusicDelta_Punk", "MusicDelta_Zeppelin"):

@@ -8,7 +8,7 @@ from benchopt.config import get_data_path
 
 from musaic_core.benchmark.choice import check_paths, runs_all
 from musaic_core.data.corpus import read_corpus
-from musaic_core.data.errors import InputError
+from musaic_core.data.errors import InputError, blaming
 from musaic_core.data.recording import Track
 
 MINI = Path(__file__).resolve().parents[2] / "datasets" / "mini"
@@ -76,7 +76,8 @@ class Corpus(benchopt.BaseDataset):
             folder = Path(str(self.path or get_data_path(self.name))).expanduser()
             if not folder.exists():
                 raise InputError(f"{folder} is not there; {self._how_to_get_it()}")
-            data = {"isolated": [], **self.read(folder)}
+            with blaming(folder):
+                data = {"isolated": [], **self.read(folder)}
             if not data["test"]:
                 raise InputError(
                     f"{folder} has no recording of {self.about.title}, which is: "

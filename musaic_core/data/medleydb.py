@@ -5,6 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from musaic_core.data.corpus import tracks_of
+from musaic_core.data.errors import blaming
 from musaic_core.data.recording import Track
 from musaic_core.data.sources import read_sum
 
@@ -45,12 +47,16 @@ def read_multitracks(folder: Path) -> list[Track]:
     Bittner et al., "MedleyDB: A multitrack dataset for annotation-intensive MIR
     research", ISMIR 2014.
     """
-    tracks = [_read(file) for file in sorted(folder.glob("**/*_METADATA.yaml"))]
-    return [track for track in tracks if track is not None]
+    return tracks_of(_read, sorted(folder.glob("**/*_METADATA.yaml")))
 
 
 def _read(file):
-    metadata = yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    with blaming(file):
+        text = file.read_text(encoding="utf-8")
+        return _track(file, yaml.load(text, yaml.CSafeLoader))
+
+
+def _track(file, metadata):
     folder = file.parent / metadata["stem_dir"]
     if metadata["has_bleed"] == "yes" or not folder.is_dir():
         return None
