@@ -6,12 +6,10 @@ import benchopt
 from benchopt.benchmark import get_running_benchmark
 from benchopt.config import get_data_path
 
-from musaic_core.benchmark.choice import check_paths, runs_all
-from musaic_core.data.corpus import read_corpus, read_recordings
+from musaic_core.benchmark.choice import runs_all
+from musaic_core.benchmark.corpora import from_mini
+from musaic_core.data.corpus import read_recordings
 from musaic_core.data.errors import InputError
-
-MINI = Path(__file__).resolve().parent / "mini"
-check_paths()
 
 
 class Dataset(benchopt.BaseDataset):
@@ -72,15 +70,3 @@ def recordings_in(path):
             "some: -d \"folder[path='/my/recordings']\""
         )
     return tracks
-
-
-def from_mini(part):
-    parts = sorted(folder.name for folder in MINI.iterdir() if folder.is_dir())
-    if part not in parts:
-        raise InputError(f"learn_from={part}: choose {', '.join(parts)}")
-
-    def read_all(pattern):
-        folders = sorted((MINI / part).glob(pattern))
-        return [track for folder in folders for track in read_corpus(folder)]
-
-    return {"train": read_all("train-*"), "isolated": read_all("notes-*")}

@@ -7,9 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-import av
 import benchopt
-import numpy as np
 import soundfile
 from benchopt.benchmark import get_running_benchmark
 
@@ -17,6 +15,7 @@ from musaic_core.benchmark.choice import runs_all
 from musaic_core.data.corpus import read_track
 from musaic_core.data.errors import InputError
 from musaic_core.data.recording import Track
+from musaic_core.data.sources import read_stream
 
 
 class Dataset(benchopt.BaseDataset):
@@ -81,21 +80,13 @@ def decode(file, folder):
     """Write each stem as a WAV file, which has no room for rounding or clipping."""
     folder.mkdir()
     try:
-        # the first stream is the mixture, mastered; stems do not sum to it
-        for number, stem in enumerate(stem_names(file), start=1):
-            with av.open(str(file)) as container:
-                stream = container.streams.audio[number]
-                to_float = av.AudioResampler(format="fltp")
-                frames = [
-                    resampled.to_ndarray()
-                    for frame in container.decode(stream)
-                    for resampled in to_float.resample(frame)
-                ]
-            y = np.concatenate(frames, axis=1)
-            wav = folder / f"{stem}.wav"
-            soundfile.write(wav, y.T, stream.rate, subtype="FLOAT")
-    except (av.FFmpegError, IndexError, ValueError) as error:
+        stems = stem_names(file)
+    except (IndexError, ValueError) as error:
         raise InputError(f"{file}: not a readable STEM file ({error})") from None
+    # the first stream is the mixture, mastered; stems do not sum to it
+    for number, stem in enumerate(stems, start=1):
+        y, sr = read_stream(file, number)
+        soundfile.write(folder / f"{stem}.wav", y.T, sr, subtype="FLOAT")
 
 
 def stem_names(file):

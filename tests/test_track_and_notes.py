@@ -13,6 +13,7 @@ import soundfile
 from conftest import MINI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from solving import module_in
 
 from musaic_core.data.corpus import read_corpus, read_recordings, read_track
 from musaic_core.data.errors import InputError
@@ -245,6 +246,19 @@ def test_a_function_without_a_name_is_refused_with_a_way_out():
     track = Track("song", {"mixture": lambda: noise(0)})
     with pytest.raises(TypeError, match=r"song: .* functools\.partial"):
         _ = track.identity
+
+
+def test_a_function_of_a_plugins_file_tells_a_track(tmp_path):
+    # which no other module can import by its name
+    file = tmp_path / "plugin.py"
+    file.write_text("def read(gain): ...\n\n\ndef other(gain): ...\n")
+    module = module_in(file)
+    sources = (partial(module.read, 1), partial(module.read, 2), module.read)
+    sources += (partial(module.other, 1),)
+    tracks = [Track("song", {"mixture": source}) for source in sources]
+    assert len({track.identity for track in tracks}) == len(tracks)
+    again = Track("song", {"mixture": partial(module_in(file).read, 1)})
+    assert again.identity == tracks[0].identity
 
 
 def test_a_recording_exposes_nothing_but_id_audio_and_duration(track):

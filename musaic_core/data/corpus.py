@@ -1,12 +1,14 @@
 """Folders of tracks."""
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from musaic_core.data.annotations import TABLES, annotates
 from musaic_core.data.audio import audio_files, describe_audio
-from musaic_core.data.errors import InputError, report_once
+from musaic_core.data.errors import InputError, reason_of, report_once
 from musaic_core.data.recording import Track
 
 KINDS = ("notes", "beats", "sections", "chords")
@@ -48,6 +50,29 @@ def read_track(folder: Path) -> Track:
         stems.pop("mixture", None)
     files = _annotation_files(folder)
     return Track(folder.name, stems, **_annotations(files, "mixture", folder.name, ""))
+
+
+def tracks_of(make: Callable[[Any], Track | None], items: Iterable) -> list[Track]:
+    """Make a track of each item, and leave out where that fails.
+
+    Parameters
+    ----------
+    make : callable
+        Takes an item, gives a track, or None where it makes none.
+    items : iterable
+
+    Returns
+    -------
+    list of Track
+        Of the items for which there was an error, a line has said which.
+    """
+    tracks = []
+    for item in items:
+        try:
+            tracks.append(make(item))
+        except Exception as error:
+            report_once(reason_of(error, getattr(item, "name", type(item).__name__)))
+    return [track for track in tracks if track is not None]
 
 
 def read_recordings(folder: Path) -> list[Track]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
+from types import FunctionType
 from weakref import WeakKeyDictionary
 
 import joblib
@@ -271,7 +272,11 @@ def _told(source, of_file):
         return of_file(source)
     if isinstance(source, partial):
         bound = [*source.args, *sorted(source.keywords.items())]
-        return source.func, [_told(argument, of_file) for argument in bound]
+        told = [_told(argument, of_file) for argument in bound]
+        return _told(source.func, of_file), told
+    if isinstance(source, FunctionType) and "<" not in source.__qualname__:
+        # not the function, which can't be pickled if it is of a plugin's file
+        return source.__module__, source.__qualname__
     if isinstance(source, tuple):
         return tuple(_told(part, of_file) for part in source)
     return source

@@ -1,0 +1,1 @@
+../../../datasets/harmonix.py

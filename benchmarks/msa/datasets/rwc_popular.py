@@ -1,0 +1,1 @@
+../../../datasets/rwc_popular.py

@@ -1,0 +1,116 @@
+"""The page of the real corpora: ``python -m tools.corpora`` writes it."""
+
+from pathlib import Path
+
+from benchopt.benchmark import Benchmark
+
+from musaic_core.benchmark.corpora import Corpus
+
+ROOT = Path(__file__).resolve().parent.parent
+FILE = ROOT / "docs" / "corpora.md"
+HEAD = """# Real corpora
+
+Datasets that read corpora in the layouts that they are distributed in. Nothing is
+downloaded: get a corpus from where it is to be had, and name its folder,
+
+```
+benchopt run benchmarks/amt -d "maps[path='/data/MAPS']" -s nmf
+```
+
+or put the path into benchopt's configuration: `data_paths: {maps: /data/MAPS}`. A run
+of all datasets has none of them. By default all recordings of a split are taken;
+`tracks=10` takes ten of those that are scored, and `train_tracks=20` twenty of those
+that are learned from, evenly spaced.
+
+mirdata knows what some of them consist of, and one has its audio in HDF5:
+`pip install -e ".[corpora]"` installs what reads them. mirdata's index of a corpus is
+to be downloaded once; where it is lacking, a run says how. By its checksums, mirdata
+says which files are missing or changed:
+
+```python
+import mirdata
+
+mirdata.initialize("salami", data_home="/data/SALAMI").validate()
+```
+
+Recordings that lack a file that is needed are left out, as many own the half of SALAMI.
+Licences and sizes are what the corpora's pages and mirdata say; a dash is for what they
+do not. `python -m tools.corpora` writes this page from `datasets/`.
+
+"""
+WITHOUT = {
+    "MedleyDB-Pitch": "has frequencies over time, which no task scores; its notes are "
+    "estimates of pYIN, and no reference",
+    "MDB Drums' onsets": "transcription is of pitched notes; its stems are read",
+    "iKala": "is no longer distributed; MIR-1K is of its kind",
+    "TRIOS": "its layout could not be confirmed; URMP is of its kind, and larger",
+    "GTZAN, MagnaTagATune": "have genres and tags, of which there is no task",
+    "Cover80, Cover-1000, DA-TACOS": "have versions of songs; there is no such task",
+    "other .pyjama files of the tutorial": "have frequencies over time, chords, "
+    "genres, tags or versions, and no notes",
+}
+TAIL = """
+## What has no dataset
+
+`folder` reads any corpus whose annotations lie beside its recordings, or whose
+recordings are folders of stems: README, "Analyse your own recordings".
+
+| corpus | why |
+| --- | --- |
+""" + "".join(f"| {corpus} | {why} |\n" for corpus, why in WITHOUT.items())
+
+
+def corpora() -> list[tuple[type[Corpus], list[str]]]:
+    """List the datasets of real corpora.
+
+    Returns
+    -------
+    list of (subclass of Corpus, list of str)
+        In the order of their titles, each with the names of the benchmarks that have
+        it.
+    """
+    found = {}
+    for file in sorted(ROOT.glob("benchmarks/*/objective.py")):
+        for dataset in Benchmark(file.parent).get_datasets():
+            if issubclass(dataset, Corpus):
+                _, tasks = found.setdefault(dataset.name, (dataset, []))
+                tasks.append(file.parent.name)
+    return sorted(found.values(), key=lambda entry: entry[0].about.title.lower())
+
+
+def page() -> str:
+    """Write what the datasets say of their corpora as Markdown.
+
+    Returns
+    -------
+    str
+    """
+    heads = ["corpus", "knows", "for", "recordings", "hours", "download", "licence"]
+    rows, entries = [heads, ["---"] * len(heads)], []
+    for dataset, tasks in corpora():
+        about = dataset.about
+        link = f"[{about.title}](#{dataset.name})"
+        cells = [link, ", ".join(about.knows), ", ".join(tasks)]
+        cells += [about.recordings, about.hours, about.size, about.licence]
+        rows.append(cells)
+        entries.append(_entry(dataset, tasks))
+    table = "".join(f"| {' | '.join(cell or '–' for cell in row)} |\n" for row in rows)
+    return HEAD + table + "".join(entries) + TAIL
+
+
+def _entry(dataset, tasks):
+    about = dataset.about
+    lines = [
+        f"\n## {dataset.name}\n",
+        f"{about.title} ({about.paper}).\n",
+        f"- Get it: {about.source}",
+        f"- Layout of the folder: {about.layout}.",
+        f"- Split: {about.split}.",
+        *(f"- To compare with: {score}." for score in about.published),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(page(), encoding="utf-8", newline="\n")
+    print(FILE)
