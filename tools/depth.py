@@ -25,7 +25,7 @@ from musaic_core.results.statistics import mean_interval
 from musaic_core.tasks.bars import fold_bars
 from musaic_core.tasks.factorization.depth import candidates, prediction_loss
 from musaic_core.tasks.factorization.task import Data
-from musaic_core.tasks.structure.features import hear_downbeats, mono
+from musaic_core.tasks.structure.downbeats import hear_downbeats
 from musaic_core.tasks.transcription.spectrogram import FRAME, spectrogram
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -200,7 +200,7 @@ def predict(track: Track) -> list[dict]:
     """
     y, rate = track.audio()
     V = spectrogram(y, rate)
-    downbeats = hear_downbeats(mono(y, rate))[: BARS + 1]
+    downbeats = hear_downbeats(y, rate)[: BARS + 1]
     arrays = {"frames": V[:, : int(SECONDS / FRAME)]}
     if len(downbeats) == BARS + 1:
         arrays["bars"] = fold_bars(V, FRAME, downbeats, FRAMES)
