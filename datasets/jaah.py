@@ -25,7 +25,7 @@ class Dataset(Corpus):
         recordings="113 recordings",
         hours="6.9",
         size="annotations alone; audio is not distributed",
-        licence="none is stated",
+        licence="",
         source="https://github.com/MTG/JAAH",
         layout="annotations, as it is in the repository, and your recordings in audio, "
         "named as these: audio/airegin.flac",

@@ -28,7 +28,7 @@ class Dataset(Corpus):
         recordings="1000 clips",
         hours="2.2",
         size="",
-        licence="none is stated",
+        licence="",
         source="http://mirlab.org/dataset/public/",
         layout="Wavfile, with accompaniment and voice in two channels",
         split="the customary one: 825 clips are scored, 175 of abjones and amy are "

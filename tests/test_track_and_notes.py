@@ -251,7 +251,7 @@ def test_a_function_without_a_name_is_refused_with_a_way_out():
 def test_a_function_of_a_plugins_file_tells_a_track(tmp_path):
     # which no other module can import by its name
     file = tmp_path / "plugin.py"
-    file.write_text("def read(gain): ...\n\n\ndef other(gain): ...\n")
+    file.write_text("def read(gain): ...\n\n\ndef other(gain): ...\n", "utf-8")
     module = module_in(file)
     sources = (partial(module.read, 1), partial(module.read, 2), module.read)
     sources += (partial(module.other, 1),)

@@ -34,15 +34,15 @@ mirdata.initialize("salami", data_home="/data/SALAMI").validate()
 ```
 
 Recordings that lack a file that is needed are left out, as many own the half of SALAMI.
-Licences and sizes are what the corpora's pages and mirdata say; a dash is for what they
-do not. `python -m tools.corpora` writes this page from `datasets/`.
+Licences and sizes are what the corpora's pages and mirdata say; a dash is for what is
+not known. `python -m tools.corpora` writes this page from `datasets/`.
 
 """
 WITHOUT = {
     "MedleyDB-Pitch": "has frequencies over time, which no task scores; its notes are "
     "estimates of pYIN, and no reference",
     "MDB Drums' onsets": "transcription is of pitched notes; its stems are read",
-    "iKala": "is no longer distributed; MIR-1K is of its kind",
+    "iKala": "can no longer be downloaded; MIR-1K is of its kind",
     "TRIOS": "its layout could not be confirmed; URMP is of its kind, and larger",
     "GTZAN, MagnaTagATune": "have genres and tags, of which there is no task",
     "Cover80, Cover-1000, DA-TACOS": "have versions of songs; there is no such task",
