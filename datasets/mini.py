@@ -18,8 +18,9 @@ KNOWN = {
 class Dataset(benchopt.BaseDataset):
     """Bach chorales for four instruments, solo piano, and songs in four stems.
 
-    ``timbre`` says whether the training recordings and isolated notes come from the
-    sound font of the test recordings (`seen`) or from another (`unseen`). ``tracks`` is
+    Test recordings are made in rooms. ``timbre`` says whether the training recordings
+    and isolated notes come from the sound font of every other test recording (`seen`)
+    or from one that none of them has (`unseen`). ``tracks`` is
     the number of test recordings, the first of each part by name; `None` takes all. The
     default is two of each of the first two parts that know what the task needs, so
     that a first run is quick.

@@ -52,12 +52,11 @@ def test_the_corpus_is_small():
 @pytest.mark.parametrize(
     ("folder", "least", "shortest", "longest"),
     [
-        *(
-            (f"quartets/{s}", 10, 20, 40)
-            for s in ("test", "train-seen", "train-unseen")
-        ),
+        ("quartets/test", 7, 20, 45),
+        *((f"quartets/{s}", 10, 20, 40) for s in ("train-seen", "train-unseen")),
         *((f"piano/{s}", 8, 20, 40) for s in ("test", "train-seen", "train-unseen")),
-        *((f"songs/{s}", 4, 75, 120) for s in ("test", "train-seen", "train-unseen")),
+        ("songs/test", 7, 65, 100),
+        *((f"songs/{s}", 5, 50, 75) for s in ("train-seen", "train-unseen")),
     ],
 )
 def test_each_part_has_its_number_of_tracks(folder, least, shortest, longest):
@@ -118,12 +117,10 @@ def test_quartets_have_one_file_for_each_instrument():
 def test_songs_have_sections_beats_and_chords_that_agree():
     for split in ("test", "train-seen"):
         for track in read_corpus(MINI / "songs" / split):
-            assert sorted(track.stem_files) == ["bass", "chords", "drums", "lead"]
-            assert len(track.sections) >= 5
-            assert {"verse", "chorus"} <= {
-                label.split()[0].rstrip("0123456789'")
-                for label in track.sections["label"]
-            }
+            assert sorted(track.stem_files) == ["bass", "drums", "other", "vocals"]
+            assert len(track.sections) >= 4
+            labels = list(track.sections["label"])
+            assert 1 < len(set(labels)) < len(labels)
             for start, end in zip(
                 track.sections["start"], track.sections["end"], strict=True
             ):
@@ -143,10 +140,53 @@ def test_isolated_notes_hold_every_pitch_that_is_played(part):
         for split in ("test", "train-seen"):
             for track in read_corpus(MINI / part / split):
                 manifest = MANIFEST["tracks"][f"{part}/{split}/{track.id}"]
-                played_by = manifest.get("instruments", {})
+                players = manifest.get("instruments", {})
                 for name in set(track.notes.parts):
                     played = track.notes.pitches[track.notes.parts == name]
-                    assert set(played) <= pitches[played_by.get(name, name)]
+                    of = [pitches[player] for player in players.get(name, [name])]
+                    assert set(played) <= set.union(*of)
+
+
+def test_songs_for_tests_differ_in_meter_tempo_and_form():
+    names = [f"songs/test/{t.id}" for t in read_corpus(MINI / "songs" / "test")]
+    songs = [MANIFEST["tracks"][name] for name in names]
+    assert {song["meter"] for song in songs} == {"3/4", "4/4", "6/8"}
+    assert min(song["tempo"] for song in songs) <= 60
+    assert max(song["tempo"] for song in songs) >= 180
+    forms = {(MINI / name / "sections.lab").read_bytes() for name in names}
+    assert len(forms) == len(names)
+    beats = {"3/4": 3, "4/4": 4, "6/8": 2}
+    for name, song in zip(names, songs, strict=True):
+        lines = (MINI / name / "beats.csv").read_text(encoding="utf-8").split()[1:]
+        positions = {int(line.split(",")[1]) for line in lines}
+        assert positions == set(range(1, beats[song["meter"]] + 1))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_tests_are_recorded_in_rooms_and_half_of_them_in_a_font_of_their_own(part):
+    tracks = MANIFEST["tracks"]
+    tests = [t for name, t in tracks.items() if name.startswith(f"{part}/test/")]
+    learned = {t["font"] for name, t in tracks.items() if "/test/" not in name}
+    new = [track for track in tests if track["font"] not in learned]
+    assert 2 * len(new) >= len(tests)
+    assert len({track["take"]["room"] for track in tests}) >= 3
+    assert len({track["take"]["microphone"] for track in tests}) >= 3
+    assert not any("take" in t for name, t in tracks.items() if "/test/" not in name)
+
+
+def test_recorded_notes_begin_when_their_reference_says():
+    late = []
+    for track in read_corpus(MINI / "piano" / "test"):
+        y, sr = track.audio()
+        power = (y**2).mean(0)
+        for onset in np.unique(track.notes.onsets):
+            at = round(onset * sr)
+            before, after = power[: at - 110][-1323:], power[at:][:1323]
+            if at > 1500 and after.max(initial=0) > 8 * before.max():
+                rises = power[at - 331 : at + 1323] > 0.2 * after.max()
+                late.append((rises.argmax() - 331) / sr)
+    assert len(late) > 100
+    assert -0.003 < np.median(late) < 0.016
 
 
 def test_performances_are_not_mechanical():

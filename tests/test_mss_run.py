@@ -9,7 +9,7 @@ from musaic_core.data.audio import read_audio
 from musaic_core.data.corpus import read_corpus
 from musaic_core.results.figures import draw_factors, draw_spectrograms
 
-STEMS = ("bass", "chords", "drums", "lead")
+STEMS = ("bass", "drums", "other", "vocals")
 COLUMNS = {
     "value",
     "si_sdr",
@@ -49,7 +49,7 @@ def music(suite, tmp_path_factory):
     y, sr = track.audio()
     for name, stem in track.stems().items():
         soundfile.write(folder / "song" / f"{name}.wav", stem.T, sr)
-        heard = 0 * stem if name == "lead" else stem
+        heard = 0 * stem if name == "vocals" else stem
         soundfile.write(folder / "quiet" / f"{name}.wav", heard.T, sr)
     soundfile.write(folder / "mixture.wav", y.T, sr)
     return folder

@@ -214,7 +214,7 @@ def test_phase_recovery_helps_where_magnitudes_are_known(tracks):
 # models
 
 
-STEMS = ["bass", "chords", "drums", "lead"]
+STEMS = ["bass", "drums", "other", "vocals"]
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,6 @@ try:
 except ImportError:
     sys.exit("music21 is missing: pip install music21==10.5.1")
 import numpy as np
-import pretty_midi
 import soundfile as sf
 import soxr
 from compose import OOHS, play_song
@@ -43,6 +42,7 @@ from perform import (
 )
 from pieces import CHORALES, PIECES
 from record import draw_take, record
+from render import render
 from sing import sing, singer_of
 from songs import PROGRAMS, SONGS
 
@@ -58,7 +58,6 @@ BALANCE = (0, -4, 1)  # dB, of a stem's instruments
 LEVELS = {"drums": 0, "bass": -2, "other": -2, "vocals": 0}  # dB; 0 where not named
 LOOSE = {"test": 1.6, "train": 1.0}  # how freely is played
 PEAK = 10 ** (-3 / 20)
-LATENCY = 100  # samples at 44.1 kHz that FluidSynth plays late, as measured
 FORMATS = {  # sampling rate, channels, nominal bit rate in kbit/s, seconds of tail
     "quartets": (22050, 1, 20, 1.2),
     "piano": (22050, 1, 32, 1.8),
@@ -125,63 +124,6 @@ def perform_piece(piece, rng, loose):
     path, _, _, bpm, parts, pedal, start = piece
     notes, bars = read_score(path, parts, start)
     return play_piano(excerpt(notes, bars, bpm), bpm, rng, bars, pedal, loose)
-
-
-def render(part, font, duration, pan=64, take=None):
-    """Render one instrument with FluidSynth.
-
-    Parameters
-    ----------
-    part : pretty_midi.Instrument
-    font : Path
-    duration : float
-        Seconds of audio.
-    pan : int
-        MIDI pan.
-    take : record.Take, optional
-        What it will be recorded with; by default a little reverberation is added.
-
-    Returns
-    -------
-    ndarray, shape (samples, 2)
-        Audio at 44.1 kHz.
-    """
-    solo = new_midi()
-    alone = pretty_midi.Instrument(part.program, part.is_drum, part.name)
-    alone.notes = part.notes
-    # The last control change does nothing but make the rendering long enough.
-    alone.control_changes = [
-        pretty_midi.ControlChange(10, pan, 0.0),
-        *part.control_changes,
-        pretty_midi.ControlChange(10, pan, duration + 1),
-    ]
-    if take is not None and not part.is_drum:  # 200 cents are 8192
-        bend = round(take.tuning * 8192 / 200)
-        alone.pitch_bends.append(pretty_midi.PitchBend(bend, 0.0))
-    solo.instruments.append(alone)
-    with tempfile.TemporaryDirectory() as folder:
-        solo.write(f"{folder}/part.mid")
-        command = ["fluidsynth", "-niq", "-r", "44100", "-g", "0.4", "-T", "wav"]
-        command += ["-O", "float", "-F", f"{folder}/part.wav"]
-        options = {
-            "synth.chorus.active": 0,
-            "synth.reverb.active": int(take is None),
-            "synth.reverb.room-size": 0.2,
-            "synth.reverb.damp": 0.4,
-            "synth.reverb.width": 0.5,
-            "synth.reverb.level": 0.15,
-            "synth.dynamic-sample-loading": 1,
-            "synth.cpu-cores": 1,
-        }
-        for name, value in options.items():
-            command += ["-o", f"{name}={value}"]
-        command += [str(font), f"{folder}/part.mid"]
-        subprocess.run(command, check=True, capture_output=True)
-        audio, _ = sf.read(f"{folder}/part.wav", dtype="float32", always_2d=True)
-    audio = audio[LATENCY : LATENCY + round(duration * 44100)]
-    if len(audio) < round(duration * 44100):
-        raise RuntimeError(f"FluidSynth stopped early on {part.name}")
-    return audio
 
 
 def sung(part, singer, duration, rng, take=None):

@@ -106,15 +106,6 @@ chorus  hat xooxxooxxooxxoox kick x..x..x...x..x.. snare ....x.......x..o
         bass R--R--8-..R-5-a- comp x--x----x--x----
 bridge  shaker x.o.x.o.x.o.x.o. stick ........x.......
         bass R-----------5--- comp 1-2-3-4-3-2-1---""",
-    "disco": """
-intro   kick x...x...x...x... hat ..x...x...x...x.
-        bass ................ comp x---------------
-verse   kick x...x...x...x... clap ....x.......x... hat ..x...x...x...x.
-        bass R-..R-R-..R-R-a- comp x-----x-----x---
-chorus  kick x...x...x...x... snare ....x.......x... open ..x...x...x...x.
-        bass R-8-R-8-R-8-R-8- comp x-.x-.x-x-.x-.x-
-bridge  shaker xoxoxoxoxoxoxoxo clap ............x...
-        bass R---------------  comp 1-2-3-4-1-2-3-4-""",
     "shuffle": """
 intro   ride x...x.o.x...x.o. stick ....x.......x...
         bass R---3---5---a--- comp ................
@@ -282,17 +273,6 @@ SONGS = {
             verse="C:maj A:min7 D:min7 G:sus4,G:maj",
             chorus="F:maj G:maj,E:7 A:min F:maj,G:maj",
             intro="C:maj7 F:maj7",
-        ),
-    ),
-    "night-signal": Song(
-        "Night Signal", "train", "F# minor", "4/4", 122, "disco", "alto",
-        "synth-bass", {"electric-piano": "comp", "synth-pad": "pad"},
-        "intro 4, verse 8, chorus 4, bridge 4, verse 8, chorus 4",
-        dict(
-            verse="F#:min F#:min D:maj E:maj",
-            chorus="D:maj E:maj C#:min F#:min",
-            bridge="B:min D:maj E:maj C#:7",
-            intro="F#:min D:maj",
         ),
     ),
     "market-day": Song(
