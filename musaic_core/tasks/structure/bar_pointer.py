@@ -13,7 +13,7 @@ N_LENGTHS = 40  # of a beat, at most: some 5 % apart, or a frame
 N_STEPS = 4  # that a beat's length changes by at most, from beat to beat
 STEADINESS = 60.0  # a tempo that changes by a tenth is exp(-6) times as likely
 PRIORS = 0.88, 0.09, 0.03  # how often a frame has no beat, a beat, a downbeat
-LEAST = 2e-3  # probability that is ever believed
+LEAST = 0.02  # probability that is ever believed, lest one frame decides
 WIDTH = 3  # frames that a beat is heard in; it is in the middle one
 AUDIBLE = 0.05  # probability of a beat that there must be somewhere
 
