@@ -91,7 +91,7 @@ class ArrayKernels:
                 B[..., k : k + 1, :] = (B[..., k : k + 1, :] + step).clip(0)
 
     def normal_mu(self, product: Array, gram: Array, B: Array) -> None:
-        """The multiplicative update for β = 2, ``B *= product / (gram B)``, in place."""
+        """The multiplicative update for β = 2, ``B *= product / (gram B)``."""
         multiply(B, product, gram @ B, 1)
 
     def middle_step(self, P: Array, Q: Array, Y: Array, B: Array, rho: float) -> None:
