@@ -138,6 +138,21 @@ def test_hals_and_products_are_the_reference(native):
     )
 
 
+@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 2e-5), ("float64", 1e-11)])
+def test_the_step_from_normal_equations_is_the_reference(native, dtype, rtol):
+    for shape in SHAPES:
+        X, A, B = problem(shape, dtype)
+        expected = reference.mu_step(*wide(X, A, B), 2, 0.0)
+        for kernel_set in (native, ArrayKernels()):
+            product, gram = kernel_set.product(A, X), kernel_set.product(A, A)
+            for _, b in orders(X, B):
+                kernel_set.normal_mu(product, gram, b)
+                np.testing.assert_allclose(b, expected, rtol)
+    B[...], gram[...] = 0, 0  # neither zero by zero nor zero times infinity
+    native.normal_mu(product, gram, B)
+    assert (B == 0).all()
+
+
 def test_products_of_batches_are_the_reference(native):
     rng = np.random.default_rng(0)
     for K, N in ((3, 40), (40, 3), (17, 17), (1, 1)):  # either may be the wider one

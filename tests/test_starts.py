@@ -6,7 +6,7 @@ from sklearn.decomposition import _nmf as peer
 
 from musaic_core.lowrank import beta_divergence, ncp, nmf, ntd, snpa, spa
 from musaic_core.lowrank.separable import _projected
-from musaic_core.lowrank.starts import INITIALISATIONS, nndsvd
+from musaic_core.lowrank.starts import INITIALISATIONS, _truncated_svd, nndsvd
 
 
 def separable(seed=0, shape=(30, 80), rank=5, noise=0.0):
@@ -37,6 +37,18 @@ def test_the_svd_variants_are_scikit_learns_but_for_random_numbers(variant):
             assert ours[zero].mean() == pytest.approx(V.mean() * 0.008, rel=0.3)
         else:
             assert ours[zero].max() < 0.2 * (V.mean() / 6) ** 0.5
+
+
+@pytest.mark.parametrize("shape", [(12, 5000), (5000, 12)])
+def test_the_svd_of_a_long_matrix_is_the_svd(shape):
+    X = np.random.default_rng(0).gamma(0.5, 1, shape)
+    U, S, Vt = np.linalg.svd(X, full_matrices=False)
+    ours = _truncated_svd(X, 6, np.random.default_rng(0))
+    np.testing.assert_allclose(ours[1], S[:6], 1e-10)
+    np.testing.assert_allclose(abs((ours[0] * U[:, :6]).sum(0)), 1, 1e-10)
+    np.testing.assert_allclose(abs((ours[2] * Vt[:6]).sum(1)), 1, 1e-10)
+    for silent in (0 * X, np.outer(X[:, 0], X[0])):  # less than six components
+        assert all(np.isfinite(part).all() for part in _truncated_svd(silent, 6, None))
 
 
 @pytest.mark.parametrize("choose", [spa, snpa])

@@ -241,7 +241,8 @@ def problems(only: str | None = None) -> Iterator[Problem]:
     for beta in (2, 1):
         if only in (None, name := f"ntd-beta{beta}"):
             if beta == 2:  # the data with the last factor, and with the others
-                work = V.size * (ranks[2] + ranks[0]) + V.size // 80 * 32 * ranks[1]
+                second = V.size // shape[1] * ranks[1] * ranks[0]
+                work = V.size * (ranks[2] + ranks[1]) + second
             else:  # a reconstruction and a product back for each block
                 work = 2 * V.size * (sum(ranks) + min(ranks))
             yield Problem(name, work, list(algorithms(task("ntd", V, ranks, beta))))

@@ -179,7 +179,7 @@ def mode_product(
     if mode == 0:
         result = product(factor.mT, X.reshape(len(X), -1))
     elif mode == X.ndim - 1:
-        result = product(X.reshape(-1, *X.shape[-2:]).mT, factor.mT)
+        result = product(X.reshape(-1, X.shape[-1]).mT, factor.mT)
     else:
         result = product(factor.mT, X.reshape(-1, X.shape[mode], prod(tail)))
     return result.reshape(*head, len(factor), *tail)

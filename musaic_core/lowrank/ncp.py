@@ -115,7 +115,7 @@ class NCPProblem(TensorProblem):
 
     def normal(self, mode):
         factors = self.factors
-        gram = prod(U.mT @ U for n, U in enumerate(factors) if n != mode)
+        gram = prod(self.gram(n) for n in range(len(factors)) if n != mode)
         return self._product(mode, factors), gram, factors[mode].mT
 
     def terms(self, mode):
@@ -146,14 +146,15 @@ class NCPProblem(TensorProblem):
         multiply(B, positive, negative, self.divergence.exponent)
 
     def moved(self, mode):
+        super().moved(mode)
         if self.cache.get("contracted") == mode:
-            self.cache.clear()
+            del self.cache["contracted"], self.cache["product"]
 
     def _product(self, mode, factors):
         """(R, I_mode): the data times the other modes' Khatri-Rao product."""
         if self.cache.get("contracted", mode) == mode:
             before = (mode - 1) % len(factors)
-            self.cache = {"contracted": before, "product": self._contracted(before)}
+            self.cache |= {"contracted": before, "product": self._contracted(before)}
         others = [n for n in range(len(factors)) if n != self.cache["contracted"]]
         return _contract(
             self.cache["product"], [factors[n] for n in others], others.index(mode)

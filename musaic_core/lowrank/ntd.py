@@ -90,7 +90,7 @@ class NTDProblem(TensorProblem):
     The core's gradient is what the half problem of its least mode has before it is
     contracted with the other factors. For β = 2 the data is contracted with the last
     mode's factor once for the modes before it, and with theirs once for the last and
-    the core.
+    the core; so is the core with the Gram matrices of the factors.
     """
 
     @classmethod
@@ -112,13 +112,12 @@ class NTDProblem(TensorProblem):
         return unfold(self._core_times_all_but(mode), mode).mT
 
     def normal(self, mode):
-        factors, core = self.factors, self.blocks["core"]
-        rows = unfold(core, mode).mT
-        grams = [U.mT @ U for U in factors]
-        grams[mode] = None
-        held = unfold(self._data_times_all_but(mode), mode).mT
-        gram = self.kernels.product(rows, unfold(self.times(core, grams), mode).mT)
-        return self.kernels.product(rows, held), gram, factors[mode].mT
+        rows = unfold(self.blocks["core"], mode).mT
+        product, gram = (
+            self.kernels.product(rows, unfold(seen(mode), mode).mT)
+            for seen in (self._data_times_all_but, self._core_times_grams_but)
+        )
+        return product, gram, self.blocks[mode].mT
 
     def as_moving(self, name, block):
         return block if name == "core" else block.mT
@@ -151,20 +150,23 @@ class NTDProblem(TensorProblem):
             return super().hals(name, effort)
         if self.data_weights is not None:
             return self.mu(name)
-        product = self._core_product()
-        grams = [U.mT @ U for U in self.factors]
+        product, core = self._core_product(), self.blocks["core"]
+        grams = [self.gram(n) for n in range(core.ndim)]
         for _ in range(1 + int(10 * effort)):
-            core = self.blocks["core"]
             multiply(core, product, self.times(core, grams), 1)
 
     def weighted_hals(self, name, effort):
         self.mu(name) if name == "core" else super().weighted_hals(name, effort)
 
     def moved(self, name):
-        if name == self.V.ndim - 1:
-            self.cache.pop("last", None)
-        elif name != "core":
-            self.cache.pop("head", None)
+        super().moved(name)
+        last = self.V.ndim - 1
+        stale = {
+            "core": (("core", "head"), ("core", "last")),
+            last: (("core", "last"), ("data", "last")),
+        }
+        for key in stale.get(name, (("core", "head"), ("data", "head"))):
+            self.cache.pop(key, None)
 
     def _core_times_all_but(self, mode):
         factors = self.factors
@@ -173,15 +175,25 @@ class NTDProblem(TensorProblem):
 
     def _data_times_all_but(self, mode):
         """The data times every factor's transpose but one."""
-        *head, last = [U.mT for U in self.factors]
+        return self._times_all_but(mode, "data", self.V, [U.mT for U in self.factors])
+
+    def _core_times_grams_but(self, mode):
+        """The core times every factor's Gram matrix but one."""
+        modes = range(self.V.ndim)
+        grams = [None if n == mode else self.gram(n) for n in modes]
+        return self._times_all_but(mode, "core", self.blocks["core"], grams)
+
+    def _times_all_but(self, mode, name, X, factors):
+        """X times all factors but a mode's; what modes share is kept by that name."""
+        *head, last = factors
         if mode == len(head):
-            if "head" not in self.cache:
-                self.cache["head"] = self.times(self.V, head)
-            return self.cache["head"]
-        if "last" not in self.cache:
-            self.cache["last"] = self.times(self.V, [None] * len(head) + [last])
+            if (name, "head") not in self.cache:
+                self.cache[name, "head"] = self.times(X, head)
+            return self.cache[name, "head"]
+        if (name, "last") not in self.cache:
+            self.cache[name, "last"] = self.times(X, [None] * len(head) + [last])
         head[mode] = None
-        return self.times(self.cache["last"], head)
+        return self.times(self.cache[name, "last"], head)
 
     def _core_product(self):
         mode = self.V.ndim - 1
@@ -192,7 +204,7 @@ class NTDProblem(TensorProblem):
         """Both parts of the gradient by the core."""
         factors, core = self.factors, self.blocks["core"]
         if self.has_normal:
-            grams = [U.mT @ U for U in factors]
+            grams = [self.gram(n) for n in range(core.ndim)]
             return self._core_product(), self.times(core, grams)
         # the half problem of the mode of least rank, its A and B exchanged
         least = int(np.argmin(core.shape))

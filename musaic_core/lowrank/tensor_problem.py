@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from musaic_core.lowrank.arrays import contiguous, multi_mode_product, unfold
-from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.problem import Problem
 
 __all__ = ["TensorProblem"]
@@ -28,7 +27,7 @@ class TensorProblem(Problem):
         super().__init__(contiguous(V), *arguments, **options)
         if self.data_weights is not None:
             self.data_weights = contiguous(self.data_weights)
-        self.cache: dict[str, Array] = {}
+        self.cache: dict[Any, Array] = {}
         self._unfoldings: dict[tuple[int, bool], Array] = {}
 
     @property
@@ -56,6 +55,17 @@ class TensorProblem(Problem):
     def half(self, mode: int) -> tuple[Array, Array, Array]:
         return self.as_data(mode, self.V), self.held(mode), self.blocks[mode].mT
 
+    def gram(self, mode: int) -> Array:
+        """The products of a factor's columns with each other, (R_mode, R_mode)."""
+        key = "gram", mode
+        if key not in self.cache:
+            U = self.blocks[mode]
+            self.cache[key] = U.mT @ U
+        return self.cache[key]
+
+    def moved(self, name: Name) -> None:
+        self.cache.pop(("gram", name), None)
+
     @property
     def has_normal(self) -> bool:
         """Whether the products of least squares, for β = 2 unweighted, are enough."""
@@ -73,7 +83,6 @@ class TensorProblem(Problem):
 
     def plain_mu(self, name: Name) -> None:
         if self.has_normal:
-            product, denominator, B = self.terms(name)
-            multiply(B, product, denominator, 1)
+            self.kernels.normal_mu(*self.normal(name))
         else:
             super().plain_mu(name)

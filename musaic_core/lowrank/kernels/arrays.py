@@ -90,6 +90,10 @@ class ArrayKernels:
                 step = slope / (curvature + (curvature == 0))
                 B[..., k : k + 1, :] = (B[..., k : k + 1, :] + step).clip(0)
 
+    def normal_mu(self, product: Array, gram: Array, B: Array) -> None:
+        """The multiplicative update for β = 2, ``B *= product / (gram B)``."""
+        multiply(B, product, gram @ B, 1)
+
     def middle_step(self, P: Array, Q: Array, Y: Array, B: Array, rho: float) -> None:
         """Move B, a factor of one layer and the data of the next, for β = 1, in place.
 
@@ -138,7 +142,7 @@ def wright_omega(z: Array) -> Array:
 
 def multiply(B: Array, numerator: Array, denominator: Array, exponent: float) -> None:
     """``B *= (numerator / denominator) ** exponent`` in place; zeros stay zero."""
-    smallest, largest = _limits(dtype_name(B))
+    smallest, largest = _limits(B.dtype)
     with np.errstate(over="ignore"):
         ratio = numerator / (denominator + smallest)
     # without a bound, what is zero in B and in the denominator would become NaN
@@ -149,5 +153,5 @@ def multiply(B: Array, numerator: Array, denominator: Array, exponent: float) ->
 @cache
 def _limits(dtype):
     """Smallest number of a dtype that is not subnormal, and root of the largest."""
-    info = np.finfo(dtype)
+    info = np.finfo(str(dtype).removeprefix("torch."))
     return float(info.tiny), float(info.max) ** 0.5

@@ -2,7 +2,7 @@
 
 typedef struct {
     const REAL *A, *X;
-    REAL *out, *work;
+    REAL *out, *work, *shared; /* A packed once, where it is one for all */
     ptrdiff_t M, N, K, ab, am, ak, xb, xm, xn, ob, ok, on;
     ptrdiff_t packed_size, sums_size, work_size;
 } NAME(batch);
@@ -15,9 +15,10 @@ static void NAME(product_task)(void *context, ptrdiff_t index, int worker)
     NAME(held) a = {.A = p->A + index * p->ab, .am = p->am, .ak = p->ak, .M = p->M,
                     .K = p->K, .packed = packed};
     HALF h = {.M = p->M, .N = p->N, .K = p->K, .X = p->X + index * p->xb, .xm = p->xm,
-              .xn = p->xn, .packed = packed, .positive = p->out + index * p->ob,
+              .xn = p->xn, .packed = p->shared ? p->shared : packed,
+              .positive = p->out + index * p->ob,
               .pk = p->ok, .pn = p->on, .kind = EUCLIDEAN, .task = CROSS};
-    for (ptrdiff_t block = 0; block * MR < p->M; block++)
+    for (ptrdiff_t block = 0; !p->shared && block * MR < p->M; block++)
         NAME(pack_task)(&a, block, worker);
     for (ptrdiff_t n0 = 0; n0 < p->N; n0 += NR) {
         const ptrdiff_t lanes = p->N - n0 < NR ? p->N - n0 : NR;
@@ -41,9 +42,17 @@ static int NAME(products)(const void *A, const void *X, void *out,
     p.sums_size = (p.K + MR - 1) / MR * MR * NR;
     p.work_size = (p.packed_size + 2 * MB * NR + 2 * p.sums_size + 15) / 16 * 16;
     p.work = allocate(threads * p.work_size * sizeof(REAL));
-    if (!p.work)
-        return -1;
-    run_tasks(NAME(product_task), &p, count, threads);
+    if (p.work && !p.ab) {
+        p.shared = allocate(p.packed_size * sizeof(REAL));
+        NAME(held) a = {.A = p.A, .am = p.am, .ak = p.ak, .M = p.M, .K = p.K,
+                        .packed = p.shared};
+        for (ptrdiff_t block = 0; p.shared && block * MR < p.M; block++)
+            NAME(pack_task)(&a, block, 0);
+    }
+    const int failed = !p.work || (!p.ab && !p.shared);
+    if (!failed)
+        run_tasks(NAME(product_task), &p, count, threads);
     release(p.work);
-    return 0;
+    release(p.shared);
+    return failed ? -1 : 0;
 }

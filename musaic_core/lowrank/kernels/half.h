@@ -18,6 +18,7 @@
 
 #define NR (2 * VL)
 #define MB 48 /* a multiple of every MR and VL */
+#define PART_BYTES (1 << 18) /* of A, which all panels of a part read: they stay near */
 
 #define vec NAME(vec)
 #define ivec NAME(ivec)
@@ -30,6 +31,8 @@ typedef INT ivec __attribute__((vector_size(VL * sizeof(REAL)), may_alias));
 #define STORE(p, v) (*(NAME(loose) *)(p) = (NAME(loose))(v))
 #define ONE ((vec){0} + 1)
 #define SMALLEST ((REAL)(sizeof(REAL) == 4 ? 1.17549435e-38 : 2.2250738585072014e-308))
+/* what a step multiplies with at most: without a bound, zero times infinity may occur */
+#define LARGEST_RATIO ((REAL)(sizeof(REAL) == 4 ? 1.8446743e19 : 1.3407807929942596e154))
 #define LOG2_E 1.4426950408889634074
 
 #include "elementary.h"
@@ -99,6 +102,8 @@ static int NAME(run_panels)(const HALF *h, double *loss)
     NAME(run) run = {.h = h, .panels = (h->N + NR - 1) / NR, .parts = 1};
     if (run.panels < 24 && h->task != LOSS) {
         ptrdiff_t wanted = (24 + run.panels - 1) / run.panels, most = chunks / 4;
+        const ptrdiff_t fitting = h->M * K * sizeof(REAL) / PART_BYTES;
+        wanted = wanted > fitting ? wanted : fitting;
         run.parts = wanted < most ? wanted : most > 1 ? most : 1;
     }
     const ptrdiff_t tasks = run.panels * run.parts;
@@ -201,6 +206,7 @@ static int NAME(solve)(HALF *h, const REAL *A, ptrdiff_t am, ptrdiff_t ak, doubl
 
 #undef NR
 #undef MB
+#undef PART_BYTES
 #undef vec
 #undef ivec
 #undef LOAD
@@ -208,6 +214,7 @@ static int NAME(solve)(HALF *h, const REAL *A, ptrdiff_t am, ptrdiff_t ak, doubl
 #undef ONE
 #undef LOG2_E
 #undef SMALLEST
+#undef LARGEST_RATIO
 #undef MANTISSA
 #undef SQRT_HALF_BITS
 #undef PANEL

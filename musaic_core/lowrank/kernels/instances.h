@@ -9,12 +9,19 @@
 #define HALF half_f32
 #define VL VL32
 #if VL32 == 16 /* the hardware's 14 bits and one Newton step: within 1 ulp or so */
-INLINE __m512 reciprocal(__m512 y)
+INLINE __m512 reciprocal16(__m512 y)
 {
     __m512 r = _mm512_rcp14_ps(y);
     return r * (2 - y * r);
 }
-#define RECIPROCAL(y) ((vec)reciprocal((__m512)(y)))
+#define RECIPROCAL(y) ((vec)reciprocal16((__m512)(y)))
+#elif VL32 == 8 /* the same from 12 bits */
+INLINE __m256 reciprocal8(__m256 y)
+{
+    __m256 r = _mm256_rcp_ps(y);
+    return r * (2 - y * r);
+}
+#define RECIPROCAL(y) ((vec)reciprocal8((__m256)(y)))
 #else
 #define RECIPROCAL(y) (1 / (y))
 #endif

@@ -85,7 +85,7 @@ static PyObject *half(PyObject *Py_UNUSED(self), PyObject *args)
             goto done;
         }
     }
-#define SOLVE(real, bits, largest)                                                     \
+#define SOLVE(real, bits)                                                              \
     {                                                                                  \
         half_f##bits h = {.M = view[0].shape[0], .N = view[0].shape[1],                \
                           .K = view[1].shape[1], .xm = STRIDE(view[0], 0),             \
@@ -94,7 +94,7 @@ static PyObject *half(PyObject *Py_UNUSED(self), PyObject *args)
                           .B = view[2].buf, .positive = view[3].buf,                   \
                           .negative = view[4].buf, .beta = (real)beta,                 \
                           .floor = (real)floor, .lowest = beta <= 0 ? (real)floor : 0, \
-                          .exponent = (real)exponent, .most = largest, .task = task};  \
+                          .exponent = (real)exponent, .task = task};                   \
         h.kind = beta == 2 || task == CROSS ? EUCLIDEAN                                \
                  : beta == 1                ? KULLBACK_LEIBLER                         \
                  : beta == 0                ? ITAKURA_SAITO                            \
@@ -110,9 +110,9 @@ static PyObject *half(PyObject *Py_UNUSED(self), PyObject *args)
         Py_END_ALLOW_THREADS                                                           \
     }
     if (view[0].format[0] == 'f')
-        SOLVE(float, 32, 1.8446743e19f)
+        SOLVE(float, 32)
     else
-        SOLVE(double, 64, 1.3407807929942596e154)
+        SOLVE(double, 64)
     if (failed)
         PyErr_NoMemory();
 done:
@@ -124,7 +124,8 @@ done:
 
 PyDoc_STRVAR(descend_doc,
 "descend(gram, product, B, sweeps)\n--\n\n"
-"Coordinate descent on 1/2 tr(Bᵀ gram B) - tr(Bᵀ product) over B >= 0, in place.");
+"Coordinate descent on 1/2 tr(Bᵀ gram B) - tr(Bᵀ product) over B >= 0, in place.\n\n"
+"With 0 sweeps it is one multiplicative step instead.");
 
 static PyObject *descend(PyObject *Py_UNUSED(self), PyObject *args)
 {

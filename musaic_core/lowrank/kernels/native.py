@@ -90,6 +90,9 @@ class NativeKernels(ArrayKernels):
         for p, g, b in _batch(product, np.ascontiguousarray(gram), B):
             _native.descend(g, p, b, sweeps)
 
+    def normal_mu(self, product, gram, B) -> None:
+        self.hals(product, gram, B, 0)
+
     def middle_step(self, P, Q, Y, B, rho: float) -> None:
         for matrices in _batch(P, np.broadcast_to(Q, P.shape), Y, B):
             _native.middle(*matrices, rho)

@@ -181,6 +181,10 @@ INLINE double NAME(panel_of)(const HALF *h, int kind, int nv, int weighted,
     for (ptrdiff_t m = m0; m < m1; m += MB) {
         ptrdiff_t rows = m1 - m < MB ? m1 - m : MB, blocks = (rows + MR - 1) / MR;
         const REAL *x = h->X + m * h->xm + n0 * h->xn, *a = h->packed + m * K;
+        /* the rows that come next, or the first ones of the next panel */
+        const ptrdiff_t m_next = m + MB < m1 ? m + MB : m0;
+        const ptrdiff_t n_next = m + MB < m1 ? n0 : n0 + NR;
+        const REAL *next = h->X + m_next * h->xm + n_next * h->xn;
         ptrdiff_t row = h->xm;
         if (h->xn != 1 || lanes != width || rows != MB) {
             NAME(gather)(z, x, h->xm, h->xn, rows, lanes, width);
@@ -201,8 +205,8 @@ INLINE double NAME(panel_of)(const HALF *h, int kind, int nv, int weighted,
             }
         }
         if (kind == EUCLIDEAN && !weighted && !want_loss) { /* the weights are X itself */
-            for (ptrdiff_t at = 0; x != z && at < MB; at += MR)
-                NAME(fetch)(x + MB * row, row, 1, at, width);
+            for (ptrdiff_t at = 0; h->xn == 1 && at < MB; at += MR)
+                NAME(fetch)(next, h->xm, 1, at, width);
             NAME(all_transposed)(a, x, row, sums[0], nv, blocks, K);
             continue;
         }
@@ -210,10 +214,10 @@ INLINE double NAME(panel_of)(const HALF *h, int kind, int nv, int weighted,
         for (ptrdiff_t at = 0; at < blocks * MR; at += MR) {
             /* one matrix along its rows the machine foresees by itself */
             if (weighted || h->xn == 1)
-                NAME(fetch)(h->X + (m + MB) * h->xm + n0 * h->xn, h->xm, h->xn, at, width);
+                NAME(fetch)(next, h->xm, h->xn, at, width);
             if (weighted)
-                NAME(fetch)(h->weights + (m + MB) * h->wm + n0 * h->wn, h->wm, h->wn, at,
-                            width);
+                NAME(fetch)(h->weights + m_next * h->wm + n_next * h->wn, h->wm, h->wn,
+                            at, width);
             NAME(tile)(a + at * K, b, x + at * row, row, w + at * w_row, w_row,
                        z + at * width, p + at * width, kind, nv, weighted, h, want_loss,
                        &loss);
@@ -309,7 +313,7 @@ static void NAME(finish)(const HALF *h, ptrdiff_t n0, ptrdiff_t lanes, REAL *b,
             else
                 den += LOAD(sums[1] + k * width + j);
             vec ratio = LOAD(sums[0] + k * width + j) / den;
-            ratio = NAME(at_most)(ratio, h->most);
+            ratio = NAME(at_most)(ratio, LARGEST_RATIO);
             if (h->exponent != 1)
                 ratio = NAME(vpow)(ratio, h->exponent);
             STORE(bk, LOAD(bk) * ratio);

@@ -58,7 +58,7 @@ static void release(void *block)
         const REAL *X, *weights;           /* NULL where all entries count once */     \
         const REAL *packed, *gram;         /* A and AᵀA in blocks of rows */           \
         REAL *B, *positive, *negative;     /* B, and where the terms go */             \
-        REAL beta, floor, lowest, exponent, most;                                      \
+        REAL beta, floor, lowest, exponent;                                            \
         int kind, task;                                                                \
     } name
 DEFINE_HALF(half_f32, float);
