@@ -195,7 +195,7 @@ def test_a_solver_takes_the_first_axes_that_suit_it():
 def test_a_blind_model_is_given_no_dictionary(track):
     task = Transcription([], [track])
     flat = Dictionary(np.ones((len(task.frequencies), 1)), np.array([60]))
-    task.learn_dictionary = lambda exponent: flat
+    task.dictionary_of = lambda exponent: flat
     axes = task.axes[0]
     assert Given(task, axes, task.test[0], supervised=False).dictionary is None
     assert Given(task, axes, task.test[0]).dictionary is task.dictionary

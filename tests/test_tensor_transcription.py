@@ -106,7 +106,7 @@ def test_annotated_downbeats_play_no_part():
 
 def test_a_dictionary_held_in_an_ntd_finds_four_of_five_piano_notes():
     ranks = {"spectra": 0, "rhythms": 64, "bars": 32}
-    model = plugin("solvers/ntd.py", dictionary="fixed", beta=1, n_iter=40, **ranks)
+    model = plugin("solvers/ntd.py", dictionary="fixed", beta=1, n_iter=60, **ranks)
     task, track = piano()
     estimate = solve(task, model)[track.id]
     scores = transcription_scores(track.notes, estimate.answer, track.duration)

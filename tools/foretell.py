@@ -1,6 +1,6 @@
 """What scores on the embedded corpus foretell of recordings.
 
-    python -m tools.foretell piano=benchmarks/amt/outputs/pianos.parquet …
+    python -m tools.foretell piano=benchmarks/<task>/outputs/pianos.parquet …
 
 compares, for each ``PART=FILE`` that it is given, the results of a run on recordings
 with those of the newest run of that part of the embedded corpus by the same benchmark,

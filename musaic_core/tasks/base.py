@@ -159,8 +159,7 @@ class Task:
     magnitudes : bool
         Whether V is magnitudes: a model of powers is then given their squares.
     compression : float
-        Power that magnitudes are taken to for low-rank models but those of powers.
-        Below 1, loud sounds count for less beside quiet ones.
+        Power of magnitudes that all other low-rank models are given.
     labels : list
         What its answers speak of, such as names of stems; empty if of nothing.
     folds : list of callable
@@ -190,7 +189,6 @@ class Task:
         self.test = [Recording(t) if isinstance(t, Track) else t for t in test]
         self.seed = seed
         self.hints = hints or {}
-        self._dictionaries: dict[float, Dictionary | None] = {}
 
     @property
     def dictionary(self) -> Dictionary | None:
@@ -198,29 +196,12 @@ class Task:
         return self.dictionary_of(1)
 
     def dictionary_of(self, exponent: float) -> Dictionary | None:
-        """Give the dictionary of magnitudes to a power, learned when it is asked for.
+        """Give the dictionary of magnitudes to a power; None if there is none.
 
         Parameters
         ----------
         exponent : float
             The power.
-
-        Returns
-        -------
-        Dictionary or None
-            None where there is nothing to learn it from.
-        """
-        if exponent not in self._dictionaries:
-            self._dictionaries[exponent] = self.learn_dictionary(exponent)
-        return self._dictionaries[exponent]
-
-    def learn_dictionary(self, exponent: float) -> Dictionary | None:
-        """Learn a dictionary; of a task that has one.
-
-        Parameters
-        ----------
-        exponent : float
-            Power that magnitudes are taken to.
 
         Returns
         -------

@@ -100,7 +100,11 @@ class Separation(Task):
 
     # ---- what models are given
 
-    def learn_dictionary(self, exponent):
+    @cached_property
+    def dictionary_of(self):
+        return cache(self._learn_dictionary)  # once for each exponent
+
+    def _learn_dictionary(self, exponent):
         """Factorize each training stem by itself (KL-NMF); None if there are none.
 
         Power spectra too: the Itakura-Saito divergence would have as many templates for

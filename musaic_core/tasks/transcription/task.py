@@ -9,7 +9,7 @@ onsets are.
 
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import pairwise
 from weakref import WeakKeyDictionary
 
@@ -98,7 +98,11 @@ class Transcription(Task):
 
     # ---- what models are given
 
-    def learn_dictionary(self, exponent):
+    @cached_property
+    def dictionary_of(self):
+        return cache(self._learn_dictionary)  # once for each exponent
+
+    def _learn_dictionary(self, exponent):
         """Take attack and sustain of every isolated note; None if there are none."""
         spectra, pitches = [], []
         for _, (V, notes) in self._isolated_notes:
