@@ -55,7 +55,7 @@ def compare(results: pd.DataFrame) -> list[dict]:
     Parameters
     ----------
     results : DataFrame
-        Of runs on the dataset ``hierarchical``.
+        Of runs on the dataset ``hierarchical``; of what was run twice, the last counts.
 
     Returns
     -------
@@ -67,6 +67,7 @@ def compare(results: pd.DataFrame) -> list[dict]:
     named = {f"p_dataset_{name}": name for name in SETTING}
     df = results.rename(columns=named | {"p_solver_model": "model"})
     df.columns = [column.removeprefix("objective_") for column in df.columns]
+    df = df.drop_duplicates([*SETTING, "model", "track"], keep="last")
     records = []
     for setting, rows in df.groupby(SETTING):
         for score, references in SCORES.items():
