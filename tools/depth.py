@@ -126,7 +126,8 @@ def table(root, name, *, truth, score, settings=None, digits="3"):
         pairs = [pair.split() for pair in settings.split(";")]
         there = [(int(depth), float(counts)) for depth, counts in pairs]
     yield ("model", *(f"{_levels(depth)}, {counts:g}" for depth, counts in there))
-    for model in dict.fromkeys(r["model"] for r in records):
+    known = {model for *_, model in cells}
+    for model in filter(known.__contains__, MODELS):
         row = (cells.get((*setting, model)) for setting in there)
         yield (model.replace("_", " "), *(_cell(record, int(digits)) for record in row))
 
