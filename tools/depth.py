@@ -55,7 +55,7 @@ def compare(results: pd.DataFrame) -> list[dict]:
     Parameters
     ----------
     results : DataFrame
-        Of runs on the dataset ``hierarchical``.
+        Of runs on the dataset ``hierarchical``; of what was run twice, the last counts.
 
     Returns
     -------
@@ -67,6 +67,7 @@ def compare(results: pd.DataFrame) -> list[dict]:
     named = {f"p_dataset_{name}": name for name in SETTING}
     df = results.rename(columns=named | {"p_solver_model": "model"})
     df.columns = [column.removeprefix("objective_") for column in df.columns]
+    df = df.drop_duplicates([*SETTING, "model", "track"], keep="last")
     records = []
     for setting, rows in df.groupby(SETTING):
         for score, references in SCORES.items():
@@ -125,7 +126,8 @@ def table(root, name, *, truth, score, settings=None, digits="3"):
         pairs = [pair.split() for pair in settings.split(";")]
         there = [(int(depth), float(counts)) for depth, counts in pairs]
     yield ("model", *(f"{_levels(depth)}, {counts:g}" for depth, counts in there))
-    for model in dict.fromkeys(r["model"] for r in records):
+    known = {model for *_, model in cells}
+    for model in filter(known.__contains__, MODELS):
         row = (cells.get((*setting, model)) for setting in there)
         yield (model.replace("_", " "), *(_cell(record, int(digits)) for record in row))
 

@@ -47,7 +47,13 @@ class Data:
         return joblib.hash((self.id, self.V, self.held_out))
 
     def shown(self) -> "Data":
-        """What a model is given of it: no truth, and NaN where it is held out."""
+        """Leave out what a model is not to see.
+
+        Returns
+        -------
+        Data
+            Without the truth, and with NaN where entries are held out.
+        """
         if self.held_out is None:
             return Data(self.id, self.V)
         return Data(self.id, np.where(self.held_out, self.V.dtype.type("nan"), self.V))
