@@ -3,8 +3,9 @@
     python -m tools.foretell piano=benchmarks/<task>/outputs/pianos.parquet …
 
 compares, for each ``PART=FILE`` that it is given, the results of a run on recordings
-with those of the newest run of that part of the embedded corpus by the same benchmark,
-or with ``--mini FILE``, and puts into docs/measured/foretell.json what it prints:
+with those of the newest run of that part of the embedded corpus, in the unseen timbre,
+by the same benchmark, or with ``--mini FILE``, and puts into
+docs/measured/foretell.json what it prints:
 
 - ``tau``, Kendall's rank correlation of the models' mean scores (1: recordings rank the
   models as the corpus does, 0: one order says nothing of the other), and ``low`` and
@@ -107,9 +108,10 @@ def newest(folder: Path, part: str) -> pd.DataFrame:
 
 
 def of_part(rows: pd.DataFrame, part: str) -> pd.DataFrame:
-    """Choose the rows of a part of the embedded corpus."""
-    is_mini = rows["dataset_name"].str.startswith("mini[")
-    return rows[is_mini & (rows.get("p_dataset_part", "") == part)]
+    """Choose the rows of a part of the embedded corpus, in the unseen timbre."""
+    names = rows["dataset_name"]
+    is_part = names.str.startswith("mini[") & names.str.contains(f"part={part}\\b")
+    return rows[is_part & ~names.str.contains("timbre=seen")]
 
 
 def main(arguments: Sequence[str] | None = None, file: Path = FILE) -> None:

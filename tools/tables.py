@@ -18,6 +18,8 @@ a file, and a test fails where it is not what the file says. The markers:
     which ``settings="1 0.2; 2 0.2"`` chooses some.
 ``<!-- sizes: docs/measured/depth_recordings.json corpus=mini -->``
     Of what ``python -m tools.depth recordings`` wrote.
+``<!-- foretold: docs/measured/foretell.json titles="amt piano: piano" -->``
+    Of what ``python -m tools.foretell`` wrote: a row a pair of corpora.
 ``<!-- solvers: kind=low-rank -->``
     What each solver looks at and its parameters, from the code.
 ``<!-- value: docs/measured/deep.json gain -->``
@@ -141,12 +143,31 @@ def _told(run, *names):
     return f"{run['ms']:.{digits}f} ms ({', '.join(filter(None, names))})"
 
 
+def _foretold(root, name, *, titles=None):
+    pairs = json.loads((root / name).read_text(encoding="utf-8"))
+    yield "task", "τ", "95 % interval", "mini − recordings", "models", "recordings"
+    for pair, title in _chosen(titles, pairs, "pair").items():
+        found = pairs[pair]
+        tau, low, high = (
+            "–" if found[key] is None else f"{found[key]:.2f}".replace("-", "−")
+            for key in ("tau", "low", "high")
+        )
+        difference = f"{found['difference']:+.2f}".replace("-", "−")
+        counts = found["models"], found["recordings"]
+        yield title, tau, f"{low} to {high}", difference, *counts
+
+
 def _value(root, name, key):
     return str(json.loads((root / name).read_text(encoding="utf-8"))[key])
 
 
 KINDS = {"scores": _scores, "csv": _csv, "speed": _speed, "value": _value}
-KINDS |= {"solvers": parameters, "depth": table, "sizes": table_of_sizes}
+KINDS |= {
+    "foretold": _foretold,
+    "solvers": parameters,
+    "depth": table,
+    "sizes": table_of_sizes,
+}
 
 if __name__ == "__main__":
     for page in pages():
