@@ -193,7 +193,8 @@ def running(monkeypatch):
 
     def run(task, solvers=()):
         benchmark = type("Benchmark", (), {})()
-        benchmark.get_benchmark_objective = lambda: type("O", (), {"task_class": task})
+        asked = {"task_class": task, "asks_for": lambda parameters: True}
+        benchmark.get_benchmark_objective = lambda: types.SimpleNamespace(**asked)
         monkeypatch.setattr(module, "get_running_benchmark", lambda: benchmark)
         command = click.Command("run")
         context = click.Context(command, info_name="run")

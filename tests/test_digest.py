@@ -120,9 +120,8 @@ def test_what_is_learned_does_not_depend_on_the_version_of_python(tmp_path):
 
 def test_relative_imports_are_followed(project):
     package = project / "musaic_core" / "models"
-    (package / "third.py").write_text(
-        "from ..helper import late\nfrom . import first\n"
-    )
+    text = "from ..helper import late\nfrom . import first\n"
+    (package / "third.py").write_text(text, encoding="utf-8")
     assert imports(project, "from musaic_core.models.third import late\n") >= {
         "helper.py",
         "models/first.py",

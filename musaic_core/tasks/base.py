@@ -20,7 +20,6 @@ in a package of its own; its objective (``objectives/``) scores the answers.
 - *anything else*: ``predict(recording, given)``.
 
 A low-rank solver may learn too: with a ``fit``, it is ``factorize(V, state, given)``.
-
 ``predict`` gives an answer, or, where the solver says that it ``describes``, a
 description of the kind that the task decodes: saliences of pitches, spectrograms of
 stems, a vector a bar. Every `Model` of a low-rank solver becomes such a description.
@@ -28,11 +27,9 @@ One decoder, tuned on ``train`` in the same way for each model, makes answers of
 
 **What models are given** besides V is a `Given`: names of the axes, frequencies, frame,
 complex spectrum, a dictionary of what was heard alone, a user's hints, seed and device.
-Where V is magnitudes, low-rank models are given them compressed, if the task says so,
-and a model of powers, which says so by its ``exponent`` of 2, their squares: those with
-the Itakura-Saito divergence are such models. Dictionaries are learned of the same.
-
-All that is shared by all models, such as V, is computed off their clocks.
+Where V is magnitudes, low-rank models are given them as compressed as the task says; a
+model of powers, as those with the Itakura-Saito divergence, says so by its ``exponent``
+of 2. Dictionaries are learned of the same. What models share is computed off their clocks.
 """
 
 from __future__ import annotations
