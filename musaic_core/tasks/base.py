@@ -28,8 +28,8 @@ One decoder, tuned on ``train`` in the same way for each model, makes answers of
 **What models are given** besides V is a `Given`: names of the axes, frequencies, frame,
 complex spectrum, a dictionary of what was heard alone, a user's hints, seed and device.
 Where V is magnitudes, low-rank models are given them as compressed as the task says; a
-model of powers, as those with the Itakura-Saito divergence, says so by its ``exponent``
-of 2. Dictionaries are learned of the same. What models share is computed off their clocks.
+model of powers, as with the Itakura-Saito divergence, says so by its ``exponent`` of 2.
+Dictionaries are learned of the same. What models share is computed off their clocks.
 """
 
 from __future__ import annotations
