@@ -5,7 +5,7 @@ import time
 import benchopt
 from benchopt.benchmark import get_running_benchmark
 
-from musaic_core.benchmark.choice import LEFT_OUT, as_parameters, runs_all, sweep
+from musaic_core.benchmark.choice import as_parameters, runs_all, sweep
 from musaic_core.benchmark.digest import (
     BINARIES,
     PACKAGE,
@@ -16,6 +16,7 @@ from musaic_core.benchmark.digest import (
     versions,
 )
 from musaic_core.benchmark.memory import PeakMemory
+from musaic_core.benchmark.packages import NeedsPackages
 from musaic_core.benchmark.store import fitted
 from musaic_core.data.errors import InputError, report_once
 from musaic_core.tasks.base import Axes, Estimate, matching_axes
@@ -24,7 +25,7 @@ from musaic_core.tasks.given import Given
 SHIPPED = PACKAGE / "learned" / "weights"  # states that come with the repository
 
 
-class Solver(benchopt.BaseSolver):
+class Solver(NeedsPackages, benchopt.BaseSolver):
     """A model that maps a recording to an answer, or to a description of it.
 
     A subclass defines ``predict(recording, given)``, or with training ``fit(train,
@@ -142,49 +143,6 @@ class Solver(benchopt.BaseSolver):
         elif cls.mismatch(task) is None:
             report_once(cls.how_to_install(missing))
         return as_parameters(variants)
-
-    # ---- packages
-
-    @classmethod
-    def missing_packages(cls) -> list[str]:
-        """Required packages that are not installed."""
-        return [p for p, version in versions(cls.requirements).items() if not version]
-
-    @classmethod
-    def how_to_install(cls, missing: list[str]) -> str:
-        """Say what the solver needs and how to get it.
-
-        Parameters
-        ----------
-        missing : list of str
-            Names of packages.
-
-        Returns
-        -------
-        str
-        """
-        how = f"pip install {' '.join(missing)}"
-        if cls.install_cmd == "shell":
-            how = f"bash install_scripts/{cls.install_script}"
-        return f"{cls.name} needs {', '.join(missing)}: {how}"
-
-    @classmethod
-    def is_installed(
-        cls, env_name=None, raise_on_not_installed=None, quiet=False, reload=False
-    ):
-        """Whether the required packages are there; if not, say how to get them."""
-        if env_name is not None:
-            return super().is_installed(env_name, raise_on_not_installed, quiet, reload)
-        missing = cls.missing_packages()
-        # a solver that the run leaves out is none that it lacks
-        if not missing or cls.parameters == LEFT_OUT:
-            return True
-        message = cls.how_to_install(missing)
-        if raise_on_not_installed:
-            raise ImportError(message)
-        if not quiet:
-            report_once(message)
-        return False
 
     # ---- the run
 
