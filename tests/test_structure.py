@@ -67,8 +67,8 @@ def test_bars_alone_find_the_sections_of_the_test_songs(timbre):
     train = read_corpus(SONGS / f"train-{timbre}")
     task = Structure(train, tracks, downbeats=downbeats)
     scores = mean_scores(tracks, solve(task, barwise_ssm()))
-    assert scores["boundary_f1_3"] >= 0.8
-    assert scores["boundary_f1_05"] >= 0.7
+    assert scores["boundary_f1_3"] >= 0.7
+    assert scores["boundary_f1_05"] >= 0.6
 
 
 def check_bars(bars, duration):

@@ -196,7 +196,7 @@ def test_the_page_of_models_has_every_solver():
         ("speed: speed.json problems=is", "no problem 'is'; there is kl, gpu"),
         ("speed: speed.json problems=gpu", "gpu has no peer"),
         ("speed: speed.json rule=hals", "kl has no hals"),
-        ("score: task=amt", "score is none of scores, csv, speed, value, solvers"),
+        ("score: task=amt", "score is none of scores, csv, speed, value, foretold"),
     ],
 )
 def test_what_is_not_there_is_named_with_its_page(root, marker, reason):

@@ -28,7 +28,7 @@ def song():
 
 def test_stems_sum_to_the_recording(song):
     stems = song.stems()
-    assert set(stems) == {"drums", "bass", "chords", "lead"}
+    assert set(stems) == {"drums", "bass", "other", "vocals"}
     y, sr = song.audio()
     assert y.dtype == np.float32
     assert y.shape == (2, round(song.duration * sr))
@@ -77,7 +77,7 @@ def test_chords_follow_each_other(song):
 
 
 def test_drums_have_no_notes(song):
-    assert set(song.notes.parts) == {"bass", "chords", "lead"}
+    assert set(song.notes.parts) == {"bass", "other", "vocals"}
 
 
 def test_an_unreadable_table_is_refused_by_name(tmp_path):
