@@ -13,6 +13,7 @@ KNOWN = {
     "quartets": {"notes", "stems"},
     "songs": {"notes", "stems", "beats", "sections", "chords"},
 }
+PARTS = [part for part, known in KNOWN.items() if needs_of_task() <= known][:2]
 
 
 class Dataset(benchopt.BaseDataset):
@@ -20,17 +21,17 @@ class Dataset(benchopt.BaseDataset):
 
     Test recordings are made in rooms. ``timbre`` says whether the training recordings
     and isolated notes come from the sound font of every other test recording (`seen`)
-    or from one that none of them has (`unseen`). ``tracks`` is
-    the number of test recordings, the first of each part by name; `None` takes all. The
-    default is two of each of the first two parts that know what the task needs, so
-    that a first run is quick.
+    or from one that none of them has (`unseen`). ``tracks`` is the number of test
+    recordings, the first of each part by name; `None` takes all. The default is four
+    recordings, of the first two parts that know what the task needs, so that a first
+    run is quick.
     """
 
     name = "mini"
     parameters = {
-        "part": [part for part, known in KNOWN.items() if needs_of_task() <= known][:2],
+        "part": PARTS,
         "timbre": ["unseen"],
-        "tracks": [2],
+        "tracks": [4 // max(1, len(PARTS))],
     }
     test_config = {"part": "songs", "timbre": "seen", "tracks": 2}
     requirements = []

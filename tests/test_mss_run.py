@@ -128,7 +128,7 @@ def test_phases_can_be_recovered(first, recovered):
 def test_folders_of_stems_are_scored_and_mixtures_separated(suite, recovered):
     rows = recovered["folder"].set_index("objective_track")
     assert np.isfinite(rows.loc["song", "objective_sdr"])
-    assert "lead.wav: silent" in rows.loc["quiet", "objective_error"]
+    assert "vocals.wav: silent" in rows.loc["quiet", "objective_error"]
     assert np.isnan(rows.loc["mixture.wav", "objective_value"])
     assert rows.loc["mixture.wav", "objective_error"] == ""
     saved = suite.outputs("mss") / rows.loc["mixture.wav", "objective_files"]

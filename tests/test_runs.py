@@ -77,9 +77,10 @@ def test_every_row_has_finite_scores_a_cost_and_files(shared, task, first):
     assert size[task.solvers[-1]] == 0
 
 
-def test_a_factorization_beats_the_floor(task, first):
+def test_a_model_beats_the_floor(task, first):
     value = first[1].groupby("solver_name")["objective_value"].mean()
-    assert value.filter(like="nmf").max() > value[task.solvers[-1]]
+    floor = task.solvers[-1]
+    assert value.drop(floor).max() > value[floor]
 
 
 def test_a_second_run_comes_from_the_cache(shared, task, first):
@@ -147,7 +148,7 @@ EDITS = {
 
 def test_an_edit_to_code_or_corpus_makes_a_cached_run_run_again(shared, task, first):
     for pattern, edit in EDITS[task.benchmark]:
-        file = next(shared.root.glob(pattern))
+        file = min(shared.root.glob(pattern))  # of the tracks that are run
         if edit is None:
             shared.edit(file)
         else:
