@@ -5,7 +5,7 @@ import ast
 import pytest
 from conftest import PIANO, ROOT, SONGS
 
-BLIND = "nmf[dictionary=blind,beta=1,n_iter=5]"
+BLIND = "nmf[dictionary=blind,beta=1,n_iter=40]"
 FIXED = "nmf[dictionary=fixed,beta=1,n_iter=5]"
 
 
