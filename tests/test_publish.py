@@ -236,6 +236,7 @@ def test_scores_on_recordings_stand_on_a_page_of_their_own(benchmarks, tmp_path)
             site / "benchmarks" / "amt.html"
         ).read_text("utf-8")
     assert index.count("mine.parquet") == 1  # the footer says where numbers are from
+    assert str(outside) not in index
     site = publish(
         benchmarks, tmp_path / "site", *map(str, files), "--audio", str(outside)
     )
