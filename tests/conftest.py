@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parent.parent
 MINI = ROOT / "datasets" / "mini"
 PIANO = "mini[part=piano,timbre=seen,tracks=2]"
 SONGS = "mini[part=songs,timbre=seen,tracks=2]"
-FOUR_SONGS = "mini[part=songs,timbre=seen,tracks=4]"
 FAST_NMF = "nmf[dictionary=fixed,beta=1,n_iter=20]"
 BLIND_NMF = "nmf[dictionary=blind,beta=1,n_iter=20]"
 
@@ -35,7 +34,7 @@ class MusicTask(NamedTuple):
 MUSIC_TASKS = (
     MusicTask("amt", PIANO, (FAST_NMF, BLIND_NMF, "silence")),
     MusicTask("mss", SONGS, (FAST_NMF, BLIND_NMF, "mixture")),
-    MusicTask("msa", FOUR_SONGS, (BLIND_NMF, "barwise_ssm", "equal_sections")),
+    MusicTask("msa", SONGS, (BLIND_NMF, "barwise_ssm", "equal_sections")),
 )
 MUSIC_TASKS = [t for t in MUSIC_TASKS if (ROOT / "benchmarks" / t.benchmark).exists()]
 
