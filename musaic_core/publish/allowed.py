@@ -27,11 +27,14 @@ class Allowed:
     ----------
     refused : dict of str to set of str
         Folders whose files were not read, by what they were wanted for.
+    withheld : dict of str to set of str
+        The same of recordings, which many may hear and not publish.
     """
 
     def __init__(self, folders: Iterable[Path] = ()) -> None:
         self.folders = [Path(folder).resolve() for folder in folders]
         self.refused: dict[str, set[str]] = {}
+        self.withheld: dict[str, set[str]] = {}
 
     def answer(self, benchmark: Benchmark, files: str) -> Path:
         """Find the folder of a saved answer.
@@ -84,7 +87,8 @@ class Allowed:
         found = [benchmark.repository / name for name in files.split(";") if name]
         allowed = [benchmark.repository, benchmark.outputs, *self.folders]
         for file in found:
-            self._check(file, allowed, f"a recording of {benchmark.title}")
+            what = f"a recording of {benchmark.title}"
+            self._check(file, allowed, what, self.withheld)
         return found
 
     def source(self, benchmark: Benchmark, file: str) -> Path:
@@ -113,19 +117,29 @@ class Allowed:
             raise RefusedError(f"{file}: is no Python file, so it is not read")
         return found
 
-    def _check(self, path, folders, what):
+    def _check(self, path, folders, what, noted=None):
         if inside(path, folders):
             return
         folder = str(Path(path).resolve().parent)
-        self.refused.setdefault(what, set()).add(folder)
+        noted = self.refused if noted is None else noted
+        noted.setdefault(what, set()).add(folder)
         raise RefusedError(f"{path}: leads out of the repository; not read")
 
     @property
     def problems(self) -> list[str]:
         """A line for each kind of thing that was not read, with what to do."""
+        return self._lines(self.refused) + self._lines(self.withheld)
+
+    @property
+    def faults(self) -> list[str]:
+        """Those of them that a page is to show: not of recordings."""
+        return self._lines(self.refused)
+
+    @staticmethod
+    def _lines(found):
         return [
             f"{what} lies outside of the repository, so it was not read: "
             f"{', '.join(sorted(folders)[:3])}. Where it should be, allow the folder "
             "with --audio FOLDER or copy it into the repository"
-            for what, folders in sorted(self.refused.items())
+            for what, folders in sorted(found.items())
         ]

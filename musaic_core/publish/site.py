@@ -131,11 +131,9 @@ def write_site(
         recordings = [r for r in recordings if pages[r.slug] is not None]
         sources = _write_sources(benchmarks, new / "solvers", allowed)
         problems = [*problems, *(p for b in benchmarks for p in b.problems)]
-        problems += allowed.problems
-        # that recordings are not to be published is no fault of a page
-        shown = [p for p in problems if not p.startswith("a recording of ")]
+        shown = [*problems, *allowed.faults]
         _write_pages(new, benchmarks, scores, shown, recordings, pages, sources)
-    return problems
+    return [*problems, *allowed.problems]
 
 
 def _write_pages(folder, benchmarks, scores, problems, recordings, pages, sources):
@@ -156,6 +154,7 @@ def _write_pages(folder, benchmarks, scores, problems, recordings, pages, source
         losses=[b.name for b in benchmarks if b.lower_is_better],
         units={b.name: tables.units(b) for b in benchmarks},
     )
+    points = _points(scores, benchmarks)
     for template, table in (("index", embedded), ("recordings", recorded)):
         if len(table):
             keys = set(zip(table["task"], table["corpus"], strict=True))
@@ -163,12 +162,8 @@ def _write_pages(folder, benchmarks, scores, problems, recordings, pages, source
                 f"{template}.html.j2",
                 f"{template}.html",
                 scores=_records(table),
-                shown=[
-                    c
-                    for c in site.environment.globals["columns"]
-                    if (c["task"], c["corpus"]) in keys
-                ],
-                points=_points(scores, benchmarks),
+                shown=[c for c in columns if (c["task"], c["corpus"]) in keys],
+                points=points,
                 sentences={b.name: tables.sentences(table, b) for b in benchmarks},
             )
     for name, source in sources.items():
