@@ -1,11 +1,12 @@
 """Train what ships with the repository: ``python -m tools.weights``.
 
 States of learned solvers lie in `musaic_core/learned/weights`, so that a first run need
-not train: those of runs on the embedded corpus in the unseen timbre, and those for one's
-own recordings, which learn from all of its timbres. What ships depends on the code: an edit
-to what a solver imports makes it train anew, until this has been called again. There
-are also the weights of the network by which bars are heard, which no run trains.
-``manifest.json`` beside the states says what each was trained on, how long, and where.
+not train: those of runs on the embedded corpus in the unseen timbre, and those for
+one's own recordings, which learn from all of its timbres. What ships depends on the
+code: an edit to what a solver imports makes it train anew, until this has been called
+again. There are also the weights of the network by which bars are heard, which no run
+trains. ``manifest.json`` beside the states says what each was trained on, how long, and
+where.
 """
 
 import json
