@@ -12,6 +12,7 @@ from musaic_core.lowrank.ntd import ntd
 from musaic_core.lowrank.penalties import Smoothness, Sparsity
 from musaic_core.lowrank.structured.columns import convex_nmf, separable_nmf
 from musaic_core.lowrank.structured.convolutive import convolutive_nmf
+from musaic_core.lowrank.structured.filtered import filtered_nmf
 from musaic_core.lowrank.structured.harmonic import harmonic_nmf
 from musaic_core.lowrank.structured.orthogonal import orthogonal_nmf
 
@@ -83,7 +84,11 @@ def test_structured_models_do_too(beta, device):
     bands = np.random.default_rng(1).random((20, 4, 3))
     V = torch.from_numpy(matrix).to(device)
     options = {"beta": beta, "max_iter": 5, "seed": 0}
-    for fit, given in ((convolutive_nmf, (4, 3)), (harmonic_nmf, (bands,))):
+    for fit, given in (
+        (convolutive_nmf, (4, 3)),
+        (harmonic_nmf, (bands,)),
+        (filtered_nmf, (bands, bands[:, 0])),
+    ):
         same_numbers(
             fit(V, *given, backend="torch", **options),
             fit(matrix, *given, backend="numpy", **options),

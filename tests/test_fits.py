@@ -18,6 +18,7 @@ from musaic_core.lowrank import (
     deep_ncp,
     deep_nmf,
     deep_ntd,
+    filtered_nmf,
     harmonic_nmf,
     kkt_residual,
     ncp,
@@ -57,6 +58,9 @@ MODELS = PLAIN | {
     "convolutive": lambda d, **o: convolutive_nmf(as_dtype(MATRIX, d), 3, 2, **o),
     "harmonic": lambda d, **o: harmonic_nmf(
         as_dtype(MATRIX, d), as_dtype(BANDS, d), **o
+    ),
+    "filtered": lambda d, **o: filtered_nmf(
+        as_dtype(MATRIX, d), as_dtype(BANDS, d), as_dtype(BANDS[:, 0], d), **o
     ),
     "deep nmf": lambda d, **o: deep_nmf(
         as_dtype(MATRIX, d), (5, 3), start_iter=2, weights=[0.5], **o

@@ -19,6 +19,7 @@ from musaic_core.lowrank import (
     deep_ncp,
     deep_nmf,
     deep_ntd,
+    filtered_nmf,
     harmonic_nmf,
     multilayer_nmf,
     ncp,
@@ -37,6 +38,7 @@ MATRIX_MODELS = {
     "nmf": partial(nmf, rank=3),
     "convolutive": partial(convolutive_nmf, rank=2, length=3),
     "harmonic": partial(harmonic_nmf, bands=BANDS),
+    "filtered": partial(filtered_nmf, patches=BANDS, bands=BANDS[:, 0]),
     "convex": partial(convex_nmf, rank=3),
     "orthogonal": partial(orthogonal_nmf, rank=3),
     "multilayer": partial(multilayer_nmf, ranks=(4, 2)),
@@ -321,7 +323,7 @@ def test_a_slice_of_weight_two_is_that_slice_twice(name, beta):
     + [
         (n, i)
         for n in MODELS
-        if n not in ("harmonic", "convex")
+        if n not in ("harmonic", "filtered", "convex")
         for i in ("nndsvd", "data")
     ],
 )

@@ -20,6 +20,7 @@ from musaic_core.lowrank import (
     deep_ncp,
     deep_nmf,
     deep_ntd,
+    filtered_nmf,
     harmonic_nmf,
     ncp,
     nmf,
@@ -46,6 +47,7 @@ MAKE = {
     "separable nmf": lambda V, T: separable_nmf(V, 4, **OPTIONS),
     "orthogonal nmf": lambda V, T: orthogonal_nmf(V, 4, **OPTIONS),
     "harmonic nmf": lambda V, T: harmonic_nmf(V, BANDS, **OPTIONS),
+    "filtered nmf": lambda V, T: filtered_nmf(V, BANDS, BANDS[:, 0], **OPTIONS),
 }
 every_model = pytest.mark.parametrize("name", MAKE)
 

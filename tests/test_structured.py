@@ -1,4 +1,4 @@
-"""Convolutive and harmonic NMF: their steps, how they descend, what they find."""
+"""Convolutive, harmonic and filtered NMF: their steps, descent, and what they find."""
 
 from functools import partial
 
@@ -16,6 +16,7 @@ from musaic_core.lowrank import (
     Sparsity,
     beta_divergence,
     convolutive_nmf,
+    filtered_nmf,
     harmonic_nmf,
     nmf,
 )
@@ -23,14 +24,17 @@ from musaic_core.lowrank.divergence import BetaDivergence
 from musaic_core.lowrank.kernels.arrays import ArrayKernels
 from musaic_core.lowrank.starts import INITIALISATIONS
 from musaic_core.lowrank.structured.convolutive import ConvolutiveProblem
+from musaic_core.lowrank.structured.filtered import FilteredProblem
 from musaic_core.lowrank.structured.harmonic import HarmonicProblem
 from musaic_core.lowrank.updates import ExtrapolatedMU
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 every_beta = pytest.mark.parametrize("beta", BETAS)
-every_name = pytest.mark.parametrize("name", ["convolutive", "harmonic"])
+NAMES = ["convolutive", "harmonic", "filtered"]
+every_name = pytest.mark.parametrize("name", NAMES)
 every_backend = pytest.mark.parametrize("backend", ["c", "numpy", "torch"])
-FIRST = {"convolutive": "patches", "harmonic": "envelope"}  # beside the activations
+# the factor beside the activations
+FIRST = {"convolutive": "patches", "harmonic": "envelope", "filtered": "filter"}
 
 
 def data(shape=(12, 20), seed=0):
@@ -43,10 +47,18 @@ def bands(F=12, P=4, K=3):
     return rng.gamma(1, 1, (F, P, K)) * (rng.random((F, P, K)) < 0.6)
 
 
+def dictionary(F=12):
+    """Four patches of three frames, and five bands that a filter is made of."""
+    rng = np.random.default_rng(8)
+    return rng.gamma(1, 1, (F, 4, 3)), rng.gamma(1, 1, (F, 5))
+
+
 def run(name, V, **options):
-    """One of the two, with four components."""
+    """One of the three, with four components."""
     if name == "convolutive":
         return convolutive_nmf(V, 4, 3, **options)
+    if name == "filtered":
+        return filtered_nmf(V, *dictionary(len(V)), **options)
     return harmonic_nmf(V, bands(len(V)), **options)
 
 
@@ -54,6 +66,9 @@ def model_of(name, first, H):
     """The approximation in float64 NumPy."""
     if name == "convolutive":
         return reference.convolution(first, H)
+    if name == "filtered":
+        patches, responses = dictionary()
+        return (responses @ first)[:, None] * reference.convolution(patches, H)
     return np.einsum("fpk,pk->fp", bands(), first) @ H
 
 
@@ -63,12 +78,12 @@ def model_with(name, H, first):
 
 def start(name, seed=1):
     rng = np.random.default_rng(seed)
-    shape = (12, 4, 3) if name == "convolutive" else (4, 3)
+    shape = {"convolutive": (12, 4, 3), "harmonic": (4, 3), "filtered": (5,)}[name]
     return rng.random(shape) + 0.1, rng.random((4, 20)) + 0.1
 
 
 def first_of(name, model):
-    return model.patches if name == "convolutive" else model.envelope
+    return getattr(model, FIRST[name])
 
 
 # ---- the updates are what they are said to be
@@ -92,7 +107,7 @@ def test_the_steps_are_the_references(name, beta, backend):
 
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
-    name=st.sampled_from(["convolutive", "harmonic"]),
+    name=st.sampled_from(NAMES),
     beta=st.sampled_from(BETAS) | st.integers(-10, 30).map(lambda tenths: tenths / 10),
     held=st.sampled_from([(), ("activations",), ("first",)]),
     masked=st.booleans(),
@@ -136,13 +151,15 @@ def test_penalised_objectives_never_rise(name, beta, kind, block):
         first, H = first_of(name, model), model.activations
         if name == "convolutive":
             first = first.transpose(1, 2, 0).reshape(4, -1)
+        elif name == "filtered":
+            first = first[None]
         if kind is Sparsity:
             norms = (1, 2) if block == "first" else (2, 1)
             lengths = [
                 np.linalg.norm(factor, norm, axis=1)
                 for factor, norm in zip((first, H), norms, strict=True)
             ]
-            value = 0.3 * np.prod(lengths, axis=0).sum()
+            value = 0.3 * (lengths[0] * lengths[1]).sum()
         else:
             value = penalty.value(first if block == "first" else H)
         found.append(beta_divergence(V, model.reconstruct(), beta) + value)
@@ -165,6 +182,28 @@ def test_patches_of_one_frame_are_plain_nmf(beta, init):
         model = convolutive_nmf(V, 4, 1, update=update, **options)
         np.testing.assert_allclose(model.templates, plain.templates, 1e-10)
         np.testing.assert_allclose(model.activations, plain.activations, 1e-10)
+
+
+@every_beta
+@pytest.mark.parametrize("length", [1, 3])
+def test_a_flat_filter_leaves_the_patches_as_they_are(beta, length):
+    V, patches = data(), dictionary()[0][:, :, :length]
+    options = {"beta": beta, "max_iter": 10}
+    H = data((4, 20), 2)
+    model = filtered_nmf(
+        V, patches, np.ones((12, 1)), init=(None, H), fixed=("filter",), **options
+    )
+    plain = convolutive_nmf(
+        V, 4, length, init=(patches, H), fixed=("patches",), **options
+    )
+    np.testing.assert_allclose(model.activations, plain.activations, 1e-10)
+    np.testing.assert_allclose(model.patches, patches)
+    if length == 1:
+        same = filtered_nmf(
+            V, patches[:, :, 0], np.ones((12, 1)), init=(None, H), **options
+        )
+        free = filtered_nmf(V, patches, np.ones((12, 1)), init=(None, H), **options)
+        np.testing.assert_array_equal(same.reconstruct(), free.reconstruct())
 
 
 @every_beta
@@ -254,6 +293,21 @@ def test_envelopes_are_recovered(beta):
         assert cosine(model.envelope[p], E[p]) > 0.999
 
 
+@pytest.mark.parametrize("beta", [0, 1, 2])
+def test_a_filter_is_recovered(beta):
+    rng = np.random.default_rng(0)
+    places = np.linspace(0, 1, 60)
+    responses = np.maximum(0, 1 - 5 * np.abs(places[:, None] - np.linspace(0, 1, 6)))
+    patches = rng.gamma(0.2, 1, (60, 5, 4))
+    filter, H = rng.gamma(1, 1, 6) + 0.1, rng.gamma(0.5, 1, (5, 100)) + 1e-3
+    V = (responses @ filter)[:, None] * reference.convolution(patches, H) + 1e-6
+    model = filtered_nmf(
+        V, patches, responses, beta=beta, update="mu-extrapolated", max_iter=500
+    )
+    assert cosine(model.filter, filter) > 0.999
+    np.testing.assert_allclose(model.response, responses @ model.filter)
+
+
 # ---- what is asked for is kept
 
 
@@ -331,6 +385,9 @@ def test_no_iteration_on_a_device_waits_for_the_host(name, beta):
     common = V, blocks, {}, BetaDivergence(beta, 1e-6), ArrayKernels()
     if name == "convolutive":
         state = ConvolutiveProblem(*common)
+    elif name == "filtered":
+        patches, responses = dictionary()
+        state = FilteredProblem(*common, patches=patches, bands=responses)
     else:
         state = HarmonicProblem(*common, bands=bands())
     rule = ExtrapolatedMU()
@@ -380,6 +437,7 @@ def test_parameters_are_what_is_learned():
     V = data()
     assert run("convolutive", V, max_iter=0).n_parameters == 12 * 4 * 3 + 4 * 20
     assert run("harmonic", V, max_iter=0).n_parameters == 4 * 3 + 4 * 20
+    assert run("filtered", V, max_iter=0).n_parameters == 5 + 4 * 20
 
 
 # ---- what is refused
@@ -421,3 +479,27 @@ def test_bad_arguments_of_convolutive_nmf_are_named(arguments, named):
 def test_bad_arguments_of_harmonic_nmf_are_named(arguments, named):
     with pytest.raises(ValueError, match=named):
         harmonic_nmf(**{"V": data(), "bands": bands(), **arguments})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"V": np.ones((12, 4, 5))}, "V has 3 axes"),
+        ({"patches": np.ones((5, 4))}, "patches has shape"),
+        ({"patches": np.ones((12, 4, 0))}, "patches last 0"),
+        ({"patches": np.ones((12, 4, 21))}, "patches last 21"),
+        ({"patches": -np.ones((12, 4))}, "patches has negative"),
+        ({"bands": np.ones((5, 4))}, "bands has shape"),
+        ({"bands": np.ones(12)}, "bands has shape"),
+        ({"bands": np.full((12, 2), np.nan)}, "bands has NaN"),
+        ({"init": "nndsvd"}, "init"),
+        ({"init": (np.ones(3), None)}, "init's filter"),
+        ({"fixed": ("patches",)}, "fixed"),
+        ({"update": "hals"}, "update"),
+    ],
+)
+def test_bad_arguments_of_filtered_nmf_are_named(arguments, named):
+    patches, responses = dictionary()
+    given = {"V": data(), "patches": patches, "bands": responses}
+    with pytest.raises(ValueError, match=named):
+        filtered_nmf(**given | arguments)

@@ -53,6 +53,7 @@ from musaic_core.lowrank.structured.columns import (
     separable_nmf,
 )
 from musaic_core.lowrank.structured.convolutive import ConvolutiveNMF, convolutive_nmf
+from musaic_core.lowrank.structured.filtered import FilteredNMF, filtered_nmf
 from musaic_core.lowrank.structured.harmonic import HarmonicNMF, harmonic_nmf
 from musaic_core.lowrank.structured.orthogonal import OrthogonalNMF, orthogonal_nmf
 
@@ -69,6 +70,7 @@ __all__ = [
     "DeepNCP",
     "DeepNMF",
     "DeepNTD",
+    "FilteredNMF",
     "HarmonicNMF",
     "Harmonicity",
     "MinimumVolume",
@@ -99,6 +101,7 @@ __all__ = [
     "deep_ntd",
     "dispersion",
     "factor_match",
+    "filtered_nmf",
     "harmonic_combs",
     "harmonic_nmf",
     "held_out_divergence",

@@ -153,7 +153,7 @@ class ConvolutiveNMF(Model):
             Of the data's shape.
         """
         H = with_gains(self.activations, gains)
-        return _in_rows(self.patches).mT @ _delayed(H, self.patches.shape[2])
+        return in_rows(self.patches).mT @ delayed(H, self.patches.shape[2])
 
     def loudness(self) -> Array:
         """How much each component contributes to each frame; see `Model.loudness`.
@@ -163,8 +163,8 @@ class ConvolutiveNMF(Model):
         array (C, T)
         """
         n_patches, length = self.patches.shape[1:]
-        delayed = _delayed(self.activations, length).reshape(n_patches, length, -1)
-        return (self.patches.sum(0)[:, :, None] * delayed).sum(1)
+        heard = delayed(self.activations, length).reshape(n_patches, length, -1)
+        return (self.patches.sum(0)[:, :, None] * heard).sum(1)
 
     def _norms(self):
         return (self.patches * self.patches).sum((0, 2)) ** 0.5
@@ -222,8 +222,8 @@ class ConvolutiveProblem(Problem):
         return array.mT if name == "patches" else array
 
     def half(self, name):
-        W = _in_rows(self.blocks["patches"])
-        S = _delayed(self.blocks["activations"], self.length)
+        W = in_rows(self.blocks["patches"])
+        S = delayed(self.blocks["activations"], self.length)
         X = self.as_data(name, self.V)
         return (X, S.mT, W) if name == "patches" else (X, W.mT, S)
 
@@ -234,7 +234,7 @@ class ConvolutiveProblem(Problem):
         if name == "patches":
             parts = (part.reshape(-1, self.length * len(self.V)) for part in parts)
         else:
-            parts = (_advanced(part, self.length) for part in parts)
+            parts = (advanced(part, self.length) for part in parts)
         return *parts, self.as_moving(name, self.blocks[name])
 
     def plain_mu(self, name):
@@ -244,12 +244,12 @@ class ConvolutiveProblem(Problem):
         multiply(H, positive, negative, self.divergence.exponent)
 
 
-def _in_rows(patches):
+def in_rows(patches):
     """The spectra as rows, (C L, F): all of one pattern's, then the next one's."""
     return permute(patches, (1, 2, 0)).reshape(-1, len(patches))
 
 
-def _delayed(H, length):
+def delayed(H, length):
     """The activations (C, T) delayed by 0, 1, … L - 1 frames, (C L, T)."""
     C, T = H.shape
     S = library_of(H).zeros((C, length, T), dtype=H.dtype, device=H.device)
@@ -258,7 +258,7 @@ def _delayed(H, length):
     return S.reshape(-1, T)
 
 
-def _advanced(S, length):
+def advanced(S, length):
     """What is (C L, T) like the delayed, brought back in time and summed, (C, T)."""
     S = S.reshape(-1, length, S.shape[-1])
     H = 1 * S[:, 0]
