@@ -7,22 +7,34 @@ from musaic_core.lowrank.structured.filtered import filtered_nmf
 
 
 class Solver(LowRankSolver):
-    """V[f, t] ≈ r[f] Σ_l W_l[f] H[:, t - l]: notes or stems heard alone, and a filter.
+    """V[f, t] ≈ r[f] Σ_l W_l[f] H[:, t - l]: notes heard alone, and a filter.
 
     The dictionary is of other instruments, rooms and microphones than the recording.
     What these change alike in all its entries is one response r, which is fitted: a sum
     of bands that are a third of an octave apart, too wide to make a note of another.
+    What else there is, such as breath or a hammer's stroke, is bands of noise, one an
+    octave, which are of no note.
 
     Virtanen and Klapuri 2006; Smaragdis 2007 (entries of `length` frames).
     """
 
     name = "filtered_nmf"
+    answers = "notes"  # of stems each would have a filter of its own
     axes = (("frequency", "time"),)
     parameters = {"dictionary": ["fixed"], "beta": [1], "length": [10], "n_iter": [30]}
 
+    @classmethod
+    def mismatch(cls, task):
+        if task.answers != cls.answers:
+            return f"gives notes, not {task.answers}"
+
     def factorize(self, V, given):
         W, labels = given.dictionary.patches(min(self.length, V.shape[1]))
-        bands = third_octaves(given.frequencies)
+        noise = octave_bands(given.frequencies)
+        W = np.pad(W, ((0, 0), (0, noise.shape[1]), (0, 0)))
+        W[:, len(labels) :, 0] = noise / noise.sum(0)
+        labels = np.append(labels, np.zeros(noise.shape[1], labels.dtype))
+        bands = octave_bands(given.frequencies, 3)
         start = np.full((W.shape[1], V.shape[1]), V.mean(), V.dtype)
         model = filtered_nmf(
             V,
@@ -37,9 +49,9 @@ class Solver(LowRankSolver):
         return model
 
 
-def third_octaves(frequencies):
-    """Raised cosines (F, K) a third of an octave apart, which sum to 1."""
-    octaves = np.log2(np.maximum(frequencies, 30))
-    centres = np.arange(octaves[0], octaves[-1] + 1 / 3, 1 / 3)
-    away = np.minimum(3 * np.abs(octaves[:, None] - centres), 1)
+def octave_bands(frequencies, n=1):
+    """Raised cosines (F, K), `n` an octave, which sum to 1."""
+    octaves = n * np.log2(np.maximum(frequencies, 30))
+    centres = np.arange(octaves[0], octaves[-1] + 1)
+    away = np.minimum(np.abs(octaves[:, None] - centres), 1)
     return 0.5 + 0.5 * np.cos(np.pi * away)
