@@ -48,7 +48,7 @@ def interpretability_of_notes(
     ----------
     model : Model
         Its activations are in time.
-    frequencies : ndarray, shape (F,)
+    frequencies : ndarray, shape (F or more,)
         Centre of each row of the templates, Hz.
     notes : Notes
         Those of the reference.
@@ -66,7 +66,7 @@ def interpretability_of_notes(
     H = H[:, middle : middle + FRAMES]
     sounding = pitches_sounding(notes, (middle + np.arange(H.shape[1])) * frame)
     loudness = H * W.sum(0)[:, None]
-    return alignment_in_time(loudness, sounding) | form(W, H, frequencies)
+    return alignment_in_time(loudness, sounding) | form(W, H, frequencies[: len(W)])
 
 
 def interpretability_of_stems(
@@ -78,7 +78,7 @@ def interpretability_of_stems(
     ----------
     model : Model
         Of frequency × time, or frequency × time × channel.
-    frequencies : ndarray, shape (F,)
+    frequencies : ndarray, shape (F or more,)
         Centre of each row of the templates, Hz.
     stems : iterable of ndarray, shape (F or more, T)
         Magnitudes of the true stems.
@@ -92,7 +92,7 @@ def interpretability_of_stems(
     powers = np.stack([np.square(stem[: len(W)], dtype=np.float32) for stem in stems])
     shares = powers / (powers.sum(0) + np.finfo(np.float32).tiny)
     H = H.reshape(len(H), shares.shape[2], -1).sum(2)
-    return alignment_in_bins(W, H, shares) | form(W, H, frequencies)
+    return alignment_in_bins(W, H, shares) | form(W, H, frequencies[: len(W)])
 
 
 def pitches_sounding(notes: Notes, times: np.ndarray) -> np.ndarray:
