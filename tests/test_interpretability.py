@@ -1,11 +1,19 @@
 """How far components stand for parts of music: cases with known answers."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import soundfile
+from solving import plugin
 
 from musaic_core.data.notes import Notes
+from musaic_core.data.recording import Track
+from musaic_core.lowrank import nmf
 from musaic_core.lowrank.models import NMF
+from musaic_core.tasks.base import Estimate
 from musaic_core.tasks.interpretability import (
+    INTERPRETABILITY,
     alignment_in_bins,
     alignment_in_time,
     form,
@@ -15,6 +23,8 @@ from musaic_core.tasks.interpretability import (
     interpretability_of_stems,
     pitches_sounding,
 )
+from musaic_core.tasks.separation.wiener import magnitudes
+from musaic_core.tasks.transcription.spectrogram import spectrogram
 
 FRAME = 0.02  # s
 FREQUENCIES = np.arange(400) * 12.5
@@ -279,3 +289,50 @@ def test_a_model_of_stems_may_have_channels_and_fewer_rows():
     two = interpretability_of_stems(NMF(W, channels), frequencies, stems)
     assert values(found) == pytest.approx(values(two))
     assert found["purity"] == pytest.approx(1)
+
+
+# of objectives
+
+
+def test_transcription_measures_models_with_components_and_no_others():
+    t = np.arange(4 * 22050) / 22050
+    notes = [(0.0, 1.2, 57), (0.6, 2.2, 69), (1.5, 3.9, 64), (2.6, 4.0, 57)]
+    heard = {57: 0, 64: 0, 69: 0}
+    for onset, offset, pitch in notes:
+        tone = np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * t)
+        heard[pitch] = heard[pitch] + 0.2 * tone * (onset <= t) * (t < offset)
+    spectra = [spectrogram(y[None].astype(np.float32), 22050) for y in heard.values()]
+    model = NMF(
+        np.stack([V.sum(1) for V in spectra], axis=1),
+        np.stack([V.sum(0) / V.sum() for V in spectra]),
+    )
+    track = SimpleNamespace(notes=Notes.from_rows([(*n, 80, "") for n in notes]))
+    objective = plugin("objectives/amt.py")
+    found = objective.interpret(track, Estimate([], evidence=model))
+    assert tuple(found) == INTERPRETABILITY
+    assert found["purity"] > 0.5
+    assert found["completeness"] > 0.5
+    assert found["harmonicity"] > 0.5
+    assert objective.interpret(track, Estimate([])) == {}
+    track.notes = None
+    assert objective.interpret(track, Estimate([], evidence=model)) == {}
+
+
+def test_separation_measures_models_with_components_and_no_others(tmp_path):
+    sr, length = 8000, 24_000
+    spectrum = np.fft.rfft(np.random.default_rng(0).normal(0, 0.1, length))
+    low = np.fft.rfftfreq(length, 1 / sr) < 1000
+    beats = np.arange(length) / sr / 0.4 % 2 < 1
+    for name, part, sounds in (("bass", low, beats), ("lead", ~low, ~beats)):
+        y = np.fft.irfft(spectrum * part) * (0.1 + sounds)
+        soundfile.write(tmp_path / f"{name}.wav", y, sr)
+    track = Track("song", {name: tmp_path / f"{name}.wav" for name in ("bass", "lead")})
+    objective = plugin("objectives/mss.py", phase="mixture")
+    model = nmf(magnitudes(*track.audio()), 2, beta=1, seed=0, max_iter=100)
+    found = objective.interpret(track, Estimate({}, evidence=model))
+    assert tuple(found) == INTERPRETABILITY
+    assert found["purity"] > 0.6
+    assert found["completeness"] > 0.6
+    assert objective.interpret(track, Estimate({})) == {}
+    alone = Track("alone", {"mixture": track.stem_files["bass"]})
+    assert objective.interpret(alone, Estimate({}, evidence=model)) == {}
