@@ -4,8 +4,12 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from conftest import ROOT
 
 import musaic_core
 from musaic_core import lowrank
@@ -132,3 +136,15 @@ def test_the_checks_see_what_is_wrong():
 
     assert {"PR01"} <= codes(f"{__name__}.expected") & COMPLETE
     assert "GL08" in codes(f"{__name__}.modules") & TRUE
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/models.md"])
+def test_code_on_pages_runs(page):
+    V = np.random.default_rng(0).gamma(1, 1, (24, 96)).astype(np.float32)
+    task = SimpleNamespace(train=[0, 1], represent=lambda track: V)
+    given = {"V": V, "X": V.T, "X_new": V.T[:9], "task": task, "nmf": lowrank.nmf}
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    assert blocks
+    for code in blocks:
+        exec(code, dict(given))

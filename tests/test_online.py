@@ -321,6 +321,7 @@ def test_bad_arguments_are_named():
 # ---- the solver
 
 
+@pytest.mark.slow
 def test_the_solver_learns_from_what_it_can_read_and_transcribes(tmp_path, monkeypatch):
     monkeypatch.setattr(benchmark, "_cache_folder", lambda: tmp_path)
     options = {"beta": 1, "depth": 1, "rank": 88, "n_epochs": 2, "n_iter": 60}

@@ -549,6 +549,7 @@ def test_a_folder_of_other_things_is_left_alone(benchmarks, tmp_path, capsys):
     assert {file.name for file in tmp_path.iterdir()} == {"other", "suite"}
 
 
+@pytest.mark.slow
 def test_what_was_put_into_a_published_folder_is_not_lost(benchmarks, tmp_path, capsys):
     site = publish(benchmarks, tmp_path / "site")
     (site / "data" / "thesis.tex").write_text("precious", encoding="utf-8")
@@ -628,6 +629,7 @@ def refuses(benchmarks, folder, capsys, *arguments):
     return site, printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["up", "absolute", "link", "link inside", "system"])
 def test_answers_outside_of_the_outputs_are_not_read(
     benchmarks, hostile, tmp_path, capsys, how
@@ -653,6 +655,7 @@ def test_answers_outside_of_the_outputs_are_not_read(
     assert "leads out of" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["up", "absolute", "second", "link"])
 def test_recordings_outside_of_the_repository_are_not_read(
     benchmarks, hostile, tmp_path, capsys, how
@@ -678,6 +681,7 @@ def test_recordings_outside_of_the_repository_are_not_read(
     assert "! a recording of" not in printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["up", "absolute", "link", "no Python", "system"])
 def test_sources_outside_of_the_repository_are_not_read(
     benchmarks, hostile, tmp_path, capsys, how
@@ -735,6 +739,7 @@ def test_the_same_results_give_the_same_bytes(benchmarks, site, tmp_path):
     assert content(publish(benchmarks, again)) == second
 
 
+@pytest.mark.slow
 def test_an_old_terminal_and_its_encoding_change_nothing(benchmarks, tmp_path):
     folder = tmp_path / "música"
     folder.mkdir()

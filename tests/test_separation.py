@@ -276,6 +276,7 @@ def share_of_the_way(tracks):
     return share
 
 
+@pytest.mark.slow
 def test_dictionaries_of_other_songs_go_a_fifth_of_the_way_to_the_ideal_mask(
     songs, share_of_the_way
 ):
@@ -285,6 +286,7 @@ def test_dictionaries_of_other_songs_go_a_fifth_of_the_way_to_the_ideal_mask(
     assert set(labels) == set(STEMS)
 
 
+@pytest.mark.slow
 def test_blind_templates_are_given_to_stems_better_than_by_chance(
     songs, tracks, share_of_the_way
 ):
@@ -406,6 +408,7 @@ def test_mixture_and_ideal_mask_of_a_production_score_as_published(production):
     assert mean_sdr(stems, ideal_stems(y, sr, stems), sr) == pytest.approx(8.7, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("templates", "sdr"), [(10, 5.8), (30, 6.3), (60, 6.5)])
 def test_oracle_dictionaries_of_a_production_score_as_published(
     production, templates, sdr, monkeypatch

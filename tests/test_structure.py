@@ -60,6 +60,7 @@ def mean_scores(tracks, estimates):
     return pd.DataFrame(scores).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timbre", ["seen", "unseen"])
 def test_bars_alone_find_the_sections_of_the_test_songs(timbre):
     tracks = read_corpus(SONGS / "test")

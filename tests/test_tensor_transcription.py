@@ -104,6 +104,7 @@ def test_annotated_downbeats_play_no_part():
     np.testing.assert_array_equal(seen[-1], seen[2 * third - 1])
 
 
+@pytest.mark.slow
 def test_a_dictionary_held_in_an_ntd_finds_four_of_five_piano_notes():
     ranks = {"spectra": 0, "rhythms": 64, "bars": 32}
     model = plugin("solvers/ntd.py", dictionary="fixed", beta=1, n_iter=60, **ranks)

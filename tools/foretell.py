@@ -49,9 +49,10 @@ def foretold(corpus: pd.DataFrame, recordings: pd.DataFrame) -> dict[str, float]
     models = [model for model in there if model in here]
     expected, scores = there[models].mean(), here[models]
     rng = np.random.default_rng(0)
-    draws = rng.integers(len(scores), size=(DRAWS, len(scores)))
+    draws = np.sort(rng.integers(len(scores), size=(DRAWS, len(scores))))
+    draws, times = np.unique(draws, axis=0, return_counts=True)
     taus = [_tau(expected, scores.iloc[draw].mean()) for draw in draws]
-    taus = [tau for tau in taus if not np.isnan(tau)] or [np.nan]
+    taus = [tau for tau in np.repeat(taus, times) if not np.isnan(tau)] or [np.nan]
     low, high = np.quantile(taus, [0.025, 0.975])
     return {
         "tau": _tau(expected, scores.mean()),

@@ -1,11 +1,12 @@
 """Train what ships with the repository: ``python -m tools.weights``.
 
 States of learned solvers lie in `musaic_core/learned/weights`, so that a first run need
-not train: those of the default runs on the embedded corpus, and those for one's own
-recordings, which learn from all of its timbres. What ships depends on the code: an edit
-to what a solver imports makes it train anew, until this has been called again. There
-are also the weights of the network by which bars are heard, which no run trains.
-``manifest.json`` beside the states says what each was trained on, how long, and where.
+not train: those of runs on the embedded corpus in the unseen timbre, and those for
+one's own recordings, which learn from all of its timbres. What ships depends on the
+code: an edit to what a solver imports makes it train anew, until this has been called
+again. There are also the weights of the network by which bars are heard, which no run
+trains. ``manifest.json`` beside the states says what each was trained on, how long, and
+where.
 """
 
 import json
@@ -28,7 +29,7 @@ from musaic_core.data.recording import Track
 from musaic_core.tasks.structure import hearing
 
 ROOT = Path(__file__).resolve().parent.parent
-SOLVERS = ("note_cnn",)
+SOLVERS = {"note_cnn": ("piano", "quartets")}  # and the parts that each learns from
 MINI = ROOT / "datasets" / "mini"
 # what bars are learned from: in the sound font that test songs are not played in
 BAR_SONGS = MINI / "songs" / "train-unseen"
@@ -52,7 +53,7 @@ def shipped() -> Iterator[tuple[str, Solver]]:
                 continue
             part = objective_class.learns_from
             corpora = [
-                *(("mini", {"part": p}) for p in datasets["mini"].parameters["part"]),
+                *(("mini", {"part": p}) for p in SOLVERS[cls.name]),
                 ("folder", {"path": str(MINI / part / "test"), "learn_from": part}),
             ]
             for name, parameters in corpora:
