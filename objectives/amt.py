@@ -3,9 +3,14 @@
 from musaic_core.benchmark.objective import Objective as BaseObjective
 from musaic_core.data.errors import InputError
 from musaic_core.tasks.base import Estimate
+from musaic_core.tasks.interpretability import (
+    INTERPRETABILITY,
+    interpretability_of_notes,
+)
 from musaic_core.tasks.transcription.decoder import no_notes
 from musaic_core.tasks.transcription.saved import save_notes, saved_media
 from musaic_core.tasks.transcription.scores import transcription_scores
+from musaic_core.tasks.transcription.spectrogram import FRAME, band_frequencies
 from musaic_core.tasks.transcription.task import Transcription
 
 
@@ -17,13 +22,18 @@ class Objective(BaseObjective):
     length; frames compare the sounding pitches every 50 ms. The score to rank by is
     the F-measure of the onsets. Times are of learning and tuning (fit) and of
     transcribing (predict); the spectrograms that models share are computed beforehand.
+    ``purity`` and ``completeness`` say how far a model's components stand for pitches:
+    1 is perfect, 0 is chance.
     """
 
     name = "Automatic music transcription"
     title = "Transcription"
     url = "../../amt"  # the reports link it: the folder they lie in
     task_class = Transcription
-    score_columns = ("onset_f1", "note_f1", "frame_accuracy", "chroma_accuracy")
+    score_columns = (
+        *("onset_f1", "note_f1", "frame_accuracy", "chroma_accuracy"),
+        *INTERPRETABILITY,
+    )
     needs = ("notes",)
     learns_from = "piano"
     media = staticmethod(saved_media)
@@ -40,6 +50,12 @@ class Objective(BaseObjective):
             raise InputError(f"{name}: has no pitched notes, so there is no score")
         scores = transcription_scores(track.notes, notes, track.duration)
         return {"value": scores["onset_f1"], **scores}
+
+    def interpret(self, track, estimate):
+        model, notes = estimate.evidence, self.annotated(track, "notes")
+        if model is None or not notes:
+            return {}
+        return interpretability_of_notes(model, band_frequencies(), notes, FRAME)
 
     def save(self, track, estimate, folder):
         # of one recording: the reports draw one, and all of them would fill the disk

@@ -6,6 +6,10 @@ from musaic_core.benchmark.objective import Objective as BaseObjective
 from musaic_core.data.errors import InputError, report_once
 from musaic_core.results.saved import save_factors, save_spectrograms
 from musaic_core.tasks.base import Estimate
+from musaic_core.tasks.interpretability import (
+    INTERPRETABILITY,
+    interpretability_of_stems,
+)
 from musaic_core.tasks.separation.matching import match_stems
 from musaic_core.tasks.separation.saved import save_stems, saved_media
 from musaic_core.tasks.separation.scores import (
@@ -19,7 +23,11 @@ from musaic_core.tasks.separation.task import (
     has_stems,
     stems_to_learn,
 )
-from musaic_core.tasks.separation.wiener import bin_frequencies, ideal_stems
+from musaic_core.tasks.separation.wiener import (
+    bin_frequencies,
+    ideal_stems,
+    magnitudes,
+)
 
 EXCERPT = 6  # s, amid each recording but the first, that is kept of its stems
 
@@ -34,14 +42,15 @@ class Objective(BaseObjective):
     ideal ratio mask does. The score to rank by is the SDR. Where models learn from
     other stems than a recording has, the parts that they find are matched to its stems
     by their correlation; ``matched`` says how. ``phase`` is that of a
-    model's stems: the mixture's, or ``misi``, recovered from there.
+    model's stems: the mixture's, or ``misi``, recovered from there. ``purity`` and
+    ``completeness`` say how far its components stand for stems: 1 is perfect, 0 chance.
     """
 
     name = "Music source separation"
     title = "Separation"
     url = "../../mss"  # the reports link it: the folder they lie in
     task_class = Separation
-    score_columns = ("sdr", "isr", "sir", "sar", "si_sdr")
+    score_columns = ("sdr", "isr", "sir", "sar", "si_sdr", *INTERPRETABILITY)
     needs = ("stems",)
     tracks_at_once = 2
     media = staticmethod(saved_media)
@@ -77,6 +86,13 @@ class Objective(BaseObjective):
                 "so it has no score"
             )
         return {"value": scores["sdr"], **scores, **bounds, "matched": matched}
+
+    def interpret(self, track, estimate):
+        model, stems = estimate.evidence, self.stems_of(track)
+        if model is None or stems is None:
+            return {}
+        spectra = [magnitudes(stem, track.rate) for stem in stems.values()]
+        return interpretability_of_stems(model, bin_frequencies(), spectra)
 
     def save(self, track, estimate, folder):
         stems, sr = estimate.answer, track.rate

@@ -205,6 +205,11 @@ class Fails(Lengths):
         if track.id == "one" and "save" in estimate.answer:
             failing(estimate.answer["save"])
 
+    def interpret(self, track, estimate):
+        if track.id == "one" and "interpret" in estimate.answer:
+            failing(estimate.answer["interpret"])
+        return {"purity": 0.25}
+
     def _folder(self, track):
         return Path("saved") / track.id
 
@@ -213,7 +218,7 @@ class Fails(Lengths):
 
 
 @pytest.mark.parametrize("error", WHATEVER)
-@pytest.mark.parametrize("where", ["score", "save"])
+@pytest.mark.parametrize("where", ["score", "save", "interpret"])
 def test_whatever_scoring_or_saving_raises_costs_its_own_row(tracks, where, error):
     made = Fails.get_instance(unit="s")
     made.references = {track.id: track for track in tracks}
@@ -224,8 +229,9 @@ def test_whatever_scoring_or_saving_raises_costs_its_own_row(tracks, where, erro
     assert one["error"].startswith(f"one: {error.__name__}: ")
     assert (two["value"], two["error"], two["files"]) == (0.5, "", "saved/two")
     # what can't be kept is scored, and what can't be scored is kept
-    assert (one["value"] == 0.5) == (where == "save")
-    assert (one["files"] == "saved/one") == (where == "score")
+    assert (one["value"] == 0.5) == (where != "score")
+    assert (one["files"] == "saved/one") == (where != "save")
+    assert (one.get("purity") == two["purity"]) == (where != "interpret")
 
 
 @pytest.mark.parametrize("error", WHATEVER)

@@ -150,6 +150,21 @@ class Objective(benchopt.BaseObjective):
         folder : Path
         """
 
+    def interpret(self, track, estimate):
+        """Say how far a model's components stand for parts of the music: nothing.
+
+        Parameters
+        ----------
+        track : Track
+        estimate : Estimate
+
+        Returns
+        -------
+        dict
+            Further columns, none for a model without components.
+        """
+        return {}
+
     @property
     def seed(self):
         """Of the task's random choices; another one in each repetition."""
@@ -218,7 +233,7 @@ class Objective(benchopt.BaseObjective):
         if estimate.error:
             return row
         # what can't be kept is scored, and what can't be scored is kept
-        for part in (self._saved, self._scored):
+        for part in (self._saved, self._scored, self.interpret):
             try:
                 row |= part(track, estimate)
             except Exception as error:

@@ -1,0 +1,1 @@
+../../../datasets/bach10.py

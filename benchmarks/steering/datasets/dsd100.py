@@ -1,0 +1,1 @@
+../../../datasets/dsd100.py

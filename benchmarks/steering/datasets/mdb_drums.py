@@ -1,0 +1,1 @@
+../../../datasets/mdb_drums.py

@@ -1,0 +1,1 @@
+../../../datasets/mir1k.py

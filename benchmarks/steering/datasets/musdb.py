@@ -1,0 +1,1 @@
+../../../datasets/musdb.py

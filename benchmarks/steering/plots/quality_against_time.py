@@ -1,0 +1,1 @@
+../../../plots/quality_against_time.py

@@ -1,0 +1,57 @@
+"""Steering: a recording in, parts of it that a user turns up and down.
+
+What a user turns are the stems of the recording, as a model knows them, and what is
+heard is the sum of the parts, each times its gain. A model without components, such as
+a network, separates the stems, and they are its parts.
+
+A model with components answers by these: the recording's spectrum is multiplied with
+
+    reconstruct(gains) / reconstruct(),
+
+where each component has the gain of its stem. As `reconstruct` is linear in the gains,
+one part a stem is all that has to be computed: the recording's spectrum times
+``reconstruct(1 for the stem's own, 0 else) / reconstruct()``. Whatever the gains are,
+the sum of the parts times their gains is the answer, and with gains of 1 it is the
+recording.
+"""
+
+import numpy as np
+
+from musaic_core.tasks.separation.task import Separation
+
+
+class Steering(Separation):
+    """The recordings to steer, and the stems that models know them by.
+
+    Parameters
+    ----------
+    train : iterable of Track
+        What models and decoders may learn from.
+    test : iterable of Track or Recording
+        What is steered.
+    stems : list of str
+        Names of the stems that are turned up and down.
+    by : {"components", "stems"}
+        Whether models that have components answer by these, or separate and mix as all
+        others do.
+    **options
+        As `Separation` takes them.
+    """
+
+    def __init__(self, train, test, stems, by: str = "components", **options) -> None:
+        super().__init__(train, test, stems, **options)
+        self.by = by
+
+    def describe(self, model, given):
+        """Reconstruct each stem's part, so that masks are as the module says.
+
+        Where V is magnitudes, separation's masks are ratios of what is reconstructed,
+        squared, since powers of stems add up. Knobs are linear in the model's own V.
+        """
+        description = super().describe(model, given)
+        if self.by == "components":
+            # squares of these, which masks are ratios of, are what was reconstructed
+            np.power(
+                description.magnitudes, given.exponent / 2, out=description.magnitudes
+            )
+        return description

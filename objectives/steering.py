@@ -1,0 +1,91 @@
+"""Steering: stems muted, halved and doubled."""
+
+import numpy as np
+
+from musaic_core.benchmark.objective import Objective as BaseObjective
+from musaic_core.data.errors import InputError, report_once
+from musaic_core.tasks.base import Estimate
+from musaic_core.tasks.separation.matching import match_stems
+from musaic_core.tasks.separation.saved import save_stems, saved_media
+from musaic_core.tasks.separation.task import SCORED, has_stems, stems_to_learn
+from musaic_core.tasks.separation.wiener import ideal_stems
+from musaic_core.tasks.steering.scores import steering_scores, untouched_sdr
+from musaic_core.tasks.steering.task import Steering
+
+
+class Objective(BaseObjective):
+    """How far a user who turns one stem gets what is asked for, and nothing else.
+
+    Each stem of a recording is asked for at a gain of 0, ½ and 2, the others as they
+    are. Models with components answer by these: the mixture's spectrum is multiplied
+    with what they reconstruct with the gains over what they reconstruct without. All
+    others separate, then mix, and with ``by=stems`` so does every model. ``sdr`` is
+    against the true remix, ``reach`` the dB that the stem moved of those that were
+    asked for, as a ratio, and ``spill`` the dB that each other stem moved. All are of
+    the middle 20 s of each recording. ``sdr_mixture`` is that of the mixture as it is,
+    whose reach and spill are 0, and ``sdr_oracle`` that of the ideal ratio mask. The
+    score to rank by is the SDR.
+    """
+
+    name = "Steering"
+    title = "Steering"
+    url = "../../steering"  # the reports link it: the folder they lie in
+    task_class = Steering
+    score_columns = ("sdr", "reach", "spill", "sdr_muted", "sdr_halved", "sdr_doubled")
+    needs = ("stems",)
+    tracks_at_once = 2
+    media = staticmethod(saved_media)
+    parameters = {"by": ["components"]}
+    test_config = {"dataset": {"name": "mini", "part": "songs", "timbre": "seen"}}
+
+    def skip(self, missing=None, test=(), **data):
+        if missing is None and not any(map(has_stems, test)):
+            report_once("no recording has stems, so there is nothing to ask for")
+            return True, None
+        return super().skip(missing)
+
+    def scored_part(self, track):
+        return track.amid(SCORED) if has_stems(track) else track
+
+    def make_task(self, train, test, hints=None, **data):
+        options = {"seed": self.seed, "hints": hints, "by": self.by}
+        return Steering(train, test, stems_to_learn(train, test), **options)
+
+    def score(self, track, parts):
+        if not has_stems(track):
+            return {}
+        stems, bounds = self.known(track)
+        references, parts, matched = match_stems(stems, parts)
+        scores = steering_scores(references, parts)
+        return {"value": scores["sdr"], **scores, **bounds, "matched": matched}
+
+    def save(self, track, estimate, folder):
+        # of one recording, which pages play: all of them would take long to encode
+        if track is next(iter(self.references.values())):
+            save_stems(estimate.answer, track.rate, folder)
+
+    def get_one_result(self):
+        def equal_parts(track):
+            part = track.audio()[0] / len(self.task.labels)
+            return Estimate(dict.fromkeys(self.task.labels, part))
+
+        return {"estimates": self.task.each(self.references.values(), equal_parts)}
+
+    # true stems of the last recordings, and what floor and ceiling score on them
+    _known: dict = {}
+
+    def known(self, track):
+        """What all answers to a recording share; stems are 20 s at most."""
+        found = self._known.get(track.identity)
+        if found is None:
+            if len(self._known) >= 8:
+                self._known.clear()
+            y, sr = track.audio()
+            stems = track.stems()
+            if sum(bool(stem.any()) for stem in stems.values()) < 2:
+                raise InputError(f"{track.name}: less than two of its stems sound")
+            ideal = ideal_stems(y, sr, np.stack([*stems.values()]))
+            ideal = steering_scores(stems, dict(zip(stems, ideal, strict=True)))
+            bounds = {"sdr_mixture": untouched_sdr(stems), "sdr_oracle": ideal["sdr"]}
+            found = self._known[track.identity] = stems, bounds
+        return found

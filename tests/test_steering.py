@@ -1,0 +1,212 @@
+"""Steering: what requests score, and how components answer them."""
+
+import numpy as np
+import pytest
+import soundfile
+from solving import factorizer, plugin, solve
+
+from musaic_core.data.recording import Track
+from musaic_core.lowrank import nmf
+from musaic_core.tasks.separation.wiener import inverse_transform, transform
+from musaic_core.tasks.steering.scores import (
+    GONE,
+    decibels,
+    steering_scores,
+    untouched_sdr,
+)
+from musaic_core.tasks.steering.task import Steering
+
+SR = 8000
+NAMES = ("bass", "drums", "lead")
+
+
+def orthogonal_stems(levels=(1.0, 1.0, 1.0), n=4096):
+    """Stems of two channels that have nothing in common."""
+    t = np.arange(n) / n
+    waves = [np.sin(2 * np.pi * cycles * t) for cycles in (50, 110, 270)]
+    return {
+        name: level * np.stack([wave, wave]).astype(np.float32)
+        for name, level, wave in zip(NAMES, levels, waves, strict=True)
+    }
+
+
+def mixed(stems, leak):
+    """Parts that have a share of the recording in place of a share of their stem."""
+    mixture = sum(stems.values())
+    return {
+        name: (1 - leak) * y + leak * mixture / len(stems) for name, y in stems.items()
+    }
+
+
+# scores
+
+
+def test_the_true_stems_reach_what_is_asked_and_spill_nothing():
+    stems = orthogonal_stems((1, 0.1, 3))
+    scores = steering_scores(stems, stems)
+    assert scores["reach"] == pytest.approx(1)
+    assert scores["spill"] == pytest.approx(0, abs=1e-9)
+    assert scores["sdr"] == np.inf
+    requests = {"muted", "halved", "doubled", *NAMES}
+    assert {f"reach_{request}" for request in requests} < set(scores)
+
+
+def test_parts_that_know_nothing_move_all_stems_alike():
+    stems = orthogonal_stems()
+    scores = steering_scores(stems, mixed(stems, 1))
+    # of three stems, with one of them muted, each is at two thirds
+    moved = 20 * np.log10(3 / 2)
+    assert scores["reach_muted"] == pytest.approx(moved / GONE, rel=1e-4)
+    assert scores["spill_muted"] == pytest.approx(moved, rel=1e-4)
+    # 2 of energy, and 2/3 for the one and 1/3 for each of the two others that is wrong
+    assert scores["sdr_muted"] == pytest.approx(10 * np.log10(2 / (6 / 9)), rel=1e-4)
+
+
+def test_parts_that_are_half_wrong_lie_between():
+    stems = orthogonal_stems((1, 0.5, 2))
+    right, half, wrong = (
+        steering_scores(stems, mixed(stems, leak)) for leak in (1e-3, 0.5, 1)
+    )
+    for better, worse in ((right, half), (half, wrong)):
+        for suffix in ("", "_muted", "_halved", "_doubled"):
+            assert better[f"sdr{suffix}"] > worse[f"sdr{suffix}"] + 1
+            assert better[f"reach{suffix}"] > worse[f"reach{suffix}"] + 0.05
+            assert better[f"spill{suffix}"] < worse[f"spill{suffix}"] - 0.1
+
+
+def test_the_untouched_recording_lacks_what_is_asked_for():
+    # of three stems of energy 1: what the answer has, over what is wrong of one stem
+    ratios = [2 / 1, (2 + 0.25) / 0.25, (2 + 4) / 1]
+    expected = np.mean(10 * np.log10(ratios))
+    assert untouched_sdr(orthogonal_stems()) == pytest.approx(expected, rel=1e-4)
+
+
+def test_scores_do_not_depend_on_scale_or_order():
+    stems = orthogonal_stems((1, 0.5, 2))
+    parts = mixed(stems, 0.4)
+    scores = steering_scores(stems, parts)
+    loud = [{n: 100 * y for n, y in ys.items()} for ys in (stems, parts)]
+    turned = [dict(reversed(ys.items())) for ys in (stems, parts)]
+    for changed in (loud, turned):
+        again = steering_scores(*changed)
+        assert again == pytest.approx(scores, rel=1e-4)
+
+
+def test_what_has_another_sign_or_is_gone_has_a_level():
+    assert decibels(0) == -GONE
+    assert decibels(-0.5) == decibels(0.5) == pytest.approx(-6.02, abs=0.01)
+    assert decibels(1e9) == GONE
+
+
+def test_silent_stems_are_not_asked_for():
+    stems = orthogonal_stems((1, 0, 2))
+    scores = steering_scores(stems, stems)
+    assert scores["reach"] == pytest.approx(1)
+    assert "reach_drums" not in scores
+    assert "reach_bass" in scores
+
+
+def test_stems_that_are_the_same_are_no_fault():
+    stems = orthogonal_stems()
+    stems["drums"] = stems["bass"].copy()
+    assert all(np.isfinite(v) for v in steering_scores(stems, mixed(stems, 1)).values())
+
+
+# the task
+
+
+@pytest.fixture
+def song(tmp_path):
+    """Two seconds of a low and a high tone in noise, each with a rhythm of its own."""
+    t = np.arange(2 * SR) / SR
+    rng = np.random.default_rng(0)
+    stems = {
+        "bass": np.sin(2 * np.pi * 150 * t) * (t % 1 < 0.7),
+        "lead": 0.5 * np.sin(2 * np.pi * 1200 * t) * (t % 0.5 < 0.3),
+    }
+    for name, y in stems.items():
+        y = 0.3 * y + rng.normal(0, 1e-3, len(t))
+        soundfile.write(tmp_path / f"{name}.wav", y, SR, subtype="FLOAT")
+    return Track("song", {name: tmp_path / f"{name}.wav" for name in stems})
+
+
+def fitted(V, given):
+    model = nmf(V, 6, beta=1, seed=0, max_iter=30)
+    model.labels = np.array(["bass", "lead"] * 3)
+    return model
+
+
+@pytest.mark.parametrize("power", [1, 2])
+def test_components_answer_as_the_model_reconstructs_with_their_gains(song, power):
+    task = Steering([song], [song], ["bass", "lead"])
+    solver = factorizer(fitted)
+    type(solver).exponent = power
+    estimate = solve(task, solver)["song"]
+    gains = {"bass": 0.25, "lead": 3.0}
+    answer = sum(gain * estimate.answer[name] for name, gain in gains.items())
+    model = estimate.model
+    turned = model.reconstruct(np.array([gains[label] for label in model.labels]))
+    y, sr = song.audio()
+    spectrum = transform(y, sr)
+    assert spectrum.shape[1:] == turned.shape
+    expected = spectrum * turned / (model.reconstruct() + 1e-30)
+    expected = inverse_transform(expected, sr, y.shape[1])
+    np.testing.assert_allclose(answer, expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(sum(estimate.answer.values()), y, atol=1e-5)
+
+
+def test_by_stems_a_model_separates_and_mixes(song):
+    by_components, by_stems = (
+        steering_scores(
+            song.stems(),
+            solve(Steering([song], [song], ["bass", "lead"], by=by), factorizer(own))[
+                "song"
+            ].answer,
+        )
+        for by in ("components", "stems")
+    )
+    # masks of powers part more sharply than those of magnitudes
+    assert by_stems["reach"] > by_components["reach"]
+
+
+def own(V, given):
+    """The dictionary held."""
+    return nmf(V, 6, beta=1, seed=0, max_iter=30)
+
+
+# the objective
+
+
+def rows_of(objective, solver, track):
+    objective.set_data(train=[track], test=[track])
+    assert solver._set_objective(objective) == (False, None)
+    solver.run(None)
+    return objective.evaluate_result(**solver.get_result())
+
+
+def test_floor_and_ceiling_are_those_of_the_solvers_of_that_name(song):
+    objective = plugin("objectives/steering.py", by="components")
+    ceiling, floor = (
+        rows_of(objective, plugin(f"solvers/{name}.py"), song)[0]
+        for name in ("ideal_mask", "mixture")
+    )
+    assert ceiling["value"] == pytest.approx(ceiling["sdr_oracle"])
+    assert ceiling["sdr_mixture"] == floor["sdr_mixture"] < floor["value"]
+    assert floor["value"] < ceiling["value"]
+    assert floor["reach"] < 0.5 < ceiling["reach"]
+    assert ceiling["spill"] < floor["spill"]
+
+
+def test_recordings_without_two_stems_that_sound_have_no_score(song, tmp_path, capsys):
+    objective = plugin("objectives/steering.py", by="components")
+    alone = Track("alone", {"mixture": song.stem_files["bass"]})
+    skipped, _ = objective.skip(train=[song], test=[alone])
+    assert skipped
+    assert "nothing to ask for" in capsys.readouterr().out
+    assert objective.skip(train=[song], test=[alone, song]) == (False, None)
+    y, _ = song.audio()
+    soundfile.write(tmp_path / "silence.wav", 0 * y.T, SR, subtype="FLOAT")
+    quiet = Track("quiet", song.stem_files | {"lead": tmp_path / "silence.wav"})
+    (row,) = rows_of(objective, plugin("solvers/mixture.py"), quiet)
+    assert "less than two of its stems sound" in row["error"]
+    assert np.isnan(row["value"])
