@@ -2,11 +2,13 @@
 
 import gc
 import types
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from solving import module_in
 
 from musaic_core.benchmark.objective import Objective
 from musaic_core.benchmark.solver import LowRankSolver, Solver
@@ -136,6 +138,23 @@ def test_a_state_is_of_all_that_the_model_was_told(track):
         change()
         states.append(solver.state_depends_on())
     assert all(a != b for i, a in enumerate(states) for b in states[:i])
+
+
+READER = "def read(file, scale):\n    return scale * [1.0]\n"
+
+
+def test_a_state_is_of_the_code_that_reads_what_it_was_learned_from(track, tmp_path):
+    """Also where a function in the place of a file is edited and keeps its name."""
+    solver, states = solver_of(track, _module_filename=__file__), []
+    file = tmp_path / "corpus.py"
+    for text in (READER, READER.replace("1.0", "0.0"), "# why\n" + READER):
+        file.write_text(text, encoding="utf-8")
+        heard = track.stem_files["mixture"]
+        source = partial(partial(module_in(file).read, heard), scale=2)
+        solver.task.train = [Track("heard", {"mixture": source})]
+        states.append(solver.state_depends_on())
+    assert states[0] != states[1]
+    assert states[0] == states[2]  # a comment teaches nothing
 
 
 def test_an_oracle_says_so_and_is_given_the_annotations(track):

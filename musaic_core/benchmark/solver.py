@@ -13,6 +13,7 @@ from musaic_core.benchmark.digest import (
     digest_of_code,
     file_of,
     files_imported,
+    files_that_read,
     versions,
 )
 from musaic_core.benchmark.memory import PeakMemory
@@ -280,10 +281,11 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
         dict
             That JSON can hold.
         """
+        plugins = self._module_filename, type(self.task)
+        imported = (files_imported(file_of(plugin)) for plugin in plugins)
         files = {
             file
-            for plugin in (self._module_filename, type(self.task))
-            for file in files_imported(file_of(plugin))
+            for file in files_that_read(self.task.recordings).union(*imported)
             # what calls the solver does not change what it learns
             if PACKAGE / "benchmark" not in file.parents and file.suffix not in BINARIES
         }
