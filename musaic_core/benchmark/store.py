@@ -101,7 +101,7 @@ def _read(file, depends_on):
 
 
 def _arrays(state):
-    """What `fit` gave as it is read again: arrays in C order, of the machine's bytes."""
+    """What `fit` gave, as it will be read: in C order, of the machine's byte order."""
     if not isinstance(state, dict):
         raise TypeError(f"fit gave a {type(state).__name__}; give a dict of arrays")
     arrays = {}
@@ -109,7 +109,7 @@ def _arrays(state):
         array = np.asarray(values, order="C")
         if array.dtype.kind not in "biufc":
             raise TypeError(
-                f"fit gave {name!r} with values of {array.dtype}; give arrays of numbers"
+                f"fit gave {name!r} with values of {array.dtype}; give numbers"
             )
         arrays[name] = array.astype(array.dtype.newbyteorder("="), copy=False)
     return arrays
