@@ -202,6 +202,32 @@ def test_fit_and_predict_are_on_clocks_of_their_own(track, monkeypatch):
     assert solver.estimates["song"].n_parameters == 3
 
 
+def test_the_patches_of_a_dictionary_are_learned_off_the_clock(track):
+    learned = []
+
+    def learn(length):
+        learned.append(length)
+        return np.ones((2, 1, length)), np.array([60])
+
+    class Heard(Task):
+        answers = "notes"
+        axes = (("frequency", "time"),)
+        learns_dictionary = True
+
+        def dictionary_of(self, exponent):
+            return Dictionary(np.ones((2, 1)), np.array([60]), learn)
+
+    for dictionary, length in (("fixed", 3), ("blind", 4)):
+        attributes = {"name": "tried", "dictionary": dictionary, "length": length}
+        solver = type("Tried", (LowRankSolver,), attributes)()
+        solver._parameters = {}
+        solver.get_seed = lambda **_: 0
+        objective = Scored.__new__(Scored)
+        objective.references, objective.task = {}, Heard([], [track])
+        assert solver._set_objective(objective) == (False, None)
+    assert learned == [3]  # before it runs, and not for a blind model
+
+
 def test_a_solver_takes_the_first_axes_that_suit_it():
     offered = (("frequency", "time"), ("frequency", "time in bar", "bar"))
     assert matching_axes([(None, None)], offered) == offered[0]

@@ -165,7 +165,9 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
         """Read and learn what all models of the task share, off their clocks."""
         self.task.prepare(self.given_axes, self.describes)
         if getattr(self, "supervised", False):
-            _ = self._given(None).dictionary
+            dictionary = self._given(None).dictionary
+            if dictionary is not None and hasattr(self, "length"):
+                dictionary.patches(self.length)
 
     def set_task(self, task):
         """Say what is to be learned from.
@@ -326,7 +328,8 @@ class LowRankSolver(Solver):
     `musaic_core.tasks.base.Model`; with ``fit(train, given)``, ``factorize(V, state,
     given)``. A solver with a parameter ``dictionary`` that is not "blind" is asked only
     where there is a ``given.dictionary``. One with a parameter ``beta`` of 0 models
-    powers.
+    powers; one with a parameter ``length`` has the dictionary's patches of so many
+    frames, which are learned off its clock.
     """
 
     answers = None  # whatever the task decodes
