@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from musaic_core.benchmark.choice import asked_values
 from musaic_core.benchmark.objective import Objective as BaseObjective
 from musaic_core.lowrank.divergence import beta_divergence
 from musaic_core.lowrank.matching import factor_match
@@ -36,7 +37,7 @@ class Objective(BaseObjective):
 
     @classmethod
     def asks_for(cls, parameters):
-        return parameters.get("beta", 1) in cls.parameters["beta"]
+        return parameters.get("beta", 1) in asked_values("beta")
 
     def skip(self, missing=None, ranks=None, **data):
         if missing is not None:

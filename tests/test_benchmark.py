@@ -5,10 +5,12 @@ import types
 import click
 import numpy as np
 import pytest
+from benchopt.benchmark import Benchmark, _list_parametrized_classes
+from conftest import ROOT
 
 from musaic_core.benchmark import solver as module
 from musaic_core.benchmark.algorithm import Algorithm
-from musaic_core.benchmark.choice import sweep
+from musaic_core.benchmark.choice import chosen, runs_all, sweep
 from musaic_core.benchmark.memory import PeakMemory
 from musaic_core.benchmark.objective import Objective
 from musaic_core.benchmark.solver import LowRankSolver, Solver
@@ -229,6 +231,53 @@ def test_a_solver_that_is_named_keeps_its_sweep(running):
     with running(Structure, ("loaded",)):
         assert len(variants(LowRankSolver, parameters=Model.parameters)) == 4
         assert variants(Solver, answers="stems") == [{}]
+
+
+def asking(**params):
+    """Run as `benchopt run` does with these options."""
+    context = click.Context(click.Command("run"), info_name="run")
+    context.params = {"solver": (), "force_solver": (), "dataset": ()} | params
+    return context
+
+
+def test_what_a_configuration_names_is_chosen(tmp_path):
+    config = tmp_path / "mine.yml"
+    config.write_text("solver: [hpss]\nforce-solver:\n  - nmf\n", encoding="utf-8")
+    assert not runs_all("solver")  # no run at all
+    with asking(config_file=str(config)):
+        assert chosen("solver") == ["hpss", "nmf"]
+        assert not runs_all("solver")
+        assert runs_all("dataset")
+    with asking(config_file=str(config), solver=("silence",), dataset=("mini",)):
+        assert chosen("solver") == ["silence", "nmf"]
+        assert not runs_all("dataset")
+    config.write_text("", encoding="utf-8")
+    with asking(config_file=str(config)):
+        assert runs_all("solver")
+
+
+@pytest.mark.parametrize(
+    ("file", "named", "left_out"),
+    [
+        ("full.yml", {"nmf": 1, "ntd": 2}, "chosen_rank"),
+        ("hierarchical.yml", {"chosen_rank": None}, "nmf"),
+    ],
+)
+def test_a_configuration_runs_what_minimises_what_it_asks_for(
+    tmp_path, file, named, left_out
+):
+    original = ROOT / "benchmarks" / "factorization"
+    folder = tmp_path / file.replace(".", "_")  # whose plugins are loaded anew
+    folder.mkdir()
+    for name in ("objective.py", "solvers", "datasets"):
+        (folder / name).symlink_to((original / name).resolve())
+    with asking(config_file=str(original / file)):
+        benchmark = Benchmark(folder)
+        solvers = benchmark.check_solver_patterns(chosen("solver"))
+        found = list(_list_parametrized_classes(*solvers))
+    betas = {s.name: s._parameters.get("beta") for s, installed in found if installed}
+    assert named.items() <= betas.items()
+    assert left_out not in betas
 
 
 def test_a_solver_without_its_packages_costs_a_run_one_line(running, capsys):

@@ -2,11 +2,13 @@
 
 import gc
 import types
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from solving import module_in
 
 from musaic_core.benchmark.objective import Objective
 from musaic_core.benchmark.solver import LowRankSolver, Solver
@@ -138,6 +140,23 @@ def test_a_state_is_of_all_that_the_model_was_told(track):
     assert all(a != b for i, a in enumerate(states) for b in states[:i])
 
 
+READER = "def read(file, scale):\n    return scale * [1.0]\n"
+
+
+def test_a_state_is_of_the_code_that_reads_what_it_was_learned_from(track, tmp_path):
+    """Also where a function in the place of a file is edited and keeps its name."""
+    solver, states = solver_of(track, _module_filename=__file__), []
+    file = tmp_path / "corpus.py"
+    for text in (READER, READER.replace("1.0", "0.0"), "# why\n" + READER):
+        file.write_text(text, encoding="utf-8")
+        heard = track.stem_files["mixture"]
+        source = partial(partial(module_in(file).read, heard), scale=2)
+        solver.task.train = [Track("heard", {"mixture": source})]
+        states.append(solver.state_depends_on())
+    assert states[0] != states[1]
+    assert states[0] == states[2]  # a comment teaches nothing
+
+
 def test_an_oracle_says_so_and_is_given_the_annotations(track):
     heard = []
     solver = solver_of(
@@ -181,6 +200,32 @@ def test_fit_and_predict_are_on_clocks_of_their_own(track, monkeypatch):
     assert solver.time_fit == 7.0  # as long as training took, whenever that was
     assert solver.estimates["song"].time_predict == 2
     assert solver.estimates["song"].n_parameters == 3
+
+
+def test_the_patches_of_a_dictionary_are_learned_off_the_clock(track):
+    learned = []
+
+    def learn(length):
+        learned.append(length)
+        return np.ones((2, 1, length)), np.array([60])
+
+    class Heard(Task):
+        answers = "notes"
+        axes = (("frequency", "time"),)
+        learns_dictionary = True
+
+        def dictionary_of(self, exponent):
+            return Dictionary(np.ones((2, 1)), np.array([60]), learn)
+
+    for dictionary, length in (("fixed", 3), ("blind", 4)):
+        attributes = {"name": "tried", "dictionary": dictionary, "length": length}
+        solver = type("Tried", (LowRankSolver,), attributes)()
+        solver._parameters = {}
+        solver.get_seed = lambda **_: 0
+        objective = Scored.__new__(Scored)
+        objective.references, objective.task = {}, Heard([], [track])
+        assert solver._set_objective(objective) == (False, None)
+    assert learned == [3]  # before it runs, and not for a blind model
 
 
 def test_a_solver_takes_the_first_axes_that_suit_it():

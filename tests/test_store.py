@@ -80,6 +80,36 @@ def test_a_broken_or_foreign_file_is_trained_again_and_told(
     assert fit.calls == 2
 
 
+def test_what_was_trained_and_what_is_read_again_are_the_same(tmp_path):
+    given = {
+        "number": np.float32(3),
+        "foreign bytes": np.arange(3, dtype=">f8"),
+        "columns": np.asfortranarray(np.arange(6).reshape(2, 3)),
+        "list": [1.0, 2.0],
+    }
+    trained, _ = fitted({}, lambda: given, [tmp_path])
+    read, _ = fitted({}, lambda: 1 / 0, [tmp_path])
+    assert trained.keys() == read.keys() == given.keys()
+    for name, array in trained.items():
+        np.testing.assert_array_equal(read[name], array, strict=True)
+        np.testing.assert_array_equal(array, given[name])
+        assert array.shape == np.shape(given[name])
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (None, "fit gave a NoneType"),
+        ({"names": ["a", "b"]}, "fit gave 'names' with values of <U1"),
+        ({"layer": {"weights": 1.0}}, "fit gave 'layer' with values of object"),
+    ],
+)
+def test_what_is_no_dict_of_arrays_is_refused_by_its_name(tmp_path, given, told):
+    with pytest.raises(TypeError, match=told):
+        fitted({}, lambda: given, [tmp_path])
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
 def test_a_training_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(ZeroDivisionError):
         fitted({"seed": 0}, lambda: 1 / 0, [tmp_path])

@@ -3,11 +3,42 @@
 import itertools
 import re
 import shlex
+from pathlib import Path
 
 import click
+import yaml
+from benchopt.benchmark import get_running_benchmark
+from benchopt.utils.parametrized_name_mixin import _get_used_parameters
 
 # parameters without a value: their product, the sweep, is empty
 LEFT_OUT: dict = {"left out": []}
+
+
+def chosen(kind: str) -> list:
+    """List what `benchopt run` is asked for, in its options or its configuration.
+
+    Parameters
+    ----------
+    kind : {"solver", "dataset", "objective"}
+
+    Returns
+    -------
+    list of str or dict
+        As a user has written them; empty where all are to be run, and in other
+        commands.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None or context.info_name != "run":
+        return []
+    file = context.params.get("config_file")
+    configured = (yaml.safe_load(Path(file).read_bytes()) or {}) if file else {}
+    names = [kind, "force_solver"] if kind == "solver" else [kind]
+    found = []
+    for name in names:
+        # as benchopt does: an option goes before the configuration
+        asked = context.params.get(name) or configured.get(name.replace("_", "-")) or ()
+        found += asked if isinstance(asked, (list, tuple)) else [asked]
+    return found
 
 
 def runs_all(kind: str) -> bool:
@@ -25,11 +56,29 @@ def runs_all(kind: str) -> bool:
     bool
     """
     context = click.get_current_context(silent=True)
-    if context is None or context.info_name != "run":
-        return False
-    if kind == "dataset":
-        return not (context.params["dataset"] or context.params["config_file"])
-    return not (context.params["solver"] or context.params["force_solver"])
+    return context is not None and context.info_name == "run" and not chosen(kind)
+
+
+def asked_values(parameter: str) -> set:
+    """Say which values of a parameter of its objective a run takes.
+
+    Parameters
+    ----------
+    parameter : str
+        Name of the parameter.
+
+    Returns
+    -------
+    set
+        Of the objective's default sweep, or what the user chose.
+    """
+    benchmark = get_running_benchmark()
+    filters = benchmark.check_objective_filters(chosen("objective"))
+    return {
+        parameters[parameter]
+        for objective, filtered in filters
+        for parameters in _get_used_parameters(objective, filtered)
+    }
 
 
 # A path among a dataset's parameters: up to the next parameter, or the end.
@@ -52,8 +101,7 @@ def check_paths() -> None:
         A path needs quotes, or another name. benchopt shows nothing else that is raised
         where a plugin is imported.
     """
-    context = click.get_current_context(silent=True)
-    for text in (context.params.get("dataset") or ()) if context else ():
+    for text in filter(lambda asked: isinstance(asked, str), chosen("dataset")):
         fixed = _PATH.sub(
             lambda match: match[0].replace(match[1], _readable(match[1])), text
         )

@@ -4,9 +4,10 @@ import ast
 import hashlib
 import importlib.metadata
 import re
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import cache, partial
 from pathlib import Path
+from types import FunctionType
 
 PACKAGE = Path(__file__).resolve().parent.parent
 ROOT = PACKAGE.parent
@@ -125,6 +126,36 @@ def file_of(plugin: type | str | Path) -> Path:
     if isinstance(plugin, type):
         return ROOT / f"{plugin.__module__.replace('.', '/')}.py"
     return Path(plugin).resolve()
+
+
+def files_that_read(tracks: Iterable) -> set[Path]:
+    """Files of the functions by which a corpus reads its tracks, and what they import.
+
+    Parameters
+    ----------
+    tracks : iterable of Track
+
+    Returns
+    -------
+    set of Path
+        Of functions that stand in the place of a file; none where all is in files.
+    """
+    sources = (s for t in tracks for v in vars(t).values() for s in _functions(v))
+    files = {Path(function.__code__.co_filename).resolve() for function in sources}
+    return files.union(*map(files_imported, files))
+
+
+def _functions(source) -> Iterator[FunctionType]:
+    """The functions in what a track is made of; see `Track`."""
+    if isinstance(source, FunctionType):
+        yield source
+    elif isinstance(source, partial):
+        yield from _functions((source.func, *source.args, source.keywords))
+    elif isinstance(source, dict):
+        yield from _functions(tuple(source.values()))
+    elif isinstance(source, tuple):
+        for part in source:
+            yield from _functions(part)
 
 
 def _imports(file):

@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 from benchopt.benchmark import get_running_benchmark
 
-from musaic_core.benchmark.digest import digest_of, files_imported
+from musaic_core.benchmark.digest import digest_of, file_of, files_imported
 from musaic_core.data.errors import report_once
 from musaic_core.tasks.base import Task, reason_of
 
@@ -293,9 +293,12 @@ class Objective(benchopt.BaseObjective):
 
     def _get_state(self):
         if hasattr(self, "task"):
+            tracks = self.task.recordings, self.references.values()
+            # what a track is told by are its files, and not the code that reads them
+            dataset = file_of(self._dataset._module_filename)
             self._corpus = [
-                [track.identity for track in tracks]
-                for tracks in (self.task.recordings, self.references.values())
+                [[track.identity for track in each] for each in tracks],
+                digest_of(files_imported(dataset)),
             ]
         file = Path(self._module_filename).resolve()
         note = self._folder_note()

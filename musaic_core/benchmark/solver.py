@@ -13,6 +13,7 @@ from musaic_core.benchmark.digest import (
     digest_of_code,
     file_of,
     files_imported,
+    files_that_read,
     versions,
 )
 from musaic_core.benchmark.memory import PeakMemory
@@ -164,7 +165,9 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
         """Read and learn what all models of the task share, off their clocks."""
         self.task.prepare(self.given_axes, self.describes)
         if getattr(self, "supervised", False):
-            _ = self._given(None).dictionary
+            dictionary = self._given(None).dictionary
+            if dictionary is not None and hasattr(self, "length"):
+                dictionary.patches(self.length)
 
     def set_task(self, task):
         """Say what is to be learned from.
@@ -280,10 +283,11 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
         dict
             That JSON can hold.
         """
+        plugins = self._module_filename, type(self.task)
+        imported = (files_imported(file_of(plugin)) for plugin in plugins)
         files = {
             file
-            for plugin in (self._module_filename, type(self.task))
-            for file in files_imported(file_of(plugin))
+            for file in files_that_read(self.task.recordings).union(*imported)
             # what calls the solver does not change what it learns
             if PACKAGE / "benchmark" not in file.parents and file.suffix not in BINARIES
         }
@@ -324,7 +328,8 @@ class LowRankSolver(Solver):
     `musaic_core.tasks.base.Model`; with ``fit(train, given)``, ``factorize(V, state,
     given)``. A solver with a parameter ``dictionary`` that is not "blind" is asked only
     where there is a ``given.dictionary``. One with a parameter ``beta`` of 0 models
-    powers.
+    powers; one with a parameter ``length`` has the dictionary's patches of so many
+    frames, which are learned off its clock.
     """
 
     answers = None  # whatever the task decodes

@@ -41,6 +41,11 @@ def fitted(
     state : dict of str to ndarray
     seconds : float
         What its training took, whenever that was.
+
+    Raises
+    ------
+    TypeError
+        `fit` gave something else.
     """
     text, name = json.dumps(depends_on, sort_keys=True), name or file_name(depends_on)
     for folder in folders:
@@ -52,7 +57,7 @@ def fitted(
         if file.exists() and (read := _read(file, text)):
             return read
         begin = time.perf_counter()
-        state = {k: np.ascontiguousarray(a) for k, a in fit().items()}
+        state = _arrays(fit())
         seconds = time.perf_counter() - begin
         told = {"depends_on": text, "seconds": repr(seconds)}
         metadata = {**told, "arrays": _digest(state)}
@@ -95,9 +100,24 @@ def _read(file, depends_on):
         return None
 
 
+def _arrays(state):
+    """What `fit` gave, as it will be read: in C order, of the machine's byte order."""
+    if not isinstance(state, dict):
+        raise TypeError(f"fit gave a {type(state).__name__}; give a dict of arrays")
+    arrays = {}
+    for name, values in state.items():
+        array = np.asarray(values, order="C")
+        if array.dtype.kind not in "biufc":
+            raise TypeError(
+                f"fit gave {name!r} with values of {array.dtype}; give numbers"
+            )
+        arrays[name] = array.astype(array.dtype.newbyteorder("="), copy=False)
+    return arrays
+
+
 def _digest(state):
     digest = hashlib.sha256()
     for name, array in sorted(state.items()):
         digest.update(f"{name} {array.dtype} {array.shape} ".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(array.tobytes())
     return digest.hexdigest()
