@@ -78,15 +78,17 @@ def is_sparse(array: Array) -> bool:
     return scipy.sparse.issparse(array)
 
 
-def sparse_columns(V: Array) -> scipy.sparse.csc_array:
+def sparse_columns(V: Array, name: str = "V") -> scipy.sparse.csc_array:
     """A sparse matrix by columns, float32 or float64; its entries are copied if needed.
 
     An entry that is there twice is the sum of both, as for SciPy.
     """
     if V.dtype.kind not in "buif":
-        raise ValueError(f"V has dtype {V.dtype}; give real numbers")
+        raise ValueError(f"{name} has dtype {V.dtype}; give real numbers")
     if V.ndim != 2:
-        raise ValueError(f"V is sparse and has {V.ndim} axes; give V.toarray()")
+        raise ValueError(
+            f"{name} is sparse and has {V.ndim} axes; give {name}.toarray()"
+        )
     # an object of its own, as checks and sums may change what they are made of
     own = (scipy.sparse.csc_array if V.format == "csc" else scipy.sparse.csr_array)(V)
     own.check_format()
