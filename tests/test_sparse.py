@@ -368,6 +368,7 @@ def test_weights_that_do_not_fit_say_what_to_do(fit):
         ({"data_weights": np.ones(V.shape)}, r"data_weights .*sparse.*toarray"),
         ({"missing": "nan"}, r"missing .*sparse.*toarray"),
         ({"data_weights": listed[1:]}, r"data_weights has shape \(59, 41\)"),
+        ({"data_weights": 1j * listed}, "data_weights has dtype complex128"),
         ({"data_weights": -listed}, "data_weights has negative"),
         ({"data_weights": 0 * listed}, "data_weights lists no entry"),
         ({"data_weights": listed, "init": "nndsvd"}, "init is 'nndsvd'"),

@@ -7,7 +7,7 @@ unfolding of mode n is ``moveaxis(X, n, 0).reshape(I_n, -1)``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from math import prod
 from typing import Any
@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 Array = Any
+Product = Callable[[Array, Array], Array]
 
 
 # ---- which library, which dtype
@@ -77,17 +78,15 @@ def is_sparse(array: Array) -> bool:
     return scipy.sparse.issparse(array)
 
 
-def sparse_columns(V: Array, name: str = "V") -> scipy.sparse.csc_array:
+def sparse_columns(V: Array) -> scipy.sparse.csc_array:
     """A sparse matrix by columns, float32 or float64; its entries are copied if needed.
 
     An entry that is there twice is the sum of both, as for SciPy.
     """
     if V.dtype.kind not in "buif":
-        raise ValueError(f"{name} has dtype {V.dtype}; give real numbers")
+        raise ValueError(f"V has dtype {V.dtype}; give real numbers")
     if V.ndim != 2:
-        raise ValueError(
-            f"{name} is sparse and has {V.ndim} axes; give {name}.toarray()"
-        )
+        raise ValueError(f"V is sparse and has {V.ndim} axes; give V.toarray()")
     # an object of its own, as checks and sums may change what they are made of
     own = (scipy.sparse.csc_array if V.format == "csc" else scipy.sparse.csr_array)(V)
     own.check_format()
@@ -163,18 +162,26 @@ def khatri_rao(factors: list[Array]) -> Array:
     ).mT
 
 
-def mode_product(X: Array, factor: Array, mode: int) -> Array:
+def transposed_product(A: Array, X: Array) -> Array:
+    """``Aᵀ X`` for matrices or batches of them."""
+    return A.mT @ X
+
+
+def mode_product(
+    X: Array, factor: Array, mode: int, product: Product = transposed_product
+) -> Array:
     """``X ×_mode factor``: sum over the axis `mode`, whose size becomes len(factor).
 
-    Nothing is transposed or copied for it.
+    `product` computes ``Aᵀ X`` for batches of matrices; nothing is transposed or
+    copied for it.
     """
     head, tail = X.shape[:mode], X.shape[mode + 1 :]
     if mode == 0:
-        result = factor @ X.reshape(len(X), -1)
+        result = product(factor.mT, X.reshape(len(X), -1))
     elif mode == X.ndim - 1:
-        result = X.reshape(-1, X.shape[-1]) @ factor.mT
+        result = product(X.reshape(-1, X.shape[-1]).mT, factor.mT)
     else:
-        result = factor @ X.reshape(-1, X.shape[mode], prod(tail))
+        result = product(factor.mT, X.reshape(-1, X.shape[mode], prod(tail)))
     return result.reshape(*head, len(factor), *tail)
 
 
@@ -182,6 +189,7 @@ def multi_mode_product(
     X: Array,
     factors: Sequence[Array | None],
     first_mode: int = 0,
+    product: Product = transposed_product,
 ) -> Array:
     """``X ×_first_mode factors[0] ×_{first_mode + 1} factors[1] ...``, None skipped.
 
@@ -189,7 +197,7 @@ def multi_mode_product(
     """
     modes = [n for n, factor in enumerate(factors) if factor is not None]
     for n in sorted(modes, key=lambda n: factors[n].shape[0] / factors[n].shape[1]):
-        X = mode_product(X, factors[n], first_mode + n)
+        X = mode_product(X, factors[n], first_mode + n, product)
     return X
 
 

@@ -124,11 +124,15 @@ def observed_sparse(
             "data_weights is an array and V is sparse: give a sparse matrix, which "
             "lists the entries that are there, or V.toarray()"
         )
-    weights = sparse_columns(data_weights, "data_weights").astype(V.dtype)
-    if weights.shape != V.shape:
+    if data_weights.shape != V.shape:
         raise ValueError(
-            f"data_weights has shape {weights.shape}; give one of V's, {V.shape}"
+            f"data_weights has shape {data_weights.shape}; give one of V's, {V.shape}"
         )
+    if data_weights.dtype.kind not in "buif":
+        raise ValueError(
+            f"data_weights has dtype {data_weights.dtype}; give real numbers"
+        )
+    weights = sparse_columns(data_weights).astype(V.dtype)
     _check_weights(weights.data)
     weights.eliminate_zeros()
     if weights.nnz == 0:
