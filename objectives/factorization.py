@@ -18,7 +18,10 @@ class Objective(BaseObjective):
     they stop after 100 iterations, or after the first run that takes half a second.
     Models of the music tasks, which choose their own rank and start, are a point
     each; ``n_components`` is that rank. ``factor_match`` is 1 where the factors are
-    those that the data was made from (Acar et al. 2011).
+    those that the data was made from (Acar et al. 2011). How the data judges a rank,
+    where a solver asks it, is in ``cross_validation``, the mean divergence of entries
+    predicted from the others, and in ``dispersion`` and ``cophenetic``, which are 1
+    where runs from several starts agree.
 
     Where entries are held out, models are ranked by how well they predict these:
     ``held_out`` is their mean divergence from the model. Where the data was made of
@@ -66,6 +69,7 @@ class Objective(BaseObjective):
             "factor_match": factor_match(truth, model) if matches else np.nan,
             "n_components": model.templates.shape[-1],
         }
+        scores |= getattr(model, "rank_scores", {})
         if held_out is not None:
             loss = prediction_loss(data, approximation, self.task.beta)
             scores |= {"value": loss, "held_out": loss}

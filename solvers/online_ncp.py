@@ -7,8 +7,7 @@ from musaic_core.lowrank.deep.start import layer_ranks
 from musaic_core.lowrank.ncp import ncp
 from musaic_core.lowrank.online import OnlineNCP
 from musaic_core.tasks.bars import resampling
-
-FRAMES = 96  # of a bar, in which rhythms are learned
+from musaic_core.tasks.stream import FRAMES, learn_bars
 
 
 class Solver(LowRankSolver):
@@ -33,20 +32,10 @@ class Solver(LowRankSolver):
         "n_iter": [30],
     }
 
-    def misfit(self, task):
-        if not task.train:
-            return "it learns from training recordings, and there are none"
-
     def fit(self, train, given):
         layers = {0: layer_ranks(self.rank, self.coarse, self.depth)[1:]}
         model = OnlineNCP(self.rank, layers=layers, beta=self.beta, seed=given.seed)
-
-        def bars():
-            for _, V in given.read(train):
-                yield resampling(FRAMES, V.shape[1]) @ V
-
-        model.fit(bars, self.n_epochs)
-        return {str(mode): np.asarray(U) for mode, U in model.factors.items()}
+        return learn_bars(model, train, given, self.n_epochs)
 
     def factorize(self, V, state, given):
         rhythms = resampling(V.shape[1], FRAMES) @ state["1"]

@@ -29,10 +29,6 @@ class Solver(LowRankSolver):
         "n_iter": [50],
     }
 
-    def misfit(self, task):
-        if not task.train:
-            return "it learns from training recordings, and there are none"
-
     def fit(self, train, given):
         layers = layer_ranks(self.rank, self.coarse, self.depth)[1:]
         model = OnlineNMF(self.rank, layers=layers, beta=self.beta, seed=given.seed)

@@ -7,8 +7,7 @@ from musaic_core.lowrank.deep.start import layer_ranks
 from musaic_core.lowrank.ntd import ntd
 from musaic_core.lowrank.online import OnlineNTD
 from musaic_core.tasks.bars import resampling
-
-FRAMES = 96  # of a bar, in which rhythms are learned
+from musaic_core.tasks.stream import FRAMES, learn_bars
 
 
 class Solver(LowRankSolver):
@@ -33,20 +32,10 @@ class Solver(LowRankSolver):
         "n_iter": [30],
     }
 
-    def misfit(self, task):
-        if not task.train:
-            return "it learns from training recordings, and there are none"
-
     def fit(self, train, given):
         layers = {0: layer_ranks(self.spectra, self.coarse, self.depth)[1:]}
         model = OnlineNTD(self._ranks, layers=layers, beta=self.beta, seed=given.seed)
-
-        def bars():
-            for _, V in given.read(train):
-                yield resampling(FRAMES, V.shape[1]) @ V
-
-        model.fit(bars, self.n_epochs)
-        return {str(name): np.asarray(U) for name, U in model.factors.items()}
+        return learn_bars(model, train, given, self.n_epochs)
 
     def factorize(self, V, state, given):
         rhythms = resampling(V.shape[1], FRAMES) @ state["1"]

@@ -97,7 +97,7 @@ def solver_of(track, **attributes):
     Task.answers = "notes"
     objective = Scored.__new__(Scored)
     objective.references = {track.id: track}
-    objective.task = Task([], [track])
+    objective.task = Task([track] if "fit" in attributes else [], [track])
     attributes = {"name": "tried", "answers": "notes", **attributes}
     solver = type("Tried", (Solver,), attributes)()
     solver._parameters = {}

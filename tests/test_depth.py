@@ -276,6 +276,15 @@ def test_paired_intervals_are_those_of_the_differences():
     )
 
 
+def test_results_of_data_without_a_coarse_level_have_no_score_of_it():
+    file = results({"ntd": [1.0, 2.0]})
+    file = file.drop(columns=["objective_coarse_match", "objective_coarse_chance"])
+    assert {r["score"] for r in compare(file)} == {
+        *("held_out", "error_of_mean", "fine_match", "n_components"),
+        *("n_parameters", "time_predict"),
+    }
+
+
 def test_a_table_shows_means_differences_and_chance(tmp_path):
     file = results({"ntd": [1.0, 2.0], "deep_data": [0.5, 1.5]})
     (tmp_path / "depth.json").write_text(json.dumps(compare(file)), encoding="utf-8")

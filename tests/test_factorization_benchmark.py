@@ -212,6 +212,24 @@ def test_a_solver_that_finds_its_rank_tells_it():
     assert estimate.n_parameters == 3 * (20 + 30)
 
 
+def test_a_rank_is_judged_by_what_it_predicts_and_by_how_stable_it_is():
+    rng = np.random.default_rng(0)
+    spectra = rng.gamma(0.3, 9, (20, 3))
+    V = rng.poisson(spectra @ rng.gamma(0.3, 1, (3, 30))).astype(np.float32)
+    objective = plugin("objectives/factorization.py", beta=1, model="nmf")
+    objective.set_data("data", V, {"nmf": 3})
+    scores = {}
+    how = {"beta": 1, "n_folds": 3, "n_starts": 4, "n_iter": 100}
+    for rank in (1, 3, 8):
+        solver = plugin("solvers/judged_rank.py", rank=rank, **how)
+        (estimate,) = solve(objective.task, solver).values()
+        scores[rank] = objective.score(objective.references["data"], estimate.answer)
+    losses = {rank: found["cross_validation"] for rank, found in scores.items()}
+    assert min(losses, key=losses.get) == 3
+    assert scores[3]["dispersion"] > scores[8]["dispersion"] > 0
+    assert 0 < scores[8]["cophenetic"] <= 1
+
+
 def test_a_tensor_is_unfolded_for_models_of_matrices():
     V = truth("ncp").reconstruct()
     task = Approximation(Data("data", V), "ncp", 3, beta=1)

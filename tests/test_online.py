@@ -335,8 +335,14 @@ def test_the_solver_learns_from_what_it_can_read_and_transcribes(tmp_path, monke
     estimate = solve(task, solver)[track.id]
     scores = transcription_scores(track.notes, estimate.answer, track.duration)
     assert scores["onset_f1"] > 0.7
-    without = Transcription([], [track])
-    assert solver.misfit(without).startswith("it learns from training recordings")
+
+
+@pytest.mark.parametrize("name", ["online_nmf", "online_ncp", "note_cnn"])
+def test_who_learns_is_left_out_where_there_is_nothing_to_learn_from(name):
+    task = Transcription([], [])
+    reason = plugin(f"solvers/{name}.py").misfit(task)
+    assert reason.startswith("it learns from training recordings")
+    assert plugin("solvers/silence.py").misfit(task) is None
 
 
 def stream_of_bars():

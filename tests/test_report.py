@@ -450,6 +450,22 @@ def test_models_that_only_ranks_tell_apart_are_one_curve():
     assert (chosen["label"], chosen["x"], chosen["y"]) == ("ard", [7], [5])
 
 
+def test_a_chosen_rank_without_a_score_is_a_line_beside_the_curves():
+    solvers = {"nmf[rank=5]": [[9.0]], "nmf[rank=10]": [[4.0]], "ard[rank=80]": [[5.0]]}
+    ranks = {"nmf[rank=5]": 5, "nmf[rank=10]": 10, "ard[rank=80]": 80}
+    df = results(solvers, rank=ranks).assign(
+        objective_name="KL",
+        objective_n_components=[5, 10, 7],
+        objective_cross_validation=[0.3, 0.2, np.nan],
+        sampling_strategy="Run_once",
+    )
+    plot = load(ROOT / "benchmarks/factorization/plots/divergence_against_rank.py")
+    chosen, tried = plot.plot(df, "corpus", "KL", "cross_validation")
+    assert (tried["x"], tried["y"]) == ([5, 10], [0.3, 0.2])
+    assert (chosen["label"], chosen["x"], chosen["y"]) == ("ard", [7, 7], [0.2, 0.3])
+    assert plot.plot(df, "corpus", "KL", "dispersion") == []
+
+
 def test_benchopt_makes_a_report_where_nothing_could_be_scored(running, capsys):
     outputs = running.get_output_folder()
     df = published_results().assign(objective_error="one.wav: broken")

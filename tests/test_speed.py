@@ -16,6 +16,7 @@ from tools.speed_problems import (
     algorithms,
     batch_contenders,
     deep_contenders,
+    option_contenders,
     spectrogram,
     time_to_divergence,
 )
@@ -73,6 +74,16 @@ def test_deep_models_run_from_one_start():
     found = results(deep_contenders(V, (5, 3)), 5)
     ours = [found[OURS, f"layers, mu, {backend}"] for backend in ("c", "numpy")]
     np.testing.assert_allclose(*(model.reconstruct() for model in ours), rtol=1e-3)
+
+
+def test_options_whose_cost_is_measured_leave_the_factors_what_they_are():
+    V = spectrogram((40, 60), n_notes=5)
+    found = results(option_contenders(Approximation(Data("x", V), "nmf", 4, 1)), 12)
+    first, *others = found.values()
+    assert len(others) == 7
+    for model in others:  # none of them stops before its time
+        assert model.n_iter == 12
+        np.testing.assert_allclose(model.reconstruct(), first.reconstruct(), rtol=1e-2)
 
 
 def test_whole_runs_take_as_many_iterations_as_they_need():

@@ -138,6 +138,14 @@ def test_speed_is_our_fastest_beside_the_fastest_peer(root):
     ]
 
 
+def test_costs_are_those_of_a_problem_beside_its_first_run(root):
+    assert rows(root, "costs: speed.json problem=kl")[:3] == [
+        ["options", "ms an iteration", "beside mu, c"],
+        ["mu, c", "5.14", "1"],
+        ["hals-mu, c", "2.00", "0.39 ×"],
+    ]
+
+
 def test_solvers_are_shown_with_their_parameters(root):
     (root / "benchmarks").symlink_to(ROOT / "benchmarks")
     heads, *lines = rows(root, "solvers: kind=low-rank")
@@ -196,6 +204,7 @@ def test_the_page_of_models_has_every_solver():
         ("speed: speed.json problems=is", "no problem 'is'; there is kl, gpu"),
         ("speed: speed.json problems=gpu", "gpu has no peer"),
         ("speed: speed.json rule=hals", "kl has no hals"),
+        ("costs: speed.json problem=is", "no problem 'is'; there is kl, gpu"),
         ("score: task=amt", "score is none of scores, csv, speed, value, foretold"),
     ],
 )

@@ -71,6 +71,8 @@ def compare(results: pd.DataFrame) -> list[dict]:
     records = []
     for setting, rows in df.groupby(SETTING):
         for score, references in SCORES.items():
+            if score not in rows:  # a coarse level, where no data has one
+                continue
             cells = rows.pivot(index="track", columns="model", values=score)
             reference = references[setting[0]]
             for model in (m for m in MODELS if m in cells and cells[m].notna().any()):

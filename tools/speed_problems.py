@@ -20,6 +20,7 @@ from benchopt.utils.parametrized_name_mixin import product_param
 
 from musaic_core.benchmark.algorithm import Algorithm
 from musaic_core.lowrank import beta_divergence, deep_nmf, multilayer_nmf, nmf
+from musaic_core.lowrank.updates import ExtrapolatedMU
 from musaic_core.tasks.factorization.task import Approximation, Data
 
 BENCHMARK = Path(__file__).resolve().parent.parent / "benchmarks" / "factorization"
@@ -145,6 +146,34 @@ def deep_contenders(V, ranks) -> list[Contender]:
     ]
 
 
+def option_contenders(task: Approximation) -> list[Contender]:
+    """The extrapolated updates alone, the first, and with each option on top.
+
+    Tolerances are so small that nothing ends before its time.
+    """
+    bounded = ExtrapolatedMU(bound=1e3)
+    never = 1e-300
+    options = {
+        "mu-extrapolated": {},
+        "epsilon=1e-12": {"epsilon": 1e-12},
+        "update=ExtrapolatedMU(bound=1e3)": {"update": bounded},
+        "both of these": {"epsilon": 1e-12, "update": bounded},
+        "tol": {"tol": never},
+        "tol_kkt": {"tol_kkt": never},
+        "history=True": {"history": True},
+        "data_weights": {"data_weights": np.ones_like(task.V)},
+    }
+
+    def make(given):
+        how = {"update": "mu-extrapolated", "beta": task.beta} | given
+        return lambda n: nmf(task.V, task.ranks, init=task.start, max_iter=n, **how)
+
+    return [
+        Contender(OURS, name, lambda given=given: make(given))
+        for name, given in options.items()
+    ]
+
+
 def batch_contenders(batch, rank, device) -> list[Contender]:
     """Multiplicative updates of many matrices for β = 1, at once where one can."""
     start = nmf(batch, rank, seed=0, max_iter=0)
@@ -233,6 +262,10 @@ def problems(only: str | None = None) -> Iterator[Problem]:
         V = spectrogram()
         work = 4 * (V.size * 88 + len(V) * 88 * 32)
         yield Problem(name, work, deep_contenders(V, (88, 32)))
+    if only in (None, name := "options-kl-k88"):
+        V = spectrogram()
+        contenders = option_contenders(task("nmf", V, 88, 1))
+        yield Problem(name, 4 * V.size * 88, contenders)
     if only in (None, name := "time-to-kl-k88"):
         contenders = time_to_divergence(task("nmf", spectrogram(), 88, 1))
         yield Problem(name, math.nan, contenders)

@@ -13,6 +13,8 @@ a file, and a test fails where it is not what the file says. The markers:
 ``<!-- speed: docs/measured/speed.json rule=mu problems="ntd-beta1: NTD, β = 1" -->``
     Of what ``python -m tools.speed --json FILE`` wrote: a row a problem, with our
     fastest (by that update rule, if one is named), the fastest peer, and the ratio.
+``<!-- costs: docs/measured/options.json problem=options-kl-k88 -->``
+    Of the same command: what runs of one problem take, beside the first of them.
 ``<!-- depth: docs/measured/depth.json truth=ncp score=held_out -->``
     Of what ``python -m tools.depth results`` wrote: models by depths and counts, of
     which ``settings="1 0.2; 2 0.2"`` chooses some.
@@ -139,8 +141,22 @@ def _speed(root, name, *, rule=None, problems=None):
 
 
 def _told(run, *names):
+    return f"{_milliseconds(run)} ms ({', '.join(filter(None, names))})"
+
+
+def _milliseconds(run):
     digits = 2 if run["ms"] < 10 else 1 if run["ms"] < 100 else 0
-    return f"{run['ms']:.{digits}f} ms ({', '.join(filter(None, names))})"
+    return f"{run['ms']:.{digits}f}"
+
+
+def _costs(root, name, *, problem):
+    records = json.loads((root / name).read_text(encoding="utf-8"))
+    _chosen(problem, dict.fromkeys(record["problem"] for record in records), "problem")
+    first, *others = (record for record in records if record["problem"] == problem)
+    yield "options", "ms an iteration", f"beside {first['backend']}"
+    yield first["backend"], _milliseconds(first), "1"
+    for run in others:
+        yield run["backend"], _milliseconds(run), f"{run['ms'] / first['ms']:.2f} ×"
 
 
 def _foretold(root, name, *, titles=None):
@@ -167,6 +183,7 @@ KINDS |= {
     "solvers": parameters,
     "depth": table,
     "sizes": table_of_sizes,
+    "costs": _costs,
 }
 
 if __name__ == "__main__":

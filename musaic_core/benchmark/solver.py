@@ -24,6 +24,7 @@ from musaic_core.tasks.base import Axes, Estimate, matching_axes
 from musaic_core.tasks.given import Given
 
 SHIPPED = PACKAGE / "learned" / "weights"  # states that come with the repository
+UNTAUGHT = "it learns from training recordings, and there are none"
 
 
 class Solver(NeedsPackages, benchopt.BaseSolver):
@@ -104,7 +105,7 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
         if supervised and not task.learns_dictionary:
             return "there is nothing to learn a dictionary from"
         if hasattr(cls, "fit") and not task.has_train:
-            return "it learns from training recordings, and there are none"
+            return UNTAUGHT
 
     def misfit(self, task) -> str | None:
         """Say why the model makes no sense for a task's recordings.
@@ -118,6 +119,8 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
         str or None
             The reason, for users; None if it does.
         """
+        if hasattr(self, "fit") and not task.train:
+            return UNTAUGHT
 
     def skip(self, task):
         reason = self.mismatch(type(task))

@@ -14,6 +14,7 @@ from musaic_core.lowrank.arrays import (
     to_numpy,
 )
 from musaic_core.lowrank.checks import check_beta
+from musaic_core.lowrank.missing import observed_sparse
 
 __all__ = ["BetaDivergence", "beta_divergence"]
 
@@ -36,7 +37,8 @@ def beta_divergence(
         2: half the squared Euclidean distance; 1: Kullback-Leibler; 0: Itakura-Saito.
     weights : array, optional
         Of the same shape: what each entry's divergence is multiplied with. Where it is
-        0, V and the model may be anything.
+        0, V and the model may be anything. With a sparse V, a sparse matrix, of which
+        what is not listed is 0; β may then be any.
 
     Returns
     -------
@@ -50,9 +52,7 @@ def beta_divergence(
     β-divergence", Neural Computation 23 (9), 2011.
     """
     if is_sparse(V):
-        if weights is not None:
-            raise ValueError("weights is given and V is sparse: give V.toarray()")
-        return _sparse_divergence(V, approximation, check_beta(beta))
+        return _sparse_divergence(V, approximation, check_beta(beta), weights)
     if hasattr(approximation, "reconstruct"):
         approximation = approximation.reconstruct()
     x, y = (_float64(array) for array in (V, approximation))
@@ -80,11 +80,11 @@ def beta_divergence(
         return float(total)
 
 
-def _sparse_divergence(V, model, beta):
+def _sparse_divergence(V, model, beta, weights):
     # here, as those are made of what this module has
     from musaic_core.lowrank.kernels import kernels_for
 
-    if not hasattr(model, "templates") or beta not in (1, 2):
+    if not hasattr(model, "templates") or (weights is None and beta not in (1, 2)):
         raise ValueError(
             "V is sparse, which is for beta 1 and 2 and a model, such as that of nmf: "
             "give V.toarray()"
@@ -95,8 +95,11 @@ def _sparse_divergence(V, model, beta):
             f"approximation has shape {(len(W), H.shape[1])} and V has {V.shape}; "
             "give a model of V"
         )
-    kernels, X = kernels_for(sparse_columns(V).astype(np.float64))
-    return kernels.loss(X, W, H, BetaDivergence(beta))
+    X = sparse_columns(V).astype(np.float64)
+    if weights is not None:
+        X, weights, _ = observed_sparse(X, weights)
+    kernels, X = kernels_for(X)
+    return kernels.loss(X, W, H, BetaDivergence(beta), weights)
 
 
 def _of_entries(x: np.ndarray, y: np.ndarray, beta: float) -> np.ndarray:

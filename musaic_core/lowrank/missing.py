@@ -7,10 +7,12 @@ from math import inf
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 from musaic_core.lowrank.arrays import (
     copy_like,
     floating,
+    is_sparse,
     library_of,
     sparse_columns,
 )
@@ -78,24 +80,86 @@ def observed(
             "them out"
         )
     check_nonnegative(V, "V")
-    # both relative to their largest, so that no sum overflows
-    high, share = float(V.max()), weights / weights.max()
-    mean = high and high * float((V / high * share).sum() / share.sum())
+    mean = _weighted_mean(V, weights)
     return library.where(there, V, nothing + mean), weights, mean
 
 
 def observed_sparse(
-    V: Array, data_weights: None = None, missing: None = None
-) -> tuple[Array, None, float]:
-    """The same for a sparse matrix, whose entries all count once."""
-    for name, value in (("data_weights", data_weights), ("missing", missing)):
-        if value is not None:
-            raise ValueError(
-                f"{name} is given and V is sparse, all of whose entries count once: "
-                "give V.toarray()"
-            )
+    V: Array, data_weights: Array | None = None, missing: None = None
+) -> tuple[Array, Array | None, float]:
+    """The same for a sparse matrix, which keeps no more than weights list.
+
+    Parameters
+    ----------
+    V : sparse matrix (F, T)
+    data_weights : sparse matrix (F, T), optional
+        What it does not list is missing. Without it, all entries count once, those too
+        that V does not list, which are zero.
+    missing : None
+
+    Returns
+    -------
+    V : csc_array
+        With weights, their entries and no others, in their order; some may be zero.
+    weights : csc_array or None
+        All above zero.
+    mean : float
+        Weighted.
+
+    Raises
+    ------
+    ValueError
+        Names the argument that is out of range and says what to give.
+    """
+    if missing is not None:
+        raise ValueError(
+            "missing is given and V is sparse: list the entries that are there in "
+            "data_weights, a sparse matrix, or give V.toarray()"
+        )
     V = sparse_columns(V)
-    return V, None, check_nonnegative(V, "V")
+    if data_weights is None:
+        return V, None, check_nonnegative(V, "V")
+    if not is_sparse(data_weights):
+        raise ValueError(
+            "data_weights is an array and V is sparse: give a sparse matrix, which "
+            "lists the entries that are there, or V.toarray()"
+        )
+    if data_weights.shape != V.shape:
+        raise ValueError(
+            f"data_weights has shape {data_weights.shape}; give one of V's, {V.shape}"
+        )
+    if data_weights.dtype.kind not in "buif":
+        raise ValueError(
+            f"data_weights has dtype {data_weights.dtype}; give real numbers"
+        )
+    weights = sparse_columns(data_weights).astype(V.dtype)
+    _check_weights(weights.data)
+    weights.eliminate_zeros()
+    if weights.nnz == 0:
+        raise ValueError("data_weights lists no entry of V; give some above 0")
+    values = _values_at(weights, V)
+    check_nonnegative(values, "V")
+    V = scipy.sparse.csc_array((values, weights.indices, weights.indptr), V.shape)
+    return V, weights, _weighted_mean(values, weights.data)
+
+
+def _values_at(pattern, V):
+    """V's entries where another csc_array has its own, in their order."""
+    wanted, known = (
+        np.repeat(np.arange(X.shape[1]), np.diff(X.indptr)) * X.shape[0] + X.indices
+        for X in (pattern, V)
+    )
+    places = np.searchsorted(known, wanted)
+    there = np.append(known, -1)[places] == wanted
+    values = np.zeros(len(wanted), V.dtype)
+    values[there] = V.data[places[there]]
+    return values
+
+
+def _weighted_mean(V, weights):
+    # both relative to their largest, so that no sum overflows
+    high, share = float(V.max()), weights / weights.max()
+    return high and high * float((V / high * share).sum() / share.sum())
 
 
 def _has_nan(V):
@@ -116,9 +180,15 @@ def _like(weights, V):
         )
     weights = library_of(V).empty_like(V)
     weights[...] = copy_like(given, V)
-    if 0 not in V.shape and not 0 <= float(weights.min()) <= float(weights.max()) < inf:
+    _check_weights(weights)
+    return weights
+
+
+def _check_weights(weights):
+    if 0 in weights.shape:
+        return
+    if not 0 <= float(weights.min()) <= float(weights.max()) < inf:
         raise ValueError(
             "data_weights has negative, NaN or infinite entries; give numbers, 0 or "
             "more, and 0 where V is missing"
         )
-    return weights

@@ -164,9 +164,9 @@ class NCPProblem(TensorProblem):
         """(R, product of the other sizes): the data times one mode's factor."""
         U, shape = self.blocks[mode], self.V.shape
         if mode in (0, len(shape) - 1):
-            return self.kernels.product(U, self.unfolding(mode))
+            return U.mT @ self.unfolding(mode)
         batch = self.V.reshape(prod(shape[:mode]), shape[mode], -1)
-        return permute(self.kernels.product(U, batch), (1, 0, 2))
+        return permute(U.mT @ batch, (1, 0, 2))
 
 
 def _contract(product: Array, factors: list[Array], mode: int) -> Array:

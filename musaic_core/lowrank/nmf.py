@@ -40,7 +40,7 @@ def nmf(
         Nonnegative; NumPy or PyTorch, on any device. float32 and float64 are kept,
         other dtypes become float64. Leading axes are a batch: each matrix is
         factorized for itself. SciPy's sparse matrices are taken for β = 1 and 2, at a
-        cost of their nonzeros.
+        cost of their nonzeros; with `data_weights`, which list what counts, for any β.
     rank : int
         Number of templates R.
     init : str, (W, H) or NMF, default="random"
@@ -88,7 +88,10 @@ def nmf(
         "activations": (*batch, rank, n_frames),
     }
     order = "activations", "templates"
-    problem = SparseNMFProblem if is_sparse(V) else NMFProblem
+    problem = NMFProblem
+    if is_sparse(V):
+        listed = options.get("data_weights") is not None
+        problem = ListedNMFProblem if listed else SparseNMFProblem
     return minimise(problem, V, shapes, order, init, **options)
 
 
@@ -137,10 +140,11 @@ class SparseNMFProblem(NMFProblem):
     """
 
     takes_sparse = True
+    any_beta = False  # beyond 1 and 2
     starts = tuple(name for name in NMFProblem.starts if name not in SEPARABLE)
 
     def __init__(self, V, blocks, masks, divergence, *arguments, **options):
-        if divergence.beta not in (1, 2):
+        if not self.any_beta and divergence.beta not in (1, 2):
             raise ValueError(
                 f"beta is {divergence.beta:g} and V is sparse, which is for beta 1 and "
                 "2: the others need the model at the zeros too; give V.toarray()"
@@ -151,3 +155,25 @@ class SparseNMFProblem(NMFProblem):
     def half(self, name):
         W, H = self.blocks["templates"], self.blocks["activations"]
         return (self.V, W, H) if name == "activations" else (self._rows, H.mT, W.mT)
+
+
+class ListedNMFProblem(SparseNMFProblem):
+    """The same where nothing counts but the entries that the weights list.
+
+    A start from the data, or least squares, would need what the others are.
+    """
+
+    any_beta = True
+    starts = ("random",)
+    has_least_squares = False
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self._weights_by_rows = self.data_weights.T.tocsc()
+
+    @classmethod
+    def start(cls, V, shapes, init, rng):
+        return super().start(V.data, shapes, init, rng)
+
+    def weights_of(self, name):
+        return self.data_weights if name == "activations" else self._weights_by_rows

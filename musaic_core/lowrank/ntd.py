@@ -112,9 +112,9 @@ class NTDProblem(TensorProblem):
         return unfold(self._core_times_all_but(mode), mode).mT
 
     def normal(self, mode):
-        rows = unfold(self.blocks["core"], mode).mT
+        rows = unfold(self.blocks["core"], mode)
         product, gram = (
-            self.kernels.product(rows, unfold(seen(mode), mode).mT)
+            rows @ unfold(seen(mode), mode).mT
             for seen in (self._data_times_all_but, self._core_times_grams_but)
         )
         return product, gram, self.blocks[mode].mT
@@ -153,7 +153,7 @@ class NTDProblem(TensorProblem):
         product, core = self._core_product(), self.blocks["core"]
         grams = [self.gram(n) for n in range(core.ndim)]
         for _ in range(1 + int(10 * effort)):
-            multiply(core, product, self.times(core, grams), 1)
+            multiply(core, product, multi_mode_product(core, grams), 1)
 
     def weighted_hals(self, name, effort):
         self.mu(name) if name == "core" else super().weighted_hals(name, effort)
@@ -171,7 +171,7 @@ class NTDProblem(TensorProblem):
     def _core_times_all_but(self, mode):
         factors = self.factors
         factors[mode] = None
-        return self.times(self.blocks["core"], factors)
+        return multi_mode_product(self.blocks["core"], factors)
 
     def _data_times_all_but(self, mode):
         """The data times every factor's transpose but one."""
@@ -188,24 +188,26 @@ class NTDProblem(TensorProblem):
         *head, last = factors
         if mode == len(head):
             if (name, "head") not in self.cache:
-                self.cache[name, "head"] = self.times(X, head)
+                self.cache[name, "head"] = multi_mode_product(X, head)
             return self.cache[name, "head"]
         if (name, "last") not in self.cache:
-            self.cache[name, "last"] = self.times(X, [None] * len(head) + [last])
+            self.cache[name, "last"] = multi_mode_product(
+                X, [None] * len(head) + [last]
+            )
         head[mode] = None
-        return self.times(self.cache[name, "last"], head)
+        return multi_mode_product(self.cache[name, "last"], head)
 
     def _core_product(self):
         mode = self.V.ndim - 1
         last = [None] * mode + [self.factors[mode].mT]
-        return self.times(self._data_times_all_but(mode), last)
+        return multi_mode_product(self._data_times_all_but(mode), last)
 
     def _core_terms(self):
         """Both parts of the gradient by the core."""
         factors, core = self.factors, self.blocks["core"]
         if self.has_normal:
             grams = [self.gram(n) for n in range(core.ndim)]
-            return self._core_product(), self.times(core, grams)
+            return self._core_product(), multi_mode_product(core, grams)
         # the half problem of the mode of least rank, its A and B exchanged
         least = int(np.argmin(core.shape))
         B = unfold(self._core_times_all_but(least), least)
@@ -228,6 +230,6 @@ class NTDProblem(TensorProblem):
         """The core-shaped tensor of a term (R_mode, product of the other sizes)."""
         others = [U.mT for n, U in enumerate(self.factors) if n != mode]
         tensor = term.reshape(-1, *(U.shape[1] for U in others))
-        tensor = self.times(tensor, [None, *others])
+        tensor = multi_mode_product(tensor, [None, *others])
         order = [*range(1, mode + 1), 0, *range(mode + 1, tensor.ndim)]
         return permute(tensor, order)

@@ -41,7 +41,8 @@ class Options(TypedDict, total=False):
         divergence of each entry of V is multiplied with. 0 says that the entry is
         missing, and V may hold anything there. In a NumPy masked array, what is masked
         is missing without them. "hals" and "hals-mu" complete the data by the model
-        before each step, and take more iterations the more is missing.
+        before each step, and take more iterations the more is missing. With a sparse
+        V, a sparse matrix: what it does not list is missing.
     missing : {None, "nan"}
         "nan" says that entries of V that are NaN are missing; else they are an error.
     max_iter : int, default=100

@@ -102,7 +102,8 @@ def minimise(
     if rule.needs_least_squares and (penalties or not problem.has_least_squares):
         raise ValueError(
             f"update is {given['update']!r}, which knows neither penalties nor layers "
-            "nor structured models: give 'mu' or 'mu-extrapolated'"
+            "nor structured models nor weights of sparse data: give 'mu' or "
+            "'mu-extrapolated'"
         )
     moving = [name for name in order if name not in fixed]
 

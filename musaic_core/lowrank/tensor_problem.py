@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from musaic_core.lowrank.arrays import contiguous, multi_mode_product, unfold
+from musaic_core.lowrank.arrays import contiguous, unfold
 from musaic_core.lowrank.problem import Problem
 
 __all__ = ["TensorProblem"]
@@ -16,6 +15,9 @@ Name = Any
 
 class TensorProblem(Problem):
     """A tensor and its factors by mode; each mode's half problem is on its unfolding.
+
+    Products of few columns with the tensor are left to the array library, whose BLAS
+    was measured to be faster at them than the kernels in C.
 
     `cache` holds what stays true until a block moves; `moved` drops what does not.
     """
@@ -70,10 +72,6 @@ class TensorProblem(Problem):
     def has_normal(self) -> bool:
         """Whether the products of least squares, for β = 2 unweighted, are enough."""
         return self.divergence.beta == 2 and self.data_weights is None
-
-    def times(self, X: Array, factors: Sequence[Array | None]) -> Array:
-        """``X ×_0 factors[0] ×_1 factors[1] ...`` with these kernels."""
-        return multi_mode_product(X, factors, product=self.kernels.product)
 
     def terms(self, name: Name) -> tuple[Array, Array, Array]:
         if not self.has_normal:

@@ -16,7 +16,12 @@ from musaic_core.lowrank.deep.start import (
     minimise_in_layers,
     with_sum_one,
 )
-from musaic_core.lowrank.nmf import NMFProblem, SparseNMFProblem, nmf
+from musaic_core.lowrank.nmf import (
+    ListedNMFProblem,
+    NMFProblem,
+    SparseNMFProblem,
+    nmf,
+)
 from musaic_core.lowrank.options import DEFAULTS, Options, complete
 
 __all__ = ["deep_nmf", "multilayer_nmf"]
@@ -42,7 +47,8 @@ def deep_nmf(
     Parameters
     ----------
     V : array or sparse matrix (F, T)
-        Nonnegative; NumPy or PyTorch, or SciPy's sparse ones for β = 1 and 2.
+        Nonnegative; NumPy or PyTorch, or SciPy's sparse ones, as for
+        `musaic_core.lowrank.nmf`.
     ranks : sequence of int
         Templates of each layer, the finest first; usually decreasing. With a single
         one this is `musaic_core.lowrank.nmf`.
@@ -122,8 +128,12 @@ def deep_nmf(
         "templates": (np.shape(V)[0], first),
         "activations": (first, np.shape(V)[1]),
     }
+    problem = DeepNMFProblem
+    if is_sparse(V):
+        listed = options["data_weights"] is not None
+        problem = ListedDeepNMFProblem if listed else SparseDeepNMFProblem
     return minimise_in_layers(
-        SparseDeepNMFProblem if is_sparse(V) else DeepNMFProblem,
+        problem,
         V,
         shapes,
         ("activations", "templates"),
@@ -226,3 +236,7 @@ class DeepNMFProblem(Layered, NMFProblem):
 
 class SparseDeepNMFProblem(DeepNMFProblem, SparseNMFProblem):
     """The same for a csc_array."""
+
+
+class ListedDeepNMFProblem(DeepNMFProblem, ListedNMFProblem):
+    """The same where nothing counts but the entries that the weights list."""

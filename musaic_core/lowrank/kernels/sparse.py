@@ -23,12 +23,18 @@ Array = Any
 class SparseKernels:
     """What to do where X is a csc_array; comes before the kernels for dense arrays.
 
-    Weights of entries are for dense ones alone.
+    Weights are a csc_array of the same entries in the same order, and what these do not
+    list counts nothing: then any β costs as much.
     """
 
     def terms(self, X, A, B, divergence: BetaDivergence, weights: Array | None = None):
         if not is_sparse(X):
             return super().terms(X, A, B, divergence, weights)
+        if weights is not None:
+            Y = self.samples(X, A, B, divergence.floor)
+            positive, negative = divergence.weights(X.data, Y)
+            parts = positive, 1 if negative is None else negative
+            return tuple(self.product(A, _like(X, weights.data * p)) for p in parts)
         if divergence.beta == 2:
             return self.product(A, X), self.product(A, A) @ B
         return self.ratios(X, A, B, divergence.floor), A.sum(-2)[..., None]
@@ -39,7 +45,7 @@ class SparseKernels:
         if not is_sparse(X):
             super().mu(X, A, B, divergence, weights)
         else:
-            multiply(B, *self.terms(X, A, B, divergence), divergence.exponent)
+            multiply(B, *self.terms(X, A, B, divergence, weights), divergence.exponent)
 
     def loss(
         self, X, A, B, divergence: BetaDivergence, weights: Array | None = None
@@ -47,6 +53,8 @@ class SparseKernels:
         if not is_sparse(X):
             return super().loss(X, A, B, divergence, weights)
         beta, Y = divergence.beta, self.samples(X, A, B, divergence.floor)
+        if weights is not None:
+            return divergence(X.data, Y, weights.data)
         # where X is zero the divergence is Y^β / β: what all entries have less these
         A, B = A.astype(np.float64), B.astype(np.float64)
         if beta == 2:
@@ -75,8 +83,11 @@ class SparseKernels:
 
     def ratios(self, X: csc_array, A: Array, B: Array, floor: float) -> np.ndarray:
         """``Aᵀ(X / Y)``, (K, N), Y being ``A B`` plus the floor."""
-        Q = X.data / self.samples(X, A, B, floor)
-        return self.product(A, csc_array((Q, X.indices, X.indptr), X.shape))
+        return self.product(A, _like(X, X.data / self.samples(X, A, B, floor)))
+
+
+def _like(X, data):
+    return csc_array((data, X.indices, X.indptr), X.shape)
 
 
 class SparseArrayKernels(SparseKernels, ArrayKernels):
