@@ -421,6 +421,30 @@ def test_oracle_dictionaries_of_a_production_score_as_published(
     )
 
 
+def test_a_production_is_learned_from_only_where_that_is_asked_for(
+    tmp_path, monkeypatch
+):
+    module = module_in(MINI.parent / "stem.py")
+
+    def read(path):
+        stems = {name: noise(1, 100) for name in ("bass", "vocals")}
+        return [song(tmp_path / f"{len([*tmp_path.iterdir()])}", stems)]
+
+    monkeypatch.setattr(module, "read_stem_files", read)
+
+    def data(**parameters):
+        defaults = {"path": "a.stem.mp4", "train": None}
+        return module.Dataset.get_instance(**defaults | parameters).get_data()
+
+    (track,) = data()["test"]
+    assert stems_to_learn(data()["train"], [track]) == ["bass", "vocals"]
+    folders = {file.parents[1] for t in data()["train"] for file in t.audio_files}
+    assert folders == {MINI / "songs" / f"train-{font}" for font in ("seen", "unseen")}
+    own = data(train="own")
+    assert own["train"] == own["test"]
+    assert "set train=own" in data(train="a.stem.mp4")["missing"]
+
+
 def test_names_of_stems_are_those_of_the_file(tmp_path):
     file = tmp_path / "song.stem.mp4"
     file.write_bytes(
