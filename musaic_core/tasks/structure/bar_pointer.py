@@ -9,6 +9,7 @@ the best of those that come from the beat before, whatever its length.
 import numpy as np
 
 METERS = {3: (0.28, 1.1), 4: (0.28, 1.1), 6: (0.17, 0.5)}  # beats: their length, s
+ODDS = {3: 0.05, 4: 0.9, 6: 0.05}  # how often music has each of them, see `decode_bars`
 N_LENGTHS = 40  # of a beat, at most: some 5 % apart, or a frame
 N_STEPS = 4  # that a beat's length changes by at most, from beat to beat
 STEADINESS = 60.0  # a tempo that changes by a tenth is exp(-6) times as likely
@@ -55,6 +56,7 @@ def decode_bars(heard: np.ndarray, frame: float) -> np.ndarray:
     before = np.arange(len(meters)) - 1
     before[is_first] += meters[is_first]
     changes = {n: _tempo_changes(lengths * frame, *METERS[n]) for n in METERS}
+    odds = np.log([ODDS[n] for n in meters])
     # from one beat to the next, its length changes by so many steps at most
     near = np.arange(K)[:, None] + np.arange(-N_STEPS, N_STEPS + 1)
     is_there = (near >= 0) & (near < K)
@@ -69,7 +71,7 @@ def decode_bars(heard: np.ndarray, frame: float) -> np.ndarray:
     came_by = np.zeros(best.shape, np.int8)  # by which entry of `near`
     for k, length in enumerate(lengths):
         is_possible = np.isfinite(change[:, k, N_STEPS])
-        best[pad - length : pad, is_possible, k] = 0
+        best[pad - length : pad, is_possible, k] = odds[is_possible]
     step = len(meters) * K  # from a frame to the next, of the flat array
     origin = -lengths[near] * step + before[:, None, None] * K + near
     for t in range(pad, pad + T):
