@@ -7,7 +7,7 @@ from benchopt.benchmark import get_running_benchmark
 from benchopt.config import get_data_path
 
 from musaic_core.benchmark.choice import runs_all
-from musaic_core.benchmark.corpora import from_mini
+from musaic_core.benchmark.corpora import from_mini, have_in_common
 from musaic_core.data.corpus import read_recordings
 from musaic_core.data.errors import InputError
 
@@ -51,7 +51,7 @@ class Dataset(benchopt.BaseDataset):
                 return data | {"train": data["test"], "leave_one_out": True}
             if self.train is not None:
                 data["train"] = recordings_in(self.train)
-            if {t.sound for t in data["train"]} & {t.sound for t in data["test"]}:
+            if have_in_common(data["train"], data["test"]):
                 raise InputError(
                     "train and path have recordings in common; to learn from all but "
                     "the one that is analysed, set train=leave_one_out"

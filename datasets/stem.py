@@ -12,6 +12,7 @@ import soundfile
 from benchopt.benchmark import get_running_benchmark
 
 from musaic_core.benchmark.choice import runs_all
+from musaic_core.benchmark.corpora import from_mini, have_in_common
 from musaic_core.data.corpus import read_track
 from musaic_core.data.errors import InputError
 from musaic_core.data.recording import Track
@@ -22,16 +23,16 @@ class Dataset(benchopt.BaseDataset):
     """A STEM file, or a folder of them; by default six seconds of a production.
 
     These lie in the package stempeg: an excerpt of "Falcon 69" by The Easton Ellises,
-    from MUSDB18. With ``learn_from=oracle``, the default, dictionaries are learned
-    from the stems that are to be found: an upper bound, no result. Else ``learn_from``
-    is a file or folder of other productions, whose stems have the same names.
+    from MUSDB18. Models learn from the embedded songs, in both of their timbres, or
+    with ``train`` from a file or folder of other productions. With ``train=own`` they
+    learn from the very stems that they are to find: an upper bound, no result.
     """
 
     name = "stem"
     # a run of all corpora does not have it
     parameters = {
         "path": [] if runs_all("dataset") else [None],
-        "learn_from": ["oracle"],
+        "train": [None],
     }
     requirements = []
 
@@ -40,11 +41,19 @@ class Dataset(benchopt.BaseDataset):
             return {"missing": "the excerpt is in a package: pip install stempeg"}
         try:
             test = read_stem_files(self.path or excerpt())
-            if self.learn_from == "oracle":
+            if self.train == "own":
                 return {"train": test, "test": test}
-            return {"train": read_stem_files(self.learn_from), "test": test}
+            if self.train is None:
+                return from_mini("songs") | {"test": test}
+            train = read_stem_files(self.train)
+            if have_in_common(train, test):
+                raise InputError(
+                    "train and path have productions in common; to learn from the "
+                    "stems that are to be found, as an upper bound, set train=own"
+                )
         except InputError as error:
             return {"missing": str(error)}
+        return {"train": train, "test": test}
 
 
 def excerpt():

@@ -19,8 +19,7 @@ class Objective(BaseObjective):
     Each stem of a recording is asked for at a gain of 0, ½ and 2, the others as they
     are. Models with components answer by these: the mixture's spectrum is multiplied
     with what they reconstruct with the gains over what they reconstruct without. All
-    others separate, then mix, and with ``by=stems`` so does every model. ``sdr`` is
-    against the true remix, ``reach`` the dB that the stem moved of those that were
+    others separate, then mix. ``sdr`` is against the true remix, ``reach`` the dB that the stem moved of those that were
     asked for, as a ratio, and ``spill`` the dB that each other stem moved. All are of
     the middle 20 s of each recording. ``sdr_mixture`` is that of the mixture as it is,
     whose reach and spill are 0, and ``sdr_oracle`` that of the ideal ratio mask. The
@@ -35,7 +34,6 @@ class Objective(BaseObjective):
     needs = ("stems",)
     tracks_at_once = 2
     media = staticmethod(saved_media)
-    parameters = {"by": ["components"]}
     test_config = {"dataset": {"name": "mini", "part": "songs", "timbre": "seen"}}
 
     def skip(self, missing=None, test=(), **data):
@@ -48,7 +46,7 @@ class Objective(BaseObjective):
         return track.amid(SCORED) if has_stems(track) else track
 
     def make_task(self, train, test, hints=None, **data):
-        options = {"seed": self.seed, "hints": hints, "by": self.by}
+        options = {"seed": self.seed, "hints": hints}
         return Steering(train, test, stems_to_learn(train, test), **options)
 
     def score(self, track, parts):

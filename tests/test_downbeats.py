@@ -56,6 +56,15 @@ def test_bars_of_all_meters_are_decoded_from_any_beat_on(meter, beat, first):
     assert_close(found, times[is_downbeat])
 
 
+@pytest.mark.parametrize("beat", [0.35, 0.5, 0.7])
+def test_of_beats_that_are_all_alike_four_make_a_bar(beat):
+    times = np.arange(0.3, 20, beat)
+    heard = heard_at(times, np.zeros(len(times)), 20)
+    heard[1] = heard[0] / 3  # as often as downbeats are, in bars of four
+    bars = np.diff(decode_bars(heard, FRAME))
+    np.testing.assert_allclose(np.median(bars), 4 * beat, atol=FRAME)
+
+
 def test_downbeats_are_decoded_where_some_beats_are_missing_or_wrong():
     times = np.arange(0.3, 30, 0.5)
     is_downbeat = np.arange(len(times)) % 4 == 0

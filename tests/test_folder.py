@@ -218,6 +218,27 @@ def test_what_can_not_be_learned_from_is_said(data, tmp_path):
         assert "leave_one_out" in data(path=path, train=train)["missing"]
 
 
+def test_recordings_are_not_read_to_be_told_from_others_of_another_size(
+    data, tmp_path, monkeypatch
+):
+    def digest(file, name):
+        raise AssertionError(f"{file} is read")
+
+    sound(tmp_path / "here" / "song.wav")
+    sound(tmp_path / "there" / "song.wav", seconds=2)
+    for folder in ("here", "there"):
+        (tmp_path / folder / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
+    monkeypatch.setattr("hashlib.file_digest", digest)
+    assert "missing" not in data(path=str(tmp_path / "here"))
+    there = str(tmp_path / "there")
+    assert "missing" not in data(path=str(tmp_path / "here"), train=there)
+
+
+def test_songs_of_mini_that_are_learned_from_are_not_scored_on(data):
+    songs = str(MINI / "songs" / "train-seen")
+    assert "recordings in common" in data(path=songs)["missing"]
+
+
 @pytest.mark.parametrize("name", ["mss", "amt", "msa"])
 def test_with_leave_one_out_each_recording_is_left_out_of_what_is_learned(
     name, data, tmp_path

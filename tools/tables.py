@@ -20,7 +20,7 @@ a file, and a test fails where it is not what the file says. The markers:
     which ``settings="1 0.2; 2 0.2"`` chooses some.
 ``<!-- sizes: docs/measured/depth_recordings.json corpus=mini -->``
     Of what ``python -m tools.depth recordings`` wrote.
-``<!-- foretold: docs/measured/foretell.json titles="amt piano: piano" -->``
+``<!-- foretold: docs/measured/foretell.json -->``
     Of what ``python -m tools.foretell`` wrote: a row a pair of corpora.
 ``<!-- solvers: kind=low-rank -->``
     What each solver looks at and its parameters, from the code.
@@ -48,6 +48,15 @@ MARKER = re.compile(
 )
 
 
+# what recordings are compared with which part of the embedded corpus, in words
+PAIRS = {
+    "amt piano": "transcription, piano",
+    "amt quartets": "transcription, quartets and other instruments",
+    "mss songs": "separation, songs",
+    "msa songs": "structure, songs",
+}
+
+
 def pages(root: Path = ROOT) -> list[Path]:
     """List the pages that are filled in."""
     return [*sorted((root / "docs").glob("*.md")), root / "README.md"]
@@ -55,6 +64,11 @@ def pages(root: Path = ROOT) -> list[Path]:
 
 def filled(page: Path, root: Path = ROOT) -> str:
     """Write a page's text anew; raises ValueError where a marker can't be filled in."""
+    return filled_in(page.read_text(encoding="utf-8"), page.name, root)
+
+
+def filled_in(text: str, name: str, root: Path = ROOT) -> str:
+    """Fill in a text's markers; raises ValueError, with the name, where it can't be."""
 
     def fill(match):
         marker, kind, wanted, _, end = match.groups()
@@ -70,9 +84,9 @@ def filled(page: Path, root: Path = ROOT) -> str:
             return marker + (made if isinstance(made, str) else _table(made)) + end
         except (OSError, ValueError, TypeError, KeyError) as error:
             reason = f"it lacks {error}" if isinstance(error, KeyError) else error
-            raise ValueError(f"{page.name}: {marker}: {reason}") from error
+            raise ValueError(f"{name}: {marker}: {reason}") from error
 
-    return MARKER.sub(fill, page.read_text(encoding="utf-8"))
+    return MARKER.sub(fill, text)
 
 
 def _table(rows):
@@ -159,18 +173,19 @@ def _costs(root, name, *, problem):
         yield run["backend"], _milliseconds(run), f"{run['ms'] / first['ms']:.2f} ×"
 
 
-def _foretold(root, name, *, titles=None):
+def _foretold(root, name):
     pairs = json.loads((root / name).read_text(encoding="utf-8"))
     yield "task", "τ", "95 % interval", "mini − recordings", "models", "recordings"
-    for pair, title in _chosen(titles, pairs, "pair").items():
-        found = pairs[pair]
+    # tasks in the order of their titles here, others after them
+    order = sorted(pairs, key=lambda pair: [*PAIRS, pair].index(pair))
+    for pair, found in ((pair, pairs[pair]) for pair in order):
         tau, low, high = (
             "–" if found[key] is None else f"{found[key]:.2f}".replace("-", "−")
             for key in ("tau", "low", "high")
         )
         difference = f"{found['difference']:+.2f}".replace("-", "−")
         counts = found["models"], found["recordings"]
-        yield title, tau, f"{low} to {high}", difference, *counts
+        yield PAIRS.get(pair, pair), tau, f"{low} to {high}", difference, *counts
 
 
 def _value(root, name, key):

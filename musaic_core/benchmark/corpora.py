@@ -1,5 +1,7 @@
 """Base class of the datasets of real corpora, which lie on the user's disk."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,3 +158,31 @@ def from_mini(part: str) -> dict[str, list[Track]]:
         return [track for folder in folders for track in read_corpus(folder)]
 
     return {"train": read_all("train-*"), "isolated": read_all("notes-*")}
+
+
+def have_in_common(train: Iterable[Track], test: Iterable[Track]) -> bool:
+    """Say whether a recording is both learned from and scored on, or a copy of it.
+
+    Parameters
+    ----------
+    train, test : iterable of Track
+
+    Returns
+    -------
+    bool
+        Whatever the copy is called. Of recordings whose files have other sizes, nothing
+        is read: an hour of music is not, to be told from the embedded corpus.
+    """
+    of_size = defaultdict(list)
+    for track in train:
+        of_size[_sizes(track)].append(track)
+    of_size.pop((), None)  # links to nothing are not the same recording
+    return any(
+        track.sound == other.sound
+        for track in test
+        for other in of_size.get(_sizes(track), ())
+    )
+
+
+def _sizes(track):
+    return tuple(sorted(f.stat().st_size for f in track.audio_files if f.exists()))

@@ -110,7 +110,11 @@ def _blocks(length, sr):
 
 
 def synthesize(
-    y: np.ndarray, sr: int, spectrograms: np.ndarray, phase: str = "mixture"
+    y: np.ndarray,
+    sr: int,
+    spectrograms: np.ndarray,
+    phase: str = "mixture",
+    power: float = 2.0,
 ) -> np.ndarray:
     """Filter stems out of a mixture.
 
@@ -126,6 +130,9 @@ def synthesize(
     phase : {"mixture", "misi"}
         Of the stems: the mixture's, or found by ten iterations of multiple input
         spectrogram inversion from there (Gunawan and Sen 2010).
+    power : float
+        Masks are ratios of magnitudes to this power: 2 where they are known, and less
+        where they are uncertain, which makes masks softer.
 
     Returns
     -------
@@ -139,7 +146,7 @@ def synthesize(
     (5), 2010.
     """
     stems = np.empty((len(spectrograms), *y.shape), np.float32)
-    synthesize_into(stems, y, sr, spectrograms, phase)
+    synthesize_into(stems, y, sr, spectrograms, phase, power)
     return stems
 
 
@@ -149,6 +156,7 @@ def synthesize_into(
     sr: int,
     spectrograms: np.ndarray,
     phase: str = "mixture",
+    power: float = 2.0,
 ) -> None:
     """Filter stems out of a mixture, block by block, into arrays that are there.
 
@@ -163,38 +171,39 @@ def synthesize_into(
     spectrograms : ndarray, shape (stems, F, T) or (stems, F, T, channels)
         As `synthesize` takes them.
     phase : {"mixture", "misi"}
-        As `synthesize` takes it.
+    power : float
+        As `synthesize` takes them.
     """
     hop = _samples(HOP, sr)
     n_bins = 1 + _samples(WINDOW, sr) // 2
     blocks = list(_blocks(y.shape[1], sr))
 
-    def power_of(outer):
+    def powers_of(outer):
         """Of the frames of a block: they may be more than it has steps."""
         n_frames = 2 + (outer.stop - outer.start) // hop
         first = outer.start // hop
-        return _power(spectrograms[:, :, first : first + n_frames], n_bins)
+        return _powers(spectrograms[:, :, first : first + n_frames], n_bins, power)
 
-    means = [power_of(outer).mean() for outer, _ in blocks]
+    means = [powers_of(outer).mean() for outer, _ in blocks]
     sizes = [outer.stop - outer.start for outer, _ in blocks]
     mean = np.float32(np.average(means, weights=sizes))
     # where no stem has power all share alike, and no stem is ever quite silent
     least = 1e-10 * mean + np.finfo(np.float32).tiny
     for outer, inner in blocks:
         part = y[:, outer]
-        power = power_of(outer) + least
-        masks = np.moveaxis(power / power.sum(0), 3, 1)
+        powers = powers_of(outer) + least
+        masks = np.moveaxis(powers / powers.sum(0), 3, 1)
         made = _filtered(part, sr, masks, phase)[:, :, inner]
         begin = outer.start + inner.start
         for stem, samples in zip(stems, made, strict=True):
             stem[:, begin : begin + samples.shape[1]] = samples
 
 
-def _power(spectrograms, n_bins):
-    """Squares (stems, frequencies, T, channels or 1); above all rows the last kHz."""
-    power = spectrograms.reshape(*spectrograms.shape[:3], -1) ** 2
-    last_khz = [(0, 0), (0, n_bins - power.shape[1]), (0, 0), (0, 0)]
-    return np.pad(power, last_khz, mode="mean", stat_length=round(1000 * WINDOW))
+def _powers(spectrograms, n_bins, power):
+    """(stems, frequencies, T, channels or 1); above all rows, those of the last kHz."""
+    powers = spectrograms.reshape(*spectrograms.shape[:3], -1) ** power
+    last_khz = [(0, 0), (0, n_bins - powers.shape[1]), (0, 0), (0, 0)]
+    return np.pad(powers, last_khz, mode="mean", stat_length=round(1000 * WINDOW))
 
 
 def _filtered(y, sr, masks, phase):

@@ -17,7 +17,7 @@ recording.
 
 import numpy as np
 
-from musaic_core.tasks.separation.task import Separation
+from musaic_core.tasks.separation.task import POWER, Separation
 
 
 class Steering(Separation):
@@ -31,27 +31,19 @@ class Steering(Separation):
         What is steered.
     stems : list of str
         Names of the stems that are turned up and down.
-    by : {"components", "stems"}
-        Whether models that have components answer by these, or separate and mix as all
-        others do.
     **options
         As `Separation` takes them.
     """
 
-    def __init__(self, train, test, stems, by: str = "components", **options) -> None:
-        super().__init__(train, test, stems, **options)
-        self.by = by
-
     def describe(self, model, given):
         """Reconstruct each stem's part, so that masks are as the module says.
 
-        Where V is magnitudes, separation's masks are ratios of what is reconstructed,
-        squared, since powers of stems add up. Knobs are linear in the model's own V.
+        Separation's masks are ratios of one power of the magnitudes for all models.
+        Knobs are linear in the model's own V.
         """
         description = super().describe(model, given)
-        if self.by == "components":
-            # squares of these, which masks are ratios of, are what was reconstructed
-            np.power(
-                description.magnitudes, given.exponent / 2, out=description.magnitudes
-            )
+        # to that power, these are what was reconstructed
+        np.power(
+            description.magnitudes, given.exponent / POWER, out=description.magnitudes
+        )
         return description

@@ -4,14 +4,18 @@ The pointer goes through bars of some meter at some tempo, beat by beat. Within 
 the tempo is constant, so that it is enough to look at where beats begin: for each
 frame, each beat of each meter and each length of that beat, the best path to there is
 the best of those that come from the beat before, whatever its length.
+
+Meters have odds, as bars of three are never far from explaining what is in four: of 912
+songs of the Harmonix Set 890 are in 4/4, 4 in 3/4 and 14 in 6/8, and most bars have
+four beats in 930 of the 993 of GTZAN whose bars are annotated, and three in 54.
 """
 
 import numpy as np
 
 METERS = {3: (0.28, 1.1), 4: (0.28, 1.1), 6: (0.17, 0.5)}  # beats: their length, s
-N_LENGTHS = 40  # of a beat, at most: some 5 % apart, or a frame
-N_STEPS = 4  # that a beat's length changes by at most, from beat to beat
-STEADINESS = 60.0  # a tempo that changes by a tenth is exp(-6) times as likely
+ODDS = {3: 0.05, 4: 0.9, 6: 0.05}  # how often songs have each of them
+N_STEPS = 4  # frames that a beat's length changes by at most, from beat to beat
+STEADINESS = 120.0  # a tempo that changes by a tenth is exp(-12) times as likely
 PRIORS = 0.88, 0.09, 0.03  # how often a frame has no beat, a beat, a downbeat
 LEAST = 0.02  # probability that is ever believed, lest one frame decides
 WIDTH = 3  # frames that a beat is heard in; it is in the middle one
@@ -45,8 +49,8 @@ def decode_bars(heard: np.ndarray, frame: float) -> np.ndarray:
     if T == 0 or heard.max() < AUDIBLE:
         return np.zeros(0)
     shortest, longest = np.array([*METERS.values()]).T / frame
-    lengths = np.geomspace(shortest.min(), longest.max(), N_LENGTHS)
-    lengths = np.unique(lengths.round().astype(int))
+    # every frame is a length, lest a tempo between two of them is ever changing
+    lengths = np.arange(round(shortest.min()), round(longest.max()) + 1)
     K, pad = len(lengths), lengths[-1]
 
     # A state is a beat of a meter. Before the first beat of a bar is the last one.
@@ -55,7 +59,9 @@ def decode_bars(heard: np.ndarray, frame: float) -> np.ndarray:
     before = np.arange(len(meters)) - 1
     before[is_first] += meters[is_first]
     changes = {n: _tempo_changes(lengths * frame, *METERS[n]) for n in METERS}
-    # from one beat to the next, its length changes by so many steps at most
+    # the frames that a beat is heard in tell the same, and odds count as often as they
+    odds = WIDTH * np.log([ODDS[n] for n in meters])
+    # from one beat to the next, its length changes by so many frames at most
     near = np.arange(K)[:, None] + np.arange(-N_STEPS, N_STEPS + 1)
     is_there = (near >= 0) & (near < K)
     near = near.clip(0, K - 1)
@@ -69,7 +75,7 @@ def decode_bars(heard: np.ndarray, frame: float) -> np.ndarray:
     came_by = np.zeros(best.shape, np.int8)  # by which entry of `near`
     for k, length in enumerate(lengths):
         is_possible = np.isfinite(change[:, k, N_STEPS])
-        best[pad - length : pad, is_possible, k] = 0
+        best[pad - length : pad, is_possible, k] = odds[is_possible]
     step = len(meters) * K  # from a frame to the next, of the flat array
     origin = -lengths[near] * step + before[:, None, None] * K + near
     for t in range(pad, pad + T):
