@@ -19,11 +19,11 @@ class Objective(BaseObjective):
     Each stem of a recording is asked for at a gain of 0, ½ and 2, the others as they
     are. Models with components answer by these: the mixture's spectrum is multiplied
     with what they reconstruct with the gains over what they reconstruct without. All
-    others separate, then mix. ``sdr`` is against the true remix, ``reach`` the dB that the stem moved of those that were
-    asked for, as a ratio, and ``spill`` the dB that each other stem moved. All are of
-    the middle 20 s of each recording. ``sdr_mixture`` is that of the mixture as it is,
-    whose reach and spill are 0, and ``sdr_oracle`` that of the ideal ratio mask. The
-    score to rank by is the SDR.
+    others separate, then mix. ``sdr`` is against the true remix, ``reach`` the dB that
+    the stem moved of those that were asked for, as a ratio, and ``spill`` the dB that
+    each other stem moved. All are of the middle 20 s of each recording. ``sdr_mixture``
+    is that of the mixture as it is, whose reach and spill are 0, and ``sdr_oracle``
+    that of the ideal ratio mask. The score to rank by is the SDR.
     """
 
     name = "Steering"
