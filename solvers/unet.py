@@ -18,7 +18,7 @@ class Solver(BaseSolver):
     describes = True
     axes = (("frequency", "time", "channel"),)
     requirements = ["pip::torch"]
-    parameters = {"steps": [1200]}
+    parameters = {"steps": [360]}
     test_config = {"steps": 2}
 
     def misfit(self, task):

@@ -28,7 +28,7 @@ from musaic_core.data.recording import Track
 from musaic_core.tasks.structure import hearing
 
 ROOT = Path(__file__).resolve().parent.parent
-SOLVERS = ("note_cnn",)
+SOLVERS = ("note_cnn", "unet", "boundary_cnn")
 MINI = ROOT / "datasets" / "mini"
 # what bars are learned from: in the sound font that test songs are not played in
 BAR_SONGS = MINI / "songs" / "train-unseen"

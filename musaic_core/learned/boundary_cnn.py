@@ -46,9 +46,9 @@ class BoundaryCNN(nn.Module):
     """Whether a section begins, from the self-similarities around.
 
     Two convolutions, of 5 × 5 bars, two bars apart, and of 3 × 3 of these, pooling of
-    2 × 2, a layer of 32 numbers and a logit. What is seen are three self-similarities of 16 bars
-    before and 16 after the possible boundary, and where there are such bars. There are
-    19,273 parameters.
+    2 × 2, a layer of 32 numbers and a logit. What is seen are three self-similarities
+    of 16 bars before and 16 after the possible boundary, and where there are such bars.
+    There are 19,273 parameters.
 
     References
     ----------

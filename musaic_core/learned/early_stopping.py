@@ -16,7 +16,7 @@ from musaic_core.learned.training import load
 
 LOSSES = "losses"  # an array of the state: steps, losses in training and held out
 CHECKS = 20  # how often the held-out recordings are listened to
-PATIENCE = 6  # checks without a better one, after which training stops
+PATIENCE = 10  # checks without a better one, after which training stops
 
 
 def held_out(ids: Iterable[str], seed: int = 0) -> set[str]:

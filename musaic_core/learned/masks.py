@@ -215,7 +215,7 @@ def _mixed(songs, labels, frequencies, frame, rng, as_it_is):
 def _disturbed(V, frequencies, frame, semitones, rng):
     """A stem in another key, through an equaliser, at another loudness, in a room."""
     V = disturb.transpose(V, frequencies, semitones)
-    V = disturb.equalise(V, frequencies, rng, 6.0)
+    V = disturb.equalise(V, frequencies, rng, 5.0)
     if rng.random() < 0.5:
         V = disturb.reverberate(V, frequencies, frame, rng, levels=(-25.0, 0.0))
     return V * np.float32(10 ** (rng.normal(0, 5) / 20))
