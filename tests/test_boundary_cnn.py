@@ -6,6 +6,7 @@ import torch
 from conftest import MINI
 from solving import plugin, solve
 
+from musaic_core.benchmark import solver as base
 from musaic_core.data.corpus import read_corpus
 from musaic_core.learned import boundary_cnn
 from musaic_core.learned.boundary_cnn import (
@@ -32,11 +33,6 @@ def made(name, seed, lengths=(4, 6, 4, 8, 6)):
 
 MADE = [made(name, seed) for seed, name in enumerate("ab")]
 SONGS = [Song(name, products(V), begins) for name, V, begins in MADE]
-
-
-@pytest.fixture(scope="module")
-def state():
-    return boundary_cnn.fit(SONGS, steps=40)
 
 
 def test_similarities_are_cosines_of_bars_less_their_mean_in_any_order():
@@ -72,7 +68,9 @@ def test_boundaries_are_peaks_above_the_threshold():
     assert np.flatnonzero(choose(p, 0.6)).tolist() == [0]
 
 
-def test_boundaries_of_another_song_are_found(state):
+@pytest.mark.slow
+def test_boundaries_of_another_song_are_found():
+    state = boundary_cnn.fit(SONGS, steps=60)
     _, V, _ = made("c", 7, (6, 4, 8, 4))
     p = describe(V, state)
     assert p.shape == (21,)
@@ -106,11 +104,12 @@ def test_one_song_is_enough_to_learn_from():
 
 
 @pytest.mark.slow
-def test_the_solver_gives_sections_of_the_whole_song():
+def test_the_solver_gives_sections_of_the_whole_song(monkeypatch, tmp_path):
     *train, test = read_corpus(MINI / "songs" / "train-seen")[:3]
     downbeats = {test.id: test.downbeats}
     task = Structure(train, [test], downbeats=downbeats)
     solver = plugin("solvers/boundary_cnn.py", steps=2)
+    monkeypatch.setattr(base, "_cache_folder", lambda: tmp_path)
     solver.fitted_in = lambda _: (solver.fit(train, solver._given(None)), 1.0)
     sections = solve(task, solver)[test.id].answer
     assert sections["start"].iloc[0] == 0

@@ -18,7 +18,7 @@ def line(slope, n=16):
     return x, slope * x
 
 
-def train(check=(), steps=200, seed=0, rate=0.05):
+def train(check=(), steps=100, seed=0, rate=0.2):
     def build():
         return torch.nn.Linear(1, 1, bias=False)
 
@@ -46,16 +46,16 @@ def test_the_weights_are_those_that_suit_what_is_held_out():
     best = checked.argmin()
     assert state["weight"].item() == pytest.approx(1.5, abs=0.4)
     assert len(checked) == best + 1 + PATIENCE
-    assert steps[-1] < 200
+    assert steps[-1] < 100
     error = np.mean((line(state["weight"].item())[1] - line(1.5)[1]) ** 2)
     assert error == pytest.approx(checked[best], rel=1e-4)
 
 
 def test_all_is_learned_where_nothing_is_held_out():
-    state = train(rate=0.1)
+    state = train()
     assert state["weight"].item() == pytest.approx(3, abs=0.05)
     steps, in_training, checked = state[LOSSES].T
-    assert steps[-1] == 200
+    assert steps[-1] == 100
     assert in_training[-1] < in_training[0] / 100
     assert np.isnan(checked).all()
 

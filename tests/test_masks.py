@@ -6,6 +6,7 @@ import torch
 from conftest import MINI
 from solving import plugin, solve
 
+from musaic_core.benchmark import solver as base
 from musaic_core.data.corpus import read_corpus
 from musaic_core.data.errors import InputError
 from musaic_core.learned import masks
@@ -98,6 +99,7 @@ def test_gain_does_not_matter(state):
     np.testing.assert_allclose(loud, 1000 * describe(V, state), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_stems_that_differ_are_told_apart():
     state = fit(steps=60)
     stems = song(9)
@@ -125,11 +127,12 @@ def test_songs_may_lack_stems_but_not_all_of_them():
 
 
 @pytest.mark.slow
-def test_the_solver_gives_stems_that_sum_to_the_mixture():
+def test_the_solver_gives_stems_that_sum_to_the_mixture(monkeypatch, tmp_path):
     tracks = [track.amid(6) for track in read_corpus(MINI / "songs" / "train-seen")[:3]]
     *train, test = tracks
     task = Separation(train, [test], list(test.stem_files))
     solver = plugin("solvers/unet.py", steps=1)
+    monkeypatch.setattr(base, "_cache_folder", lambda: tmp_path)
     solver.fitted_in = lambda _: (solver.fit(train, solver._given(None)), 1.0)
     estimate = solve(task, solver)[test.id]
     assert set(estimate.answer) == set(test.stem_files)

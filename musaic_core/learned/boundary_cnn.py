@@ -22,7 +22,7 @@ FORMS = 4  # songs that are made up a step
 PLACES = 16  # possible boundaries of each
 ASIDE = 5  # networks, each of which has held out other songs
 APART = 2  # bars around a boundary that no other is in
-THRESHOLDS = np.linspace(0.05, 0.9, 18)
+THRESHOLDS = np.linspace(0.02, 0.9, 45)
 
 
 class Song(NamedTuple):
@@ -213,7 +213,9 @@ def fit(
         ]
         return np.mean(found) if found else 0
 
-    state["threshold"] = np.array(max(THRESHOLDS, key=score))
+    scores = np.array([score(threshold) for threshold in THRESHOLDS])
+    best = np.flatnonzero(scores == scores.max())
+    state["threshold"] = THRESHOLDS[best[[len(best) // 2]]]  # amid those as good
     return state
 
 
