@@ -61,6 +61,7 @@ def shipped() -> Iterator[tuple[str, Solver]]:
                 RunContext().set_run_context(objective, dataset, solver, 0, base_seed=0)
                 objective._set_dataset(dataset)
                 solver.set_task(objective.task)
+                solver._asked = objective._parameters  # as a run sets it
                 yield f"{name} {parameters.get('part', part)}", solver
 
 
