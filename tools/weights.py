@@ -29,7 +29,12 @@ from musaic_core.data.recording import Track
 from musaic_core.tasks.structure import hearing
 
 ROOT = Path(__file__).resolve().parent.parent
-SOLVERS = {"note_cnn": ("piano", "quartets")}  # and the parts that each learns from
+# whose states ship, and the parts of the embedded corpus that each learns from
+SOLVERS = {
+    "note_cnn": ("piano", "quartets"),
+    "unet": ("songs",),
+    "boundary_cnn": ("songs",),
+}
 MINI = ROOT / "datasets" / "mini"
 # what bars are learned from: in the sound font that test songs are not played in
 BAR_SONGS = MINI / "songs" / "train-unseen"
@@ -62,6 +67,7 @@ def shipped() -> Iterator[tuple[str, Solver]]:
                 RunContext().set_run_context(objective, dataset, solver, 0, base_seed=0)
                 objective._set_dataset(dataset)
                 solver.set_task(objective.task)
+                solver._asked = objective._parameters  # as a run sets it
                 yield f"{name} {parameters.get('part', part)}", solver
 
 
