@@ -208,6 +208,7 @@ def test_a_solver_that_fails_shrinks_nobody_and_is_marked_everywhere(
     assert len(list(site.glob("tracks/*.html"))) == 5  # failing ones are not apart
 
 
+@pytest.mark.slow
 def test_scores_on_recordings_stand_on_a_page_of_their_own(benchmarks, tmp_path):
     """And of recordings that may not be published, nothing else is shown."""
     outside = tmp_path / "mine"
@@ -560,6 +561,7 @@ def test_what_was_put_into_a_published_folder_is_not_lost(benchmarks, tmp_path, 
     assert content(site) == before
 
 
+@pytest.mark.slow
 def test_a_failure_leaves_the_site_that_was_there(benchmarks, tmp_path, monkeypatch):
     site = publish(benchmarks, tmp_path / "site")
     before = content(site)
@@ -729,6 +731,7 @@ def test_objects_in_a_results_file_are_not_unpacked(benchmarks, tmp_path):
 # ---- the same bytes
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_bytes(benchmarks, site, tmp_path):
     again = publish(benchmarks, tmp_path / "elsewhere")
     first, second = content(site), content(again)

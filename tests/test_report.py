@@ -232,6 +232,7 @@ def test_the_test_is_the_paired_t_test_where_there_is_one_repetition():
         assert better.to_numpy().any() == (p <= 0.05)
 
 
+@pytest.mark.slow
 def test_chance_of_a_whole_run_is_no_difference():
     rng = np.random.default_rng(0)
     falsely = {1: 0, 4: 0}
