@@ -31,8 +31,10 @@ class Steering(Separation):
         What is steered.
     stems : list of str
         Names of the stems that are turned up and down.
+    phase : {"mixture", "misi"}
+        Of the parts, see `synthesize`.
     **options
-        As `Separation` takes them.
+        As `Task` takes them.
     """
 
     def describe(self, model, given):
