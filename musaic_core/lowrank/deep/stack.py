@@ -12,8 +12,9 @@ from typing import Any
 
 from musaic_core.lowrank.deep.below import Below
 from musaic_core.lowrank.deep.penalties import PenalisedLayers
+from musaic_core.lowrank.deep.sums import with_sums_of
 from musaic_core.lowrank.kernels.arrays import multiply
-from musaic_core.lowrank.steps import penalised_step, with_sums_of
+from musaic_core.lowrank.steps import penalised_step
 
 __all__ = ["Layered"]
 
