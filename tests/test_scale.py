@@ -48,6 +48,10 @@ MODELS = {
         )
     ],
     "deep nmf, data": lambda V, T, w, o: [deep_nmf(V, (6, 4), loss="data", **o)],
+    "deep tensors, data": lambda V, T, w, o: [
+        deep_ncp(T, 5, {0: (3, 2)}, loss="data", **o),
+        deep_ntd(T, (4, 3, 3), {0: (2,), "core": (2,)}, loss="data", **o),
+    ],
     "deep ncp": lambda V, T, w, o: [deep_ncp(T, 5, {0: (3,), 2: (3,)}, **o)],
     "deep ncp, weights": lambda V, T, w, o: [
         deep_ncp(T, 5, {0: (3,), 2: (3,)}, weights={0: [0.3], 2: [0.2 * w(0)]}, **o)
