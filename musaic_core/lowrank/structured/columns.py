@@ -12,8 +12,14 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import in_library_of
-from musaic_core.lowrank.checks import check_choice, check_count
+from musaic_core.lowrank.arrays import dtype_name, in_library_of
+from musaic_core.lowrank.checks import (
+    check_choice,
+    check_count,
+    check_nonnegative,
+    scaling,
+)
+from musaic_core.lowrank.divergence import BetaDivergence
 from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.missing import observed
 from musaic_core.lowrank.models import NMF, Model, size_of
@@ -230,6 +236,19 @@ class ConvexProblem(Problem):
     has_least_squares = False
     data_block = "activations"
 
+    def __init__(self, V, blocks, masks, divergence, *arguments, **options):
+        # V is twice in a product, so it is brought to a mean near 1 where it is
+        # extreme; the factors are the same
+        mean, dtype = check_nonnegative(V, "V"), dtype_name(V)
+        scale = scaling(mean, dtype, near=True)
+        if scale != 1:
+            V, options["scale"] = V * scale, scale
+        divergence = BetaDivergence.for_data(divergence.beta, mean * scale, dtype)
+        super().__init__(V, blocks, masks, divergence, *arguments, **options)
+
+    def degree_at(self, name):
+        return 0
+
     @classmethod
     def start(cls, V, shapes, init, rng):
         n_frames, rank = shapes["mixing"]
@@ -247,6 +266,8 @@ class ConvexProblem(Problem):
 
     def model(self, factors, n_iter):
         data = in_library_of(factors["mixing"], self.V)
+        if self.scale != 1:
+            data = data / self.scale
         return ConvexNMF(data, factors["mixing"], factors["activations"], n_iter)
 
     def as_moving(self, name, block):
