@@ -266,6 +266,17 @@ def test_silence_and_extremes_are_finite(beta):
         assert np.isfinite(model.activations).all()
 
 
+@pytest.mark.parametrize("beta", [1, 2, 3])
+def test_the_start_has_one_component_a_column_and_is_no_better_than_the_end(beta):
+    for seed in range(9):
+        V = np.random.default_rng(seed).poisson(0.7, (11, 13))
+        options = {"beta": beta, "seed": seed}
+        start = orthogonal_nmf(V, 3, max_iter=0, **options)
+        assert (start.activations > 0).sum(0).max() == 1
+        end = orthogonal_nmf(V, 3, max_iter=1, **options)
+        assert end.objective <= start.objective * (1 + 1e-12)
+
+
 def test_templates_can_be_given_and_held():
     V, members = clusters()
     W = np.stack([V[:, members == k].mean(1) for k in range(4)], axis=1)
