@@ -64,6 +64,21 @@ def test_the_regression_is_that_of_nmf():
     torch.testing.assert_close(model.activations, plain.activations)
 
 
+@pytest.mark.parametrize("beta", [-1, 0, 1, 2, 3])
+def test_single_precision_holds_columns_of_any_size(beta):
+    V = data()
+    options = {"beta": beta, "seed": 0, "max_iter": 50}
+    expected = separable_nmf(V, 3, **options)
+    for power in (-66, 66):
+        scaled = np.ldexp(V, power).astype(np.float32)
+        model = separable_nmf(scaled, 3, **options)
+        np.testing.assert_array_equal(model.templates, scaled[:, model.columns])
+        H = expected.activations
+        np.testing.assert_allclose(model.activations, H, 1e-2, 1e-3 * H.max())
+        objective = np.ldexp(expected.objective, power * beta)
+        assert model.objective == pytest.approx(objective, rel=1e-3)
+
+
 def test_more_columns_than_there_are_to_choose_are_refused():
     V = np.outer(np.arange(1.0, 5), np.arange(1.0, 8))
     with pytest.raises(ValueError, match="1 columns of V span all others"):
@@ -264,6 +279,17 @@ def test_silence_and_extremes_are_finite(beta):
         model = orthogonal_nmf(array, 4, beta=beta, seed=0, max_iter=5)
         assert np.isfinite(model.templates).all()
         assert np.isfinite(model.activations).all()
+
+
+@pytest.mark.parametrize("beta", [1, 2, 3])
+def test_the_start_has_one_component_a_column_and_is_no_better_than_the_end(beta):
+    for seed in range(9):
+        V = np.random.default_rng(seed).poisson(0.7, (11, 13))
+        options = {"beta": beta, "seed": seed}
+        start = orthogonal_nmf(V, 3, max_iter=0, **options)
+        assert (start.activations > 0).sum(0).max() == 1
+        end = orthogonal_nmf(V, 3, max_iter=1, **options)
+        assert end.objective <= start.objective * (1 + 1e-12)
 
 
 def test_templates_can_be_given_and_held():

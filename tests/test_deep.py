@@ -14,6 +14,7 @@ from solving import plugin
 from musaic_core.lowrank.deep.below import Below
 from musaic_core.lowrank.deep.models import DeepNCP, DeepNMF, DeepNTD
 from musaic_core.lowrank.deep.nmf import DeepNMFProblem, deep_nmf, multilayer_nmf
+from musaic_core.lowrank.deep.sums import with_sums_of
 from musaic_core.lowrank.deep.tensor import deep_ncp, deep_ntd
 from musaic_core.lowrank.divergence import BetaDivergence, beta_divergence
 from musaic_core.lowrank.kernels import kernels_for
@@ -28,7 +29,6 @@ from musaic_core.lowrank.penalties import (
     Orthogonality,
     Smoothness,
 )
-from musaic_core.lowrank.steps import with_sums_of
 from musaic_core.tasks.given import Dictionary
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
@@ -240,6 +240,37 @@ def test_the_step_at_given_sums_keeps_them_and_meets_its_condition(beta):
     # with a denominator that is the same in a row, the other form has the same sums
     flat = with_sums_of(B, P, Q[:, :1], 1.0)
     np.testing.assert_allclose(flat, B * P * (B.sum(1) / (B * P).sum(1))[:, None])
+
+
+@every_beta
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_step_at_given_sums_keeps_them_however_far_apart_entries_are(beta, dtype):
+    rng = np.random.default_rng(0)
+    powers = rng.uniform(-12, 12, (3, 40, 9)) * rng.integers(0, 2, (3, 40, 9))
+    B, P, Q = (10**powers).astype(dtype)
+    B /= B.sum(1, keepdims=True)
+    exponent = BetaDivergence(beta).exponent
+    target = with_sums_of(B, P, Q, exponent)
+    precision = 1e-5 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(target.sum(1), 1, precision)
+    rows = (x.astype(float) for x in (B, P, Q, target))
+    for b, p, q, found in zip(*rows, strict=True):
+
+        def excess(mu, b=b, p=p, q=q):
+            ratio = (p + max(-mu, 0)) / (q + max(mu, 0))
+            return (b * ratio**exponent).sum() - 1
+
+        mu = brentq(excess, -1e30, 1e30, xtol=1e-300, rtol=1e-15, maxiter=999)
+        wanted = b * ((p + max(-mu, 0)) / (q + max(mu, 0))) ** exponent
+        np.testing.assert_allclose(found, wanted, 1e4 * precision, precision)
+
+
+@pytest.mark.parametrize("beta", [-1, 0])
+def test_no_iteration_raises_the_objective_of_data_with_silences(beta):
+    V = data()
+    V[0] = V[:, 1] = 0
+    model = deep_nmf(V, (5, 3, 2), beta=beta, seed=0, start_iter=20, history=True)
+    assert np.diff(model.history).max() <= 1e-9 * model.history[0]
 
 
 # ---- special cases

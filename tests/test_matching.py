@@ -5,6 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 from tensorly.cp_tensor import CPTensor
 from tensorly.tucker_tensor import TuckerTensor
 
@@ -270,6 +271,24 @@ def test_runs_agree_most_at_the_rank_of_the_data():
     assert tried[0].divergence > tried[1].divergence > tried[2].divergence
     again = rank_stability(V, [4], n_runs=5, seed=0, max_iter=80)
     assert again == [tried[1]]
+
+
+def test_the_divergence_beside_stability_is_what_the_runs_minimised():
+    V = np.random.default_rng(0).gamma(0.5, 1, (9, 8))
+    V[0, 0], V[3] = np.nan, 0
+    weights = np.random.default_rng(1).uniform(0, 2, V.shape)
+    filled = np.nan_to_num(V)
+    for data, how in (
+        (V, {"missing": "nan"}),
+        (np.ma.masked_invalid(V), {"data_weights": weights}),
+        (filled, {"beta": 0}),
+        (csr_array(filled), {"beta": 2}),
+        (csr_array(filled), {"beta": 0, "data_weights": csr_array(weights)}),
+    ):
+        (runs,) = rank_stability(data, [2], n_runs=2, seed=0, max_iter=9, **how)
+        seeds = np.random.SeedSequence(0).generate_state(2).tolist()
+        best = min(nmf(data, 2, seed=s, max_iter=9, **how).objective for s in seeds)
+        assert runs.divergence == pytest.approx(best, rel=1e-9)
 
 
 def test_stability_of_tensor_models():

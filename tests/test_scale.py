@@ -8,6 +8,7 @@ from musaic_core.lowrank import (
     Orthogonality,
     Smoothness,
     Sparsity,
+    convex_nmf,
     convolutive_nmf,
     deep_ncp,
     deep_nmf,
@@ -48,6 +49,15 @@ MODELS = {
         )
     ],
     "deep nmf, data": lambda V, T, w, o: [deep_nmf(V, (6, 4), loss="data", **o)],
+    "deep tensors, data": lambda V, T, w, o: [
+        deep_ncp(T, 5, {0: (3, 2)}, loss="data", **o),
+        deep_ntd(T, (4, 3, 3), {0: (2,), "core": (2,)}, loss="data", **o),
+    ],
+    "convex": lambda V, T, w, o: [
+        convex_nmf(V, 4, **o),
+        convex_nmf(V, 4, penalties={"activations": Sparsity(0.3 * w(0))}, **o),
+        convex_nmf(V, 4, init="snpa", penalties={"mixing": Smoothness(w(0))}, **o),
+    ],
     "deep ncp": lambda V, T, w, o: [deep_ncp(T, 5, {0: (3,), 2: (3,)}, **o)],
     "deep ncp, weights": lambda V, T, w, o: [
         deep_ncp(T, 5, {0: (3,), 2: (3,)}, weights={0: [0.3], 2: [0.2 * w(0)]}, **o)

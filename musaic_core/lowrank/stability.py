@@ -14,12 +14,15 @@ import numpy as np
 from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.spatial.distance import squareform
 
-from musaic_core.lowrank.arrays import to_numpy
-from musaic_core.lowrank.checks import check_count
-from musaic_core.lowrank.divergence import beta_divergence
+from musaic_core.lowrank.arrays import dtype_name, is_sparse, to_numpy
+from musaic_core.lowrank.checks import check_beta, check_count
+from musaic_core.lowrank.divergence import BetaDivergence
+from musaic_core.lowrank.kernels import kernels_for
 from musaic_core.lowrank.matching import factor_match
+from musaic_core.lowrank.missing import observed, observed_sparse
 from musaic_core.lowrank.models import Model
 from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.options import DEFAULTS
 
 __all__ = [
     "RankStability",
@@ -122,7 +125,8 @@ class RankStability(NamedTuple):
     rank : int or tuple of int
         As it was given.
     divergence : float
-        Of the data from the best run.
+        Of the data from the best run, weighted where the data is. As while fitting, a
+        constant far below V's mean is added to the model, so that it is finite.
     cophenetic : float
         See `cophenetic_correlation`.
     dispersion : float
@@ -190,7 +194,7 @@ def rank_stability(
     """
     check_count(n_runs, "n_runs", 2)
     seeds = np.random.SeedSequence(seed).generate_state(n_runs).tolist()
-    beta = options.get("beta", 1.0)
+    divergence_of = _divergence_from(V, options)
     found = []
     for rank in ranks:
         runs = [fit(V, rank, seed=s, **options) for s in seeds]
@@ -199,10 +203,24 @@ def rank_stability(
         found.append(
             RankStability(
                 rank,
-                min(beta_divergence(V, run.reconstruct(), beta) for run in runs),
+                min(divergence_of(run) for run in runs),
                 cophenetic_correlation(together),
                 dispersion(together),
                 float(np.mean(matches)),
             )
         )
     return found
+
+
+def _divergence_from(V, options):
+    """The divergence of the data that is there from a model, as a function of it."""
+    beta = check_beta(options.get("beta", DEFAULTS["beta"]))
+    look = observed_sparse if is_sparse(V) else observed
+    X, weights, mean = look(V, options.get("data_weights"), options.get("missing"))
+    divergence = BetaDivergence.for_data(beta, mean, dtype_name(X))
+    if is_sparse(X):
+        kernels, X = kernels_for(X)
+        return lambda model: float(
+            kernels.loss(X, model.templates, model.activations, divergence, weights)
+        )
+    return lambda model: divergence(X, model.reconstruct() + divergence.floor, weights)

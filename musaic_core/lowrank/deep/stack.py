@@ -12,8 +12,9 @@ from typing import Any
 
 from musaic_core.lowrank.deep.below import Below
 from musaic_core.lowrank.deep.penalties import PenalisedLayers
+from musaic_core.lowrank.deep.sums import with_sums_of
 from musaic_core.lowrank.kernels.arrays import multiply
-from musaic_core.lowrank.steps import penalised_step, with_sums_of
+from musaic_core.lowrank.steps import penalised_step
 
 __all__ = ["Layered"]
 
@@ -82,7 +83,9 @@ class Layered(PenalisedLayers):
     @classmethod
     def find_carriers(cls, moving, chains, tied, weights, **_):
         if tied:
-            return {moving[0]}
+            # what the start has the scale in: a first mode, or what is deepest below it
+            deepest = chains[0][-1][0] if 0 in chains else moving[0]
+            return {deepest if deepest in moving else moving[0]}
         below = {name for chain in chains.values() for pair in chain for name in pair}
         above = [name for name in moving if name not in below]
         if not above:

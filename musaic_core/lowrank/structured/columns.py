@@ -12,12 +12,18 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import in_library_of
-from musaic_core.lowrank.checks import check_choice, check_count
+from musaic_core.lowrank.arrays import dtype_name, in_library_of
+from musaic_core.lowrank.checks import (
+    check_choice,
+    check_count,
+    check_nonnegative,
+    scaling,
+)
+from musaic_core.lowrank.divergence import BetaDivergence
 from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.missing import observed
 from musaic_core.lowrank.models import NMF, Model, size_of
-from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.nmf import NMFProblem
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.problem import Problem
 from musaic_core.lowrank.run import minimise
@@ -108,11 +114,41 @@ def separable_nmf(
             f"rank is {rank}, and {len(columns)} columns of V span all others; give "
             "as many at most"
         )
-    options = {**options, "init": (filled[:, columns], None), "fixed": ("templates",)}
-    found = nmf(V, rank, **options)
+    shapes = {"templates": (len(filled), rank), "activations": (rank, filled.shape[1])}
+    init = filled[:, columns], None
+    options = {**options, "fixed": ("templates",)}
+    order = "activations", "templates"
+    found = minimise(SeparableProblem, V, shapes, order, init, **options)
     model = SeparableNMF(found.templates, found.activations, found.n_iter, columns)
+    found.fit.factors = {"templates": found.templates, "activations": found.activations}
     model.fit = found.fit
     return model
+
+
+class SeparableProblem(NMFProblem):
+    """That of an NMF whose templates are of V's size, whatever that is."""
+
+    def __init__(self, V, blocks, masks, divergence, *arguments, **options):
+        scale, divergence = _near_one(V, divergence)
+        options["scale"] = scale
+        blocks["templates"] *= scale
+        blocks["activations"] *= scale**0.5  # they were drawn with the root of V's size
+        super().__init__(V * scale, blocks, masks, divergence, *arguments, **options)
+
+    @classmethod
+    def find_carriers(cls, moving, **_):
+        return set()  # for scaled data the same activations are the minimum
+
+    def model(self, factors, n_iter):
+        W = factors["templates"] / self.scale
+        return NMF(W, factors["activations"], n_iter)
+
+
+def _near_one(V, divergence):
+    """What brings V to a mean near 1 if it is extreme, and the divergence for that."""
+    mean, dtype = check_nonnegative(V, "V"), dtype_name(V)
+    scale = scaling(mean, dtype, near=True)
+    return scale, BetaDivergence.for_data(divergence.beta, mean * scale, dtype)
 
 
 def convex_nmf(
@@ -230,6 +266,15 @@ class ConvexProblem(Problem):
     has_least_squares = False
     data_block = "activations"
 
+    def __init__(self, V, blocks, masks, divergence, *arguments, **options):
+        # V is twice in a product; the factors are the same for a mean near 1
+        scale, divergence = _near_one(V, divergence)
+        options["scale"] = scale
+        super().__init__(V * scale, blocks, masks, divergence, *arguments, **options)
+
+    def degree_at(self, name):
+        return 0
+
     @classmethod
     def start(cls, V, shapes, init, rng):
         n_frames, rank = shapes["mixing"]
@@ -246,7 +291,7 @@ class ConvexProblem(Problem):
         return set()  # for scaled data the same factors are the minimum
 
     def model(self, factors, n_iter):
-        data = in_library_of(factors["mixing"], self.V)
+        data = in_library_of(factors["mixing"], self.V) / self.scale
         return ConvexNMF(data, factors["mixing"], factors["activations"], n_iter)
 
     def as_moving(self, name, block):

@@ -130,6 +130,12 @@ class OrthogonalProblem(NMFProblem):
 
     has_least_squares = False
 
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        # a start of several components a column is none that iterations may end at
+        if bool(((self.blocks["activations"] > 0).sum(0) > 1).any()):
+            self._assign()
+
     @classmethod
     def model(cls, factors, n_iter):
         return OrthogonalNMF(factors["templates"], factors["activations"], n_iter)
