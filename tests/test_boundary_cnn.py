@@ -62,10 +62,12 @@ def test_network_is_small():
     assert network(torch.zeros(3, 4, 2 * AROUND, 2 * AROUND)).shape == (3,)
 
 
-def test_boundaries_are_peaks_above_the_threshold():
+def test_boundaries_are_peaks_above_a_share_of_the_highest():
     p = np.array([0.9, 0.8, 0.1, 0.4, 0.5, 0.1, 0.2])
     assert np.flatnonzero(choose(p, 0.3)).tolist() == [0, 4]
     assert np.flatnonzero(choose(p, 0.6)).tolist() == [0]
+    np.testing.assert_array_equal(choose(p / 9, 0.3), choose(p, 0.3))
+    assert not choose(p[:0], 0.3).any()
 
 
 @pytest.mark.slow

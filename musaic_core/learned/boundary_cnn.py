@@ -267,19 +267,24 @@ def _f_measure(true, found):
 
 
 def choose(probabilities: np.ndarray, threshold: float) -> np.ndarray:
-    """Choose the boundaries: peaks above a threshold.
+    """Choose the boundaries: peaks above a share of the highest one.
+
+    Networks are less sure of songs that are unlike those that they have learned from;
+    which of a song's bars are the likeliest, they still say.
 
     Parameters
     ----------
     probabilities : ndarray, shape (n,)
     threshold : float
+        The share.
 
     Returns
     -------
     ndarray of bool, shape (n,)
     """
     highest = maximum_filter1d(probabilities, 2 * APART + 1)
-    return (probabilities == highest) & (probabilities >= threshold)
+    least = threshold * probabilities.max(initial=0)
+    return (probabilities == highest) & (probabilities >= least)
 
 
 def describe(V: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
