@@ -22,16 +22,16 @@ class Dataset(benchopt.BaseDataset):
     Test recordings are made in rooms. ``timbre`` says whether the training recordings
     and isolated notes come from the sound font of every other test recording (`seen`)
     or from one that none of them has (`unseen`). ``tracks`` is the number of test
-    recordings, the first of the part by name; `None` takes all. The default is four
+    recordings, the first of the part by name; `None` takes all. The default is three
     pieces for piano, or songs where the task needs what only songs know, so that a
-    first run is quick: two in each sound font, and each in a room of its own.
+    first run is quick: in both sound fonts, and each in a room of its own.
     """
 
     name = "mini"
     parameters = {
         "part": FITTING[:1],
         "timbre": ["unseen"],
-        "tracks": [4],
+        "tracks": [3],
     }
     test_config = {"part": "songs", "timbre": "seen", "tracks": 2}
     requirements = []
