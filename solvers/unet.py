@@ -45,6 +45,8 @@ class Solver(BaseSolver):
 
     def predict(self, recording, state, given):
         n_stems = len(given.labels)
-        given_to = self.network, given.V, state, n_stems, POWER, given.device
-        stems = self.masks.describe(*given_to)
-        return StemSpectrograms(stems)
+        return StemSpectrograms(
+            self.masks.describe(
+                self.network, given.V, state, n_stems, POWER, given.device
+            )
+        )

@@ -1,6 +1,6 @@
-"""Steps of one block that lower the objective, with penalties or with its sums held.
+"""Steps of one block that lower the objective, with penalties.
 
-Both go to the minimum of a function that lies above the objective and touches it where
+They go to the minimum of a function that lies above the objective and touches it where
 the block is: a majorization.
 """
 
@@ -13,7 +13,7 @@ from musaic_core.lowrank.arrays import dtype_name, library_of
 from musaic_core.lowrank.divergence import BetaDivergence
 from musaic_core.lowrank.kernels.arrays import multiply
 
-__all__ = ["penalised_step", "with_sums_of"]
+__all__ = ["penalised_step"]
 
 Array = Any
 
@@ -86,49 +86,3 @@ def _majorized_change(B, target, positive, negative, beta):
     falls = B * positive * (log if q == 0 else (ratio.clip(tiny) ** q - 1) / q)
     rises = B * negative * (ratio**p - 1) / p
     return float(rises.sum() - falls.sum()), float(abs(rises).sum() + abs(falls).sum())
-
-
-def with_sums_of(
-    B: Array, numerator: Array, denominator: Array, exponent: float
-) -> Array:
-    """The multiplicative step of B (K, N) with the sums of rows kept.
-
-    A multiplier μ a row, added to the denominator where it is positive and to the
-    numerator where it is negative, keeps the step a minimum of a majorization; the
-    sum falls as μ rises, and Newton's method finds μ from one side. With a
-    denominator that is constant in a row, as for β = 1, μ need not be known.
-
-    References
-    ----------
-    Leplat, Gillis and Idier, "Multiplicative updates for NMF with β-divergences under
-    disjoint equality constraints", SIAM Journal on Matrix Analysis and Applications
-    42 (2), 2021.
-    """
-    sums = B.sum(-1)[..., None]
-    if denominator.shape[-1] == 1 and B.shape[-1] > 1:
-        target = B * numerator
-        total = target.sum(-1)[..., None]
-        return library_of(B).where(
-            total > 0, target * (sums / (total + (total == 0))), B
-        )
-    tiny = 1e-30
-    numerator, denominator = numerator + tiny, denominator + tiny
-    share = B / (sums + tiny)
-    ratio = (numerator / denominator) ** exponent
-    heavy = (share * ratio).sum(-1)[..., None] > 1
-    mu = 1e-6 * (denominator * heavy + numerator * ~heavy).mean(-1)[..., None]
-    accuracy = 1e-6 if dtype_name(B) == "float32" else 1e-13
-    for _ in range(50):
-        up, down = numerator + mu * ~heavy, denominator + mu * heavy
-        terms = share * (up / down) ** exponent
-        total = terms.sum(-1)[..., None] + tiny
-        slope = (terms / (down * heavy + up * ~heavy)).sum(-1)[..., None] + tiny
-        # of total^(1 / exponent) or its inverse, which is concave in μ and rises to 1
-        height = total ** (1 / exponent)
-        height = height * ~heavy + heavy / (height + ~heavy)
-        if bool((abs(total - 1) * (sums > 0) <= accuracy).all()):
-            break
-        mu = (mu + (1 - height) * total / (height * slope)).clip(0)
-    target = B * (up / down) ** exponent
-    total = target.sum(-1)[..., None]
-    return target * (sums / (total + (total == 0)))
