@@ -31,10 +31,6 @@ class Solver(LowRankSolver):
     }
     beta = 1
 
-    @classmethod
-    def mismatch(cls, task):
-        return super(LowRankSolver, cls).mismatch(task)  # no decoder is needed
-
     def misfit(self, task):
         if not task.holds_out:
             return "no entries are held out"

@@ -29,10 +29,6 @@ class Solver(LowRankSolver):
         "n_iter": [100],
     }
 
-    @classmethod
-    def mismatch(cls, task):
-        return super(LowRankSolver, cls).mismatch(task)  # no decoder is needed
-
     def factorize(self, V, given):
         how = {"beta": self.beta, "max_iter": self.n_iter, "seed": given.seed}
         how["update"] = "mu-extrapolated"

@@ -335,7 +335,7 @@ class LowRankSolver(Solver):
     frames, which are learned off its clock.
     """
 
-    answers = None  # whatever the task decodes
+    answers = None  # whatever the task decodes, unless a subclass names one
     describes = True
     kind = "low-rank"
     axes = ((None, None),)
@@ -356,6 +356,8 @@ class LowRankSolver(Solver):
 
     @classmethod
     def mismatch(cls, task):
+        if cls.answers is not None:
+            return super().mismatch(task)
         if not task.axes:
             return f"gives factors, and no decoder makes {task.answers} of them"
         if matching_axes(cls.axes, task.axes) is None:

@@ -11,7 +11,13 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import contiguous, copy_like, floating, in_library_of
+from musaic_core.lowrank.arrays import (
+    contiguous,
+    copy_like,
+    floating,
+    in_library_of,
+    library_of,
+)
 from musaic_core.lowrank.checks import check_nonnegative
 from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.models import Model, size_of
@@ -211,7 +217,7 @@ class FilteredProblem(Problem):
         positive, negative, _ = super().terms(name)
         B = self.as_moving(name, self.blocks[name])
         if name == "activations":
-            negative = in_library_of(B, negative) + 0 * positive
+            negative = library_of(positive).broadcast_to(negative, positive.shape)
             return advanced(positive, self.length), advanced(negative, self.length), B
         # the gradient by the patches, (C L, F) or (C L, 1), and each band's share of it
         shares = ((self.rows * part).sum(0) for part in (positive, negative))
