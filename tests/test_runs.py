@@ -188,9 +188,10 @@ def test_parallel_runs_give_the_scores_of_a_sequential_run(
     )
     for how in (("-j", 2), ("--parallel-config", dask)):
         _, parallel = run(suite, task, "--no-cache", *how)
-        # workers have fewer threads, so sums are rounded in another order, and the
-        # filters that BSS Eval solves for magnify that where stems are alike
-        pd.testing.assert_frame_equal(scores(parallel), sequential, rtol=1e-7)
+        # Workers have fewer threads, so single-precision sums are rounded in another
+        # order, and the filters that BSS Eval solves for magnify that where stems are
+        # alike.
+        pd.testing.assert_frame_equal(scores(parallel), sequential, rtol=1e-5)
 
 
 def test_runs_with_one_seed_give_the_same_numbers(suite, task, first):
