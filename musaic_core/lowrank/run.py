@@ -133,10 +133,7 @@ def minimise(
         method = init if isinstance(init, str) else "random"
         rng = np.random.default_rng(given["seed"])
         start = problem.start(to_numpy(data), shapes, method, rng, **arguments)
-        drawn = {name: copy_like(start[name], data) for name in missing}
-        # beside factors that are given, what is drawn makes a model of V's size
-        drawn[missing[0]] *= _relative_size(start, factors)
-        factors |= drawn
+        factors |= {name: copy_like(start.pop(name), data) for name in missing}
     masks = {name: check_mask(mask[name], factors[name], name) for name in mask}
     for name in masks:
         factors[name] *= masks[name]
@@ -157,8 +154,13 @@ def minimise(
         **arguments,
     )
 
-    if not missing and moving and mean > 0 and given["max_iter"] > 0:
-        _approach(state, moving, mean * scale)
+    if mean > 0:
+        if 0 < len(missing) < len(shapes):
+            _complement(
+                state, [name for name in moving if name in missing], mean * scale
+            )
+        elif not missing and moving and given["max_iter"] > 0:
+            _approach(state, moving, mean * scale)
 
     if given["epsilon"] > 0:
         if rule.needs_least_squares or state.keeps_sums:
@@ -299,6 +301,13 @@ def _given(init: Any, problem: type, shapes: dict, like: Array) -> dict[Name, Ar
     }
 
 
+def _complement(state: Problem, drawn: Sequence[Name], mean: float) -> None:
+    """Scale what was drawn, so that with what is given the model has that mean."""
+    size = state.size()
+    if drawn and 0 < size < math.inf:
+        state.enlarge(mean / size, drawn)
+
+
 def _approach(state: Problem, moving: Sequence[Name], mean: float) -> None:
     """Bring a start that is far too small or large near data of that mean.
 
@@ -316,13 +325,3 @@ def _approach(state: Problem, moving: Sequence[Name], mean: float) -> None:
         state.enlarge(best, moving)
         if state.loss() > before:
             state.enlarge(1 / (best * factor), moving)
-
-
-def _relative_size(start: Mapping[Name, Array], given: Mapping[Name, Array]) -> float:
-    """How much larger a start is than what is given in its place, as a product."""
-    size = 1.0
-    for name, factor in given.items():
-        mine, theirs = mean_of(start[name]), mean_of(factor)
-        if mine > 0 and theirs > 0:
-            size *= mine / theirs
-    return size

@@ -180,7 +180,7 @@ class FilteredProblem(Problem):
     has_least_squares = False
     data_block = "activations"
 
-    def __init__(self, V, *arguments, patches, bands, sizes, **options):
+    def __init__(self, V, *arguments, patches, bands, sizes=(1.0, 1.0), **options):
         super().__init__(V, *arguments, **options)
         self.length, self.sizes = patches.shape[2], sizes
         self.patches, self.bands = copy_like(patches, V), copy_like(bands, V)

@@ -155,7 +155,7 @@ class HarmonicProblem(Problem):
     has_least_squares = False
     data_block = "activations"
 
-    def __init__(self, V, *arguments, bands, size, **options):
+    def __init__(self, V, *arguments, bands, size=1.0, **options):
         super().__init__(V, *arguments, **options)
         self.bands, self.of_bands = copy_like(bands, V), size
 
