@@ -480,3 +480,30 @@ def test_a_separable_fit_leaves_missing_entries_out():
     model = separable_nmf(V, 3, missing="nan", seed=0)
     expected = beta_divergence(MATRIX, model.reconstruct(), 1, there)
     assert model.objective == pytest.approx(expected)
+
+
+# ---- extremes of penalties and of β, in single precision
+
+
+@pytest.mark.parametrize("backend", ["c", "numpy", "torch"])
+@pytest.mark.parametrize("update", ["mu", "mu-extrapolated"])
+@pytest.mark.parametrize("weight", [1e2, 1e4, 1e6])
+def test_a_penalty_of_any_weight_raises_nothing(backend, update, weight):
+    for beta in (-2.5, *BETAS):
+        for block in ("templates", "activations"):
+            model = nmf(
+                MATRIX.astype(np.float32),
+                4,
+                beta=beta,
+                update=update,
+                backend=backend,
+                penalties={block: Sparsity(weight)},
+                seed=0,
+                max_iter=25,
+                history=True,
+            )
+            assert np.isfinite(model.history).all()
+            assert np.isfinite(model.reconstruct()).all()
+            assert model.objective <= model.history[0]
+            if update == "mu":
+                assert np.diff(model.history).max() <= 1e-6 * abs(model.history[0])

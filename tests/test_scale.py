@@ -13,6 +13,8 @@ from musaic_core.lowrank import (
     deep_ncp,
     deep_nmf,
     deep_ntd,
+    filtered_nmf,
+    harmonic_nmf,
     ncp,
     nmf,
     ntd,
@@ -134,3 +136,93 @@ def test_masked_entries_stay_zero_at_any_scale(update, backend, power):
     )
     assert seen == [0, 0, 0, 0]
     assert model.activations[mask].max() > 0
+
+
+# ---- what is given besides the data
+
+PATCHES, BANDS = RNG.gamma(0.5, 1, (9, 4, 2)) + 0.01, RNG.gamma(1, 1, (9, 3)) + 0.01
+STRENGTHS = RNG.gamma(0.5, 1, (5, 12)) + 0.01
+FIRST = {"fixed": ("templates",)}
+# of factors that are multiplied with c, or with 1 / c where both are given
+GIVEN = {
+    "held": lambda V, T, c, o: nmf(V, 5, init=(c(DICTIONARY), None), **FIRST, **o),
+    "sparse": lambda V, T, c, o: nmf(
+        V,
+        5,
+        init=(c(DICTIONARY), None),
+        penalties={"activations": Sparsity(0.1)},
+        **FIRST,
+        **o,
+    ),
+    "start": lambda V, T, c, o: nmf(V, 5, init=(c(DICTIONARY), c(STRENGTHS, -1)), **o),
+    "ncp": lambda V, T, c, o: ncp(
+        T, 5, init=[None, c(DICTIONARY[:6]), c(STRENGTHS.T[:5], -1)], fixed=(1,), **o
+    ),
+    "ntd": lambda V, T, c, o: ntd(
+        T, (4, 4, 3), init=[None, None, None, c(PATCHES[:4, :, [0, 1, 1]])], **o
+    ),
+    "convolutive": lambda V, T, c, o: convolutive_nmf(
+        V, 4, 2, init=(c(PATCHES), None), fixed=("patches",), **o
+    ),
+    "harmonic": lambda V, T, c, o: harmonic_nmf(V, c(PATCHES), **o),
+    "filtered": lambda V, T, c, o: filtered_nmf(V, c(PATCHES), c(BANDS), **o),
+    "deep": lambda V, T, c, o: deep_nmf(
+        V, (5, 2), init={"templates": c(DICTIONARY)}, start_iter=3, **FIRST, **o
+    ),
+    "deep, data": lambda V, T, c, o: deep_nmf(
+        V,
+        (5, 5),
+        loss="data",
+        init={"templates 2": c(DICTIONARY)},
+        fixed=("templates 2",),
+        start_iter=3,
+        **o,
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:the layer of")
+@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize(("dtype", "accuracy"), [("float64", 1e-9), ("float32", 1e-3)])
+def test_factors_that_are_given_may_be_of_any_size(name, dtype, accuracy):
+    V, T = (X.astype(dtype) for X in (MATRIX, TENSOR))
+    for beta in BETAS:
+        fits = []
+        for power in (0, -66, 66):
+
+            def c(U, sign=1, power=power):
+                return np.ldexp(U, sign * power).astype(dtype)
+
+            options = {"beta": beta, "seed": 0, "max_iter": 8, "history": True}
+            fits.append(GIVEN[name](V, T, c, options))
+            assert np.diff(fits[-1].history).max() <= 1e-5 * fits[-1].history[0]
+            if name == "held":
+                np.testing.assert_array_equal(fits[-1].templates, c(DICTIONARY))
+        expected = fits[0].reconstruct()
+        for model in fits[1:]:
+            found = model.reconstruct()
+            np.testing.assert_allclose(found, expected, 0, accuracy * expected.max())
+
+
+@pytest.mark.parametrize("backend", ["c", "numpy", "torch"])
+@pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.parametrize("power", [-66, 66])
+def test_a_start_that_is_far_too_small_or_large_is_left(backend, beta, power):
+    W, H = (U.astype(np.float32) for U in (DICTIONARY, STRENGTHS))
+    V = MATRIX.astype(np.float32)
+    options = {"beta": beta, "backend": backend, "max_iter": 60, "history": True}
+    model = nmf(V, 5, init=(np.ldexp(W, power), H), **options)
+    plain = nmf(V, 5, init=(W, H), **options)
+    assert np.isfinite(model.history[1:]).all()
+    assert model.objective <= 1.5 * plain.objective
+
+
+def test_a_fit_with_factors_of_any_size_goes_on():
+    W = np.ldexp(DICTIONARY, 66).astype(np.float32)
+    options = {"update": "mu-extrapolated", "fixed": ("templates",)}
+    V = MATRIX.astype(np.float32)
+    whole = nmf(V, 5, init=(W, None), seed=0, max_iter=20, **options)
+    half = nmf(V, 5, init=(W, None), seed=0, max_iter=10, **options)
+    options["update"] = half.update
+    rest = nmf(V, 5, init=half, max_iter=10, **options)
+    np.testing.assert_allclose(rest.activations, whole.activations, 1e-4)

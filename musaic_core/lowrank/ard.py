@@ -223,6 +223,8 @@ def ard_nmf(
 class _Relevance(Penalty):
     """Σ_k log(f(w_k) + f(h_k) + b), of a model's components."""
 
+    any_scale = False
+
     def __init__(self, weight, power, b):
         super().__init__(weight)
         self.power, self.b = power, b

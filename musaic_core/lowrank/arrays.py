@@ -7,7 +7,7 @@ unfolding of mode n is ``moveaxis(X, n, 0).reshape(I_n, -1)``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from math import prod
 from typing import Any
@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 Array = Any
-Product = Callable[[Array, Array], Array]
 
 
 # ---- which library, which dtype
@@ -162,34 +161,20 @@ def khatri_rao(factors: list[Array]) -> Array:
     ).mT
 
 
-def transposed_product(A: Array, X: Array) -> Array:
-    """``Aᵀ X`` for matrices or batches of them."""
-    return A.mT @ X
-
-
-def mode_product(
-    X: Array, factor: Array, mode: int, product: Product = transposed_product
-) -> Array:
-    """``X ×_mode factor``: sum over the axis `mode`, whose size becomes len(factor).
-
-    `product` computes ``Aᵀ X`` for batches of matrices; nothing is transposed or
-    copied for it.
-    """
+def mode_product(X: Array, factor: Array, mode: int) -> Array:
+    """``X ×_mode factor``: sum over the axis `mode`, whose size becomes len(factor)."""
     head, tail = X.shape[:mode], X.shape[mode + 1 :]
     if mode == 0:
-        result = product(factor.mT, X.reshape(len(X), -1))
+        result = factor @ X.reshape(len(X), -1)
     elif mode == X.ndim - 1:
-        result = product(X.reshape(-1, X.shape[-1]).mT, factor.mT)
+        result = X.reshape(-1, X.shape[-1]) @ factor.mT
     else:
-        result = product(factor.mT, X.reshape(-1, X.shape[mode], prod(tail)))
+        result = factor @ X.reshape(-1, X.shape[mode], prod(tail))
     return result.reshape(*head, len(factor), *tail)
 
 
 def multi_mode_product(
-    X: Array,
-    factors: Sequence[Array | None],
-    first_mode: int = 0,
-    product: Product = transposed_product,
+    X: Array, factors: Sequence[Array | None], first_mode: int = 0
 ) -> Array:
     """``X ×_first_mode factors[0] ×_{first_mode + 1} factors[1] ...``, None skipped.
 
@@ -197,7 +182,7 @@ def multi_mode_product(
     """
     modes = [n for n, factor in enumerate(factors) if factor is not None]
     for n in sorted(modes, key=lambda n: factors[n].shape[0] / factors[n].shape[1]):
-        X = mode_product(X, factors[n], first_mode + n, product)
+        X = mode_product(X, factors[n], first_mode + n)
     return X
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import copy_like, floating, is_tensor
+from musaic_core.lowrank.arrays import copy_like, dtype_name, floating, is_tensor
 
 __all__ = [
     "check_beta",
@@ -20,6 +20,8 @@ __all__ = [
     "check_mask",
     "check_names",
     "check_nonnegative",
+    "mean_of",
+    "near_one",
     "scaling",
 ]
 
@@ -40,6 +42,12 @@ def check_nonnegative(array: Array, name: str) -> float:
             f"{name} has negative entries (least: {low:g}); "
             "take the magnitude or the power first"
         )
+    return mean_of(array)
+
+
+def mean_of(array: Array) -> float:
+    """The mean of nonnegative entries, of any size."""
+    high = float(array.max())
     # in two steps, so that the sum of very large entries does not overflow
     return float((array / high).mean()) * high if high > 1e30 else float(array.mean())
 
@@ -126,3 +134,9 @@ def scaling(mean: float, dtype: str, near: bool = False) -> float:
     # a power that the dtype has, and its inverse too
     most = 120 if is_single else 1000
     return 1.0 if abs(power) <= exponent else 2.0 ** max(-most, min(-power, most))
+
+
+def near_one(array: Array) -> tuple[Array, float]:
+    """The array at a mean near 1 if that was extreme, and the power of two for it."""
+    scale = scaling(mean_of(array), dtype_name(array), near=True)
+    return (array if scale == 1 else array * scale), scale

@@ -56,16 +56,16 @@ class Fit:
         return self._known["objective"]
 
     @property
-    def kkt_residual(self) -> float | None:
+    def kkt_residual(self) -> float:
         """The largest of the factors that moved, computed once, when asked for."""
-        if "kkt_residual" not in self._known and self._problem is not None:
+        if "kkt_residual" not in self._known:
             residual = self._problem.kkt_residual(self._moving)
             self._known["kkt_residual"] = residual
-        return self._known.get("kkt_residual")
+        return self._known["kkt_residual"]
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy or a file has: the numbers, and not the data."""
-        known = {**self._known, "objective": self.objective}
+        known = {"objective": self.objective, "kkt_residual": self.kkt_residual}
         return {**self.__dict__, "_known": known, "_problem": None}
 
 

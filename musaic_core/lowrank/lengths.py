@@ -6,7 +6,7 @@ from typing import Any
 
 from musaic_core.lowrank.arrays import library_of
 
-__all__ = ["Lengths", "length_of"]
+__all__ = ["Lengths", "length_of", "row_norms"]
 
 Array = Any
 
@@ -59,9 +59,15 @@ class Lengths:
         return self.weights * B / length_of(B, 2), 0.0
 
 
+def row_norms(B: Array, norm: int = 2) -> Array:
+    """ℓ1 or ℓ2 norm of each row, (..., K, 1), of entries of any size."""
+    if norm == 1:
+        return B.sum(-1)[..., None]
+    largest = library_of(B).amax(B, -1)[..., None]
+    scaled = B / (largest + (largest == 0))  # so that no square vanishes or overflows
+    return largest * (scaled * scaled).sum(-1)[..., None] ** 0.5
+
+
 def length_of(B: Array, norm: int) -> Array:
-    """ℓ1 or ℓ2 norm of each row, (..., K, 1), but never below 1e-20."""
-    largest = library_of(B).max(B) + 1e-20  # so that no square vanishes
-    scaled = B / largest
-    length = scaled.sum(-1) if norm == 1 else (scaled * scaled).sum(-1) ** 0.5
-    return (largest * length[..., None]).clip(1e-20)
+    """The same to divide by: never below 1e-20."""
+    return row_norms(B, norm).clip(1e-20)

@@ -21,6 +21,8 @@ from musaic_core.lowrank.arrays import (
     khatri_rao,
     multi_mode_product,
 )
+from musaic_core.lowrank.checks import near_one
+from musaic_core.lowrank.lengths import row_norms
 
 __all__ = ["NCP", "NMF", "NTD", "Model", "size_of", "with_gains"]
 
@@ -91,6 +93,8 @@ class Model:
 
         As if the iterations had not ended; without `update` they begin anew from the
         same factors. The rule that is given is copied, so the model stays as it is.
+        Where the start is given back, as all that followed was worse, the rule has
+        forgotten that. None for a function of one's own, which has no memory.
         """
         return self.fit and self.fit.update
 
@@ -328,9 +332,11 @@ class NTD(Model):
         if n_entries not in (None, self.shape[-1]):
             return super().along_last_mode(n_entries)
         *others, last = self.factors
-        grams = [U.T @ U for U in others]
-        energies = self.core * multi_mode_product(self.core, grams)
-        return last * energies.reshape(-1, last.shape[1]).sum(0) ** 0.5
+        pairs = [near_one(array) for array in (self.core, *others)]
+        (core, *others), sizes = zip(*pairs, strict=True)
+        energies = core * multi_mode_product(core, [U.T @ U for U in others])
+        norms = energies.reshape(-1, last.shape[1]).sum(0) ** 0.5
+        return last * (norms / prod(sizes))
 
 
 def with_gains(activations: Array, gains: Array | None) -> Array:
@@ -349,7 +355,7 @@ def with_gains(activations: Array, gains: Array | None) -> Array:
 
 def _norms(U):
     """The ℓ2 norm of each column."""
-    return (U * U).sum(-2) ** 0.5
+    return row_norms(U.mT)[..., 0]
 
 
 def size_of(array: Array) -> int:

@@ -54,6 +54,7 @@ class Penalty:
     norm = 2  # the length that the components are brought to: ℓ1 or ℓ2
     is_linear = False  # then the first step always lowers the objective
     degree = 0  # with which power of the data's scale it grows
+    any_scale = True  # whether factors may be scaled against each other
 
     def __init__(self, weight: float) -> None:
         if isinstance(weight, bool) or not isinstance(weight, Real) or not weight >= 0:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import library_of
+from musaic_core.lowrank.arrays import library_of, to_numpy
 from musaic_core.lowrank.divergence import BetaDivergence
+from musaic_core.lowrank.lengths import row_norms
 from musaic_core.lowrank.optimality import kkt_residual
 from musaic_core.lowrank.starts import INITIALISATIONS
 from musaic_core.lowrank.steps import penalised_step
@@ -44,8 +45,8 @@ class Problem:
         missing.
     scale : float, default=1.0
         What the data that was given was multiplied with, a power of two.
-    carriers : collection of names, default=()
-        The blocks that were multiplied with it too, see `find_carriers`.
+    scales : dict of name to float, optional
+        What the blocks were multiplied with, see `find_scales`; 1 by default.
     """
 
     starts = INITIALISATIONS  # the methods that `start` knows
@@ -67,7 +68,7 @@ class Problem:
         penalties=None,
         data_weights=None,
         scale: float = 1.0,
-        carriers: Collection[Name] = (),
+        scales: Mapping[Name, float] | None = None,
     ) -> None:
         self.V = V
         self.data_weights = data_weights
@@ -75,10 +76,10 @@ class Problem:
         self.masks = masks
         self.divergence = divergence
         self.kernels = kernels
-        self.scale, self.carriers = scale, carriers
+        self.scale, self.scales = scale, scales or dict.fromkeys(blocks, 1.0)
         self.penalties = {
             name: [
-                penalty.times(self.at_scale(penalty.degree * self.degree_at(name)))
+                penalty.times(self.at_scale(penalty.degree, self.product_scale(name)))
                 for penalty in given
             ]
             for name, given in (penalties or {}).items()
@@ -111,27 +112,36 @@ class Problem:
         return list(shapes)
 
     @classmethod
-    def find_carriers(cls, moving: Sequence[Name], **arguments: Any) -> set[Name]:
-        """The blocks that are multiplied with a number if the data is.
+    def find_scales(
+        cls,
+        scale: float,
+        wanted: Mapping[Name, float],
+        names: Sequence[Name],
+        moving: Sequence[Name],
+        **arguments: Any,
+    ) -> dict[Name, float]:
+        """What each block is multiplied with where the data is multiplied with `scale`.
 
-        The minimum for scaled data has these scaled, and the others as they were.
-        There are none where too much is fixed for that.
+        The model of the blocks is then multiplied with as much. `wanted` are powers of
+        two that bring those that are given near 1; one block takes what is left.
         """
-        return {moving[0]}
+        free = (moving or names)[0]
+        scales = {name: wanted.get(name, 1.0) for name in names if name != free}
+        return scales | {free: scale / math.prod(scales.values())}
 
-    def degree_at(self, name: Name) -> int:
-        """The power of the scale with which what a penalty's block is part of grows."""
-        return 1
+    def product_scale(self, name: Name) -> float:
+        """What the product that a penalty's block is part of was multiplied with."""
+        return math.prod(self.scales.values())
 
-    def at_scale(self, degree: float) -> float:
-        """What a term that grows with that power of the scale is to be weighed with.
+    def at_scale(self, degree: float = 0.0, scale: float = 1.0) -> float:
+        """What a term is to be weighed with that grew with that power of a scale.
 
-        The divergence grows with the power β, so the objective as a whole does.
+        The divergence of the data grew with the power β of the data's, so the objective
+        as a whole is to.
         """
-        if self.scale == 1:
-            return 1.0
+        power = self.divergence.beta * math.log2(self.scale) - degree * math.log2(scale)
         with np.errstate(all="ignore"):
-            return float(np.float64(self.scale) ** (self.divergence.beta - degree))
+            return float(np.exp2(power))
 
     def as_moving(self, name: Name, block: Array) -> Array:
         """The view of a block, or of an array like it, that is its half problem's B."""
@@ -214,10 +224,7 @@ class Problem:
     def lengths(self, block: Name) -> dict[Name, Array]:
         """Lengths of the components of each factor (1, K): ℓ2, of `block` ℓ1."""
         moving = {n: self.as_moving(n, factor) for n, factor in self.blocks.items()}
-        return {
-            n: (B.sum(-1) if n == block else (B * B).sum(-1) ** 0.5)[..., None, :]
-            for n, B in moving.items()
-        }
+        return {n: row_norms(B, 1 if n == block else 2).mT for n, B in moving.items()}
 
     def coupling(self, name: Name, lengths: dict[Name, Array]) -> Array:
         """What a component's length in one factor is multiplied with, (K, 1)."""
@@ -268,6 +275,17 @@ class Problem:
         ratio = 1 + M * (N + K) / (N * (K + 1))
         self.kernels.hals(product, gram, B, min(1 + int(effort * ratio), 10))
 
+    def size(self) -> float:
+        """The mean of what the model makes of the data."""
+        _, A, B = self.half(self.data_block)
+        A, B = (to_numpy(factor).astype(np.float64) for factor in (A, B))
+        return float((A.sum(-2) * B.sum(-1)).sum()) / math.prod(self.V.shape)
+
+    def enlarge(self, factor: float, moving: Sequence[Name]) -> None:
+        """Multiply the model with a number, by one of those blocks, in place."""
+        self.blocks[moving[0]] *= factor
+        self.moved(moving[0])
+
     def lift(self, name: Name, share: float) -> None:
         """Bring a block's entries up to a share of their row's mean in B, in place.
 
@@ -280,7 +298,7 @@ class Problem:
 
     def least(self, name: Name) -> float:
         """The ε that a block's entries are no smaller than."""
-        return self.epsilon * (self.scale if name in self.carriers else 1.0)
+        return self.epsilon * self.scales[name]
 
     def keep_above(self, name: Name) -> None:
         """Bring what is below ε up to it, in place, except for masked entries."""
@@ -315,7 +333,7 @@ class Problem:
 
     def as_given(self, loss: Any) -> Any:
         """An objective, or several, for the data as it was given."""
-        return loss / self.at_scale(0) if self.scale != 1 else loss
+        return loss / self.at_scale() if self.scale != 1 else loss
 
     def data_loss(self) -> float:
         """The divergence of the data from the model at the current blocks."""

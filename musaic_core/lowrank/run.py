@@ -22,6 +22,7 @@ from musaic_core.lowrank.checks import (
     check_limits,
     check_mask,
     check_names,
+    mean_of,
     scaling,
 )
 from musaic_core.lowrank.divergence import BetaDivergence
@@ -110,16 +111,23 @@ def minimise(
     kernels, data = kernels_for(V, given["backend"])
     if weights is not None:
         _, weights = kernels_for(weights, given["backend"])
-    # extreme data is brought to a mean near 1, and factors that move take it back
-    known = {**arguments, "moving": moving}
-    carriers = problem.find_carriers(**known) if moving else set()
+    # extreme data, and extreme factors that are given, are brought to a mean near 1
     near = bool(penalties) or not problem.any_scale
-    scale = scaling(mean, dtype_name(V), near) if carriers else 1.0
+    scale = scaling(mean, dtype_name(V), near)
     if scale != 1:
         data = data * scale
     factors = _given(init, problem, shapes, data)
-    for name in carriers & {*factors}:
-        factors[name] *= scale
+    wanted = {}
+    if all(penalty.any_scale for some in penalties.values() for penalty in some):
+        for name, factor in factors.items():
+            wanted[name] = scaling(mean_of(factor), dtype_name(V), near)
+    known = arguments | {"moving": moving}
+    scales = problem.find_scales(scale, wanted, list(shapes), **known)
+    rule.rescale(scales)
+    held = {name: factors[name] for name in factors if name in fixed}
+    for name in factors:
+        if scales[name] != 1:
+            factors[name] = factors[name] * scales[name]
     missing = [name for name in shapes if name not in factors]
     if missing:
         method = init if isinstance(init, str) else "random"
@@ -129,6 +137,8 @@ def minimise(
     masks = {name: check_mask(mask[name], factors[name], name) for name in mask}
     for name in masks:
         factors[name] *= masks[name]
+        if name in held and scales[name] != 1:
+            held[name] *= masks[name]
     blocks = {name: factors[name] for name in shapes}
     divergence = BetaDivergence.for_data(beta, mean * scale, dtype_name(V))
     state = problem(
@@ -140,9 +150,17 @@ def minimise(
         penalties,
         weights,
         scale=scale,
-        carriers=carriers,
+        scales=scales,
         **arguments,
     )
+
+    if mean > 0:
+        if 0 < len(missing) < len(shapes):
+            _complement(
+                state, [name for name in moving if name in missing], mean * scale
+            )
+        elif not missing and moving and given["max_iter"] > 0:
+            _approach(state, moving, mean * scale)
 
     if given["epsilon"] > 0:
         if rule.needs_least_squares or state.keeps_sums:
@@ -156,9 +174,11 @@ def minimise(
             state.moved(name)
 
     def result(n_iter: int, **how: Any) -> Any:
-        factors = dict(blocks)
-        if scale != 1:
-            factors |= {name: factors[name] / scale for name in carriers}
+        factors = {
+            name: block if scales[name] == 1 else block / scales[name]
+            for name, block in blocks.items()
+        }
+        factors |= held  # to the last bit, however small an entry
         factors = {name: in_library_of(V, factor) for name, factor in factors.items()}
         model = state.model(factors, n_iter)
         model.fit = Fit(state, moving, factors, **how)
@@ -175,7 +195,9 @@ def minimise(
     limits = {
         n: given[n] for n in ("max_iter", "max_time", "tol", "tol_kkt", "history")
     }
-    return result(**_iterate(step, state, rule, moving, **limits))
+    ending = _iterate(step, state, rule, moving, **limits)
+    rule.rescale({name: 1 / scales[name] for name in scales})
+    return result(**ending)
 
 
 def _iterate(
@@ -216,7 +238,7 @@ def _iterate(
     rule.finish(state)
     if watched and best.is_better_than(state.loss()):
         best.restore()
-        rule = None  # what it remembers led elsewhere
+        rule.forget()
     return {
         "n_iter": n_iter,
         "converged": converged,
@@ -277,3 +299,29 @@ def _given(init: Any, problem: type, shapes: dict, like: Array) -> dict[Name, Ar
         for (name, shape), factor in zip(shapes.items(), init, strict=True)
         if factor is not None
     }
+
+
+def _complement(state: Problem, drawn: Sequence[Name], mean: float) -> None:
+    """Scale what was drawn, so that with what is given the model has that mean."""
+    size = state.size()
+    if drawn and 0 < size < math.inf:
+        state.enlarge(mean / size, drawn)
+
+
+def _approach(state: Problem, moving: Sequence[Name], mean: float) -> None:
+    """Bring a start that is far too small or large near data of that mean.
+
+    The updates could not: powers of such a model overflow, or vanish.
+    """
+    size = min(state.size() / mean, 1e300)
+    factor = scaling(size, dtype_name(state.V))
+    if factor != 1:
+        before = state.loss()
+        state.enlarge(factor, moving)
+        # from there, to the multiple whose divergence is least, or nearly so
+        *parts, B = state.terms(state.data_block)
+        up, down = (float((B * part).sum()) for part in parts)
+        best = 2.0 ** round(math.log2(up / down)) if up > 0 < down else 1.0
+        state.enlarge(best, moving)
+        if state.loss() > before:
+            state.enlarge(1 / (best * factor), moving)

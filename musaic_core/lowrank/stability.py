@@ -53,7 +53,7 @@ def consensus_matrix(models: Sequence[Model | Array]) -> np.ndarray:
     Raises
     ------
     ValueError
-        There is no run, or their numbers of columns differ.
+        There is no run, their numbers of columns differ, or they are of batches.
 
     References
     ----------
@@ -61,6 +61,10 @@ def consensus_matrix(models: Sequence[Model | Array]) -> np.ndarray:
     matrix factorization", PNAS 101 (12), 2004.
     """
     strengths = [m.loudness() if hasattr(m, "loudness") else m for m in models]
+    if any(np.ndim(strength) != 2 for strength in strengths):
+        raise ValueError(
+            "models are of a batch of matrices; give runs on one matrix, or one tensor"
+        )
     members = [np.argmax(to_numpy(strength), axis=0) for strength in strengths]
     if not members or len({len(labels) for labels in members}) > 1:
         raise ValueError("models are none, or differ in columns; give runs on one V")
@@ -158,7 +162,7 @@ def rank_stability(
     Parameters
     ----------
     V : array
-        The data, as `fit` takes it.
+        The data, as `fit` takes it, but for a batch of matrices.
     ranks : sequence
         Ranks to try, as `fit` takes them.
     n_runs : int, default=10
@@ -178,7 +182,7 @@ def rank_stability(
     Raises
     ------
     ValueError
-        There are fewer than two runs.
+        There are fewer than two runs, or V is a batch.
 
     References
     ----------
@@ -193,6 +197,11 @@ def rank_stability(
     [2, 3]
     """
     check_count(n_runs, "n_runs", 2)
+    if fit is nmf and np.ndim(V) > 2:
+        raise ValueError(
+            f"V has {np.ndim(V)} axes and fit is nmf, so V is a batch: give one matrix "
+            "at a time, or for a tensor fit=ncp or fit=ntd"
+        )
     seeds = np.random.SeedSequence(seed).generate_state(n_runs).tolist()
     divergence_of = _divergence_from(V, options)
     found = []

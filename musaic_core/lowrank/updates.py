@@ -9,7 +9,7 @@ factorization takes a copy of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -45,6 +45,12 @@ class Update:
 
     def finish(self, problem: Any) -> None:
         """Hear that the run ends here."""
+
+    def forget(self) -> None:
+        """Hear that the blocks were brought back to where they were before."""
+
+    def rescale(self, scales: Mapping[str, float]) -> None:
+        """Hear that the blocks of those names are multiplied with those numbers."""
 
 
 class Given(Update):
@@ -124,6 +130,18 @@ class ExtrapolatedMU(Update):
             self._previous[block], self._momentum[block] = 1 * B, 1.0
         problem.mu(block)
 
+    def forget(self) -> None:
+        """Begin anew where the blocks are."""
+        for memory in (self._previous, self._momentum, self._longest, self._count):
+            memory.clear()
+
+    def rescale(self, scales: Mapping[str, float]) -> None:
+        """Let what is remembered of the blocks follow them."""
+        for name, scale in scales.items():
+            for memory in (self._previous, self._longest):
+                if name in memory and scale != 1:
+                    memory[name] = memory[name] * scale
+
     def _most(self, block, B):
         """The α at which the extrapolation has the length that `bound` allows."""
         self._count[block] = count = self._count.get(block, 0) + 1
@@ -173,9 +191,14 @@ class HALSThenMU(ExtrapolatedMU):
     The first iterations are coordinate descent on squares that resemble the divergence
     and cost less: their weights, (row mean × column mean)^(β-2), have rank one. For β
     in [0.5, 2] that leaves few of the multiplicative updates to be made, and ends
-    lower; for β = 0 the weights fit badly, and it is no faster than those alone.
-    Before its end the divergence may rise, and it forgets a start that was good. An
+    lower; for β = 0 the weights fit badly, and it is no faster than those alone. An
     NTD's core takes multiplicative steps throughout.
+
+    Before its end the divergence may rise: HALS leaves a start that was good, such as
+    an earlier model, and a run that ends above its start gives that back. To go on from
+    a model without HALS once more, give the rule that the model has, its `update`. A
+    run that ends among the iterations of HALS has its zeros lifted where β ≤ 1, and
+    goes on from there.
 
     Parameters
     ----------

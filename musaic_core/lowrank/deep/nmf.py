@@ -213,8 +213,9 @@ def multilayer_nmf(
 class DeepNMFProblem(Layered, NMFProblem):
     """Layers below the templates; with a loss on them, activations have sum 1."""
 
-    def units(self, live):
-        return {"activations"} & self._moving if live else set()
+    @classmethod
+    def find_units(cls, live, moving):
+        return {"activations"} & {*moving} if live else set()
 
     @classmethod
     def find_free(cls, live, moving):

@@ -12,7 +12,7 @@ from copy import copy
 from functools import reduce
 from typing import Any
 
-from musaic_core.lowrank.lengths import Lengths
+from musaic_core.lowrank.lengths import Lengths, row_norms
 from musaic_core.lowrank.penalties import Sparsity
 from musaic_core.lowrank.problem import Problem
 
@@ -142,7 +142,7 @@ class PenalisedLayers:
     def _columns(self, top, depth):
         """ℓ2 norms of the templates that the activations `depth` belong to."""
         W = self._segment(top, depth + 1, len(self.chains[top]))
-        return (W * W).sum(0) ** 0.5
+        return row_norms(W.mT)[:, 0]
 
     def _through(self, inner, name, first, last):
         """A penalty on the product of some of a stack's matrices, seen from one."""

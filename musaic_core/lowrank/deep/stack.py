@@ -7,6 +7,7 @@ objective, are derived in docs/deep_tensor_factorizations.md.
 
 from __future__ import annotations
 
+import math
 from functools import reduce
 from typing import Any
 
@@ -54,7 +55,7 @@ class Layered(PenalisedLayers):
         weights,
         moving,
         scale=1.0,
-        carriers=(),
+        scales=None,
     ):
         self.chains, self.tied, self.kernels = chains, tied, kernels
         self.shapes = {
@@ -70,40 +71,57 @@ class Layered(PenalisedLayers):
                 self._layer |= dict.fromkeys(names, (top, depth))
                 self._above |= dict.fromkeys(names, above)
                 above = names[0]
-        given = divergence, kernels, penalties, data_weights, scale, carriers
+        given = divergence, kernels, penalties, data_weights, scale, scales
         super().__init__(V, products | blocks, masks, *given)
         self._rho: dict = {}
         self._unit: set = set()
         self._moving = set(moving)
+        self._weights_given = weights
         if not tied:
             self._weigh(weights)
 
     # ---- scale
 
     @classmethod
-    def find_carriers(cls, moving, chains, tied, weights, **_):
+    def find_scales(cls, scale, wanted, names, moving, chains, tied, weights, **_):
         if tied:
             # what the start has the scale in: a first mode, or what is deepest below it
-            deepest = chains[0][-1][0] if 0 in chains else moving[0]
-            return {deepest if deepest in moving else moving[0]}
+            deepest = chains[0][-1][0] if 0 in chains else None
+            moving = [deepest] if deepest in moving else moving
+            return super().find_scales(scale, wanted, names, moving)
         below = {name for chain in chains.values() for pair in chain for name in pair}
-        above = [name for name in moving if name not in below]
-        if not above:
-            return set()
-        first = cls.find_free(_live_tops(chains, weights, moving), above)
-        carriers = {first}
-        for W, A in chains.get(first, ()):
-            if W not in moving and A not in moving:
-                return set()
-            carriers.add(W if W in moving else A)
+        tops = [name for name in names if name not in below]
+        live = _live_tops(chains, weights, moving)
+        free = cls.find_free(live, [name for name in tops if name in moving] or tops)
+        units = cls.find_units(live, moving) | _inner_units(chains, weights, moving)
+        wanted = wanted | dict.fromkeys(units, 1.0)
+        scales = super().find_scales(scale, wanted, tops, [free])
+        for top, chain in chains.items():
+            above = scales[top]
+            for W, A in chain:
+                scales[A] = wanted.get(A, 1.0)
+                scales[W] = above = above / scales[A]
+        return scales
+
+    def product_scale(self, name):
+        if not self.tied and name in self._layer:
+            return self.scales[self._above[name]]
+        tops = (n for n in self.scales if self.tied or n not in self._layer)
+        return math.prod(self.scales[n] for n in tops)
+
+    def enlarge(self, factor, moving):
+        if self.tied:
+            return super().enlarge(factor, moving)
+        above = [name for name in moving if name not in self._layer]
+        if not above:  # the data's model is held
+            return
+        free = self.find_free(self._live, above)
+        super().enlarge(factor, [free])
+        for W, _ in self.chains.get(free, ()):
             if W not in moving:
                 break
-        return carriers
-
-    def degree_at(self, name):
-        if self.tied or name not in self._layer:
-            return 1
-        return int(self._above[name] in self.carriers)
+            self.blocks[W] *= factor
+        self._weigh(self._weights_given)
 
     # ---- the problem that one block is
 
@@ -272,12 +290,10 @@ class Layered(PenalisedLayers):
             given = None if weights is None else weights.get(top)
             for depth, (W, _) in enumerate(chain):
                 weight = 1.0 if given is None else float(given[depth])
-                above = self._above[W]
-                self._rho[top, depth] = weight * self._layer_scale(above)
-                if weight > 0 and depth > 0 and above in self._moving:
-                    self._unit |= {chain[depth - 1][1]} & self._moving
-        units = self.units(_live_tops(self.chains, weights, self._moving))
-        self._unit |= units
+                self._rho[top, depth] = weight * self._layer_scale(self._above[W])
+        self._live = _live_tops(self.chains, weights, self._moving)
+        units = self.find_units(self._live, self._moving)
+        self._unit = units | _inner_units(self.chains, weights, self._moving)
         for name in units:
             self._bring_to_sum_one(name)
         for top in self.chains:
@@ -306,10 +322,10 @@ class Layered(PenalisedLayers):
 
     def _layer_scale(self, above):
         """What the layer below a factor is weighed with at the scale of the data."""
-        # it grows as the data's divergence does, unless that factor is held at sum 1
-        return 1.0 if above in self.carriers else self.at_scale(0)
+        return self.at_scale(self.divergence.beta, self.scales[above])
 
-    def units(self, live):
+    @classmethod
+    def find_units(cls, live, moving):
         """The factors that keep components of sum 1 where `live` have layers below."""
         raise NotImplementedError
 
@@ -372,6 +388,17 @@ def _live_tops(chains, weights, moving):
     """The factors that move, and whose first layer below has some weight."""
     weights = weights or {}
     return [t for t in chains if t in moving and weights.get(t, [1.0])[0] > 0]
+
+
+def _inner_units(chains, weights, moving):
+    """The activations of layers that keep sum 1, as a layer below them counts."""
+    units = set()
+    for top, chain in chains.items():
+        given = (weights or {}).get(top, [1.0] * len(chain))
+        for (W, A), weight in zip(chain, given[1:], strict=False):
+            if weight > 0 and W in moving and A in moving:
+                units.add(A)
+    return units
 
 
 def _positive(sums):

@@ -104,7 +104,9 @@ def deep_ncp(
     options = complete(options)
     if not layers:
         model = ncp(V, rank, init=_as_list(init, modes), **options)
-        return DeepNCP(model.cp, model.n_iter)
+        deep = DeepNCP(model.cp, model.n_iter)
+        deep.fit = model.fit
+        return deep
 
     def start(given, **how):
         how["init"] = [given.get(n) for n in modes] if given else how["init"]
@@ -205,7 +207,9 @@ def deep_ntd(
     options = complete(options)
     if not layers:
         model = ntd(V, ranks, init=_as_list(init, shapes), **options)
-        return DeepNTD(model.tucker, model.n_iter)
+        deep = DeepNTD(model.tucker, model.n_iter)
+        deep.fit = model.fit
+        return deep
     if loss == "layers" and "core" in options["fixed"]:
         raise ValueError(
             "fixed holds the core, which carries the scale that layers are compared "
@@ -240,19 +244,18 @@ def deep_ntd(
 class DeepNCPProblem(Layered, NCPProblem):
     """Layers below the factors of modes; the first such factor carries the scale."""
 
-    def units(self, live):
-        if not live:
-            return set()
-        self._carrier = live[0]
-        return self._moving & {*range(self.V.ndim)} - {self._carrier}
+    @classmethod
+    def find_units(cls, live, moving):
+        return _modes(moving) - {live[0]} if live else set()
 
     @classmethod
     def find_free(cls, live, moving):
         return (live or moving)[0]
 
     def carry(self, name, sums):
-        self.blocks[self._carrier] *= sums.mT
-        self._rescale_below(self._carrier, sums)
+        carrier = self._live[0]
+        self.blocks[carrier] *= sums.mT
+        self._rescale_below(carrier, sums)
 
     def model(self, factors, n_iter):
         below = pack_layers(self, factors)
@@ -264,8 +267,9 @@ class DeepNCPProblem(Layered, NCPProblem):
 class DeepNTDProblem(Layered, NTDProblem):
     """Layers below the factors of modes or below the core, which carries the scale."""
 
-    def units(self, live):
-        return self._moving & {*range(self.V.ndim)} if live else set()
+    @classmethod
+    def find_units(cls, live, moving):
+        return _modes(moving) if live else set()
 
     @classmethod
     def find_free(cls, live, moving):
@@ -281,7 +285,8 @@ class DeepNTDProblem(Layered, NTDProblem):
             return
         rows = scaled_along(0 * core[..., 0] + 1, name, sums[:, 0]).reshape(-1, 1)
         for W, _ in self.chains["core"]:
-            self.blocks[W] *= rows
+            if W in self._moving:
+                self.blocks[W] *= rows
 
     def model(self, factors, n_iter):
         below = pack_layers(self, factors)
@@ -298,6 +303,10 @@ def _tops(names, factors, below):
         factors[name] if name in factors else below[name][0].reconstruct()
         for name in names
     ]
+
+
+def _modes(names):
+    return {name for name in names if isinstance(name, int)}
 
 
 def _shape(V):

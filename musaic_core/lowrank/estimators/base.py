@@ -25,7 +25,7 @@ from musaic_core.lowrank.arrays import (
     multi_mode_product,
     sparse_columns,
 )
-from musaic_core.lowrank.checks import check_beta
+from musaic_core.lowrank.checks import check_beta, near_one
 from musaic_core.lowrank.divergence import BetaDivergence
 from musaic_core.lowrank.kernels import kernels_for
 from musaic_core.lowrank.models import NCP, NTD, Model
@@ -180,9 +180,11 @@ class FactorizationEstimator(
     def _divergence(self, V, D, H):
         """What is minimised but for penalties; finite where the model is zero."""
         beta, dtype = check_beta(self.beta), dtype_name(V)
+        V, scale = near_one(V)
         kernels, X = kernels_for(sparse_columns(V) if is_sparse(V) else V)
         divergence = BetaDivergence.for_data(beta, float(V.mean()), dtype)
-        return kernels.loss(X, D.astype(V.dtype), H.astype(V.dtype), divergence)
+        D, H = (D * scale).astype(V.dtype), H.astype(V.dtype)
+        return float(kernels.loss(X, D, H, divergence) / np.float64(scale) ** beta)
 
 
 class BatchEstimator(FactorizationEstimator):

@@ -38,6 +38,7 @@ from musaic_core.lowrank.checks import (
     check_choice,
     check_count,
     check_factor,
+    near_one,
 )
 from musaic_core.lowrank.deep.start import layer_names
 from musaic_core.lowrank.divergence import BetaDivergence
@@ -340,6 +341,7 @@ class OnlineFactorization:
         for name, factor in zip(names, given, strict=True):
             if factor is not None:
                 factor = check_factor(factor, shapes[name], f"init's {name}", data)
+                factor, _ = near_one(factor)  # its scale is free
             else:  # no two templates alike, else they would stay so
                 jitter = self._rng.uniform(0.9, 1.1, shapes[name])
                 factor = copy_like(start[name] * jitter, data)

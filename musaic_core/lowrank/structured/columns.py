@@ -12,18 +12,12 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import dtype_name, in_library_of
-from musaic_core.lowrank.checks import (
-    check_choice,
-    check_count,
-    check_nonnegative,
-    scaling,
-)
-from musaic_core.lowrank.divergence import BetaDivergence
+from musaic_core.lowrank.arrays import in_library_of
+from musaic_core.lowrank.checks import check_choice, check_count
 from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.missing import observed
 from musaic_core.lowrank.models import NMF, Model, size_of
-from musaic_core.lowrank.nmf import NMFProblem
+from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.problem import Problem
 from musaic_core.lowrank.run import minimise
@@ -114,41 +108,11 @@ def separable_nmf(
             f"rank is {rank}, and {len(columns)} columns of V span all others; give "
             "as many at most"
         )
-    shapes = {"templates": (len(filled), rank), "activations": (rank, filled.shape[1])}
-    init = filled[:, columns], None
-    options = {**options, "fixed": ("templates",)}
-    order = "activations", "templates"
-    found = minimise(SeparableProblem, V, shapes, order, init, **options)
+    held = {"init": (filled[:, columns], None), "fixed": ("templates",)}
+    found = nmf(V, rank, **{**options, **held})
     model = SeparableNMF(found.templates, found.activations, found.n_iter, columns)
-    found.fit.factors = {"templates": found.templates, "activations": found.activations}
     model.fit = found.fit
     return model
-
-
-class SeparableProblem(NMFProblem):
-    """That of an NMF whose templates are of V's size, whatever that is."""
-
-    def __init__(self, V, blocks, masks, divergence, *arguments, **options):
-        scale, divergence = _near_one(V, divergence)
-        options["scale"] = scale
-        blocks["templates"] *= scale
-        blocks["activations"] *= scale**0.5  # they were drawn with the root of V's size
-        super().__init__(V * scale, blocks, masks, divergence, *arguments, **options)
-
-    @classmethod
-    def find_carriers(cls, moving, **_):
-        return set()  # for scaled data the same activations are the minimum
-
-    def model(self, factors, n_iter):
-        W = factors["templates"] / self.scale
-        return NMF(W, factors["activations"], n_iter)
-
-
-def _near_one(V, divergence):
-    """What brings V to a mean near 1 if it is extreme, and the divergence for that."""
-    mean, dtype = check_nonnegative(V, "V"), dtype_name(V)
-    scale = scaling(mean, dtype, near=True)
-    return scale, BetaDivergence.for_data(divergence.beta, mean * scale, dtype)
 
 
 def convex_nmf(
@@ -264,16 +228,8 @@ class ConvexProblem(Problem):
 
     starts = ("random", *SEPARABLE)
     has_least_squares = False
+    any_scale = False  # V is twice in a product
     data_block = "activations"
-
-    def __init__(self, V, blocks, masks, divergence, *arguments, **options):
-        # V is twice in a product; the factors are the same for a mean near 1
-        scale, divergence = _near_one(V, divergence)
-        options["scale"] = scale
-        super().__init__(V * scale, blocks, masks, divergence, *arguments, **options)
-
-    def degree_at(self, name):
-        return 0
 
     @classmethod
     def start(cls, V, shapes, init, rng):
@@ -287,8 +243,9 @@ class ConvexProblem(Problem):
         return {"mixing": G, "activations": H}
 
     @classmethod
-    def find_carriers(cls, moving, **_):
-        return set()  # for scaled data the same factors are the minimum
+    def find_scales(cls, scale, wanted, names, moving):
+        # for scaled data the same factors are the minimum
+        return super().find_scales(1.0, wanted, names, moving)
 
     def model(self, factors, n_iter):
         data = in_library_of(factors["mixing"], self.V) / self.scale

@@ -15,6 +15,7 @@ import numpy as np
 from musaic_core.lowrank.arrays import contiguous, library_of, permute
 from musaic_core.lowrank.checks import check_count
 from musaic_core.lowrank.kernels.arrays import multiply
+from musaic_core.lowrank.lengths import row_norms
 from musaic_core.lowrank.models import Model, size_of, with_gains
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.problem import Problem
@@ -167,7 +168,8 @@ class ConvolutiveNMF(Model):
         return (self.patches.sum(0)[:, :, None] * heard).sum(1)
 
     def _norms(self):
-        return (self.patches * self.patches).sum((0, 2)) ** 0.5
+        rows = permute(self.patches, (1, 0, 2)).reshape(self.patches.shape[1], -1)
+        return row_norms(rows)[:, 0]
 
 
 class ConvolutiveProblem(Problem):

@@ -6,6 +6,7 @@ docs/structured_factorizations.md.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Unpack
 
@@ -18,7 +19,7 @@ from musaic_core.lowrank.arrays import (
     in_library_of,
     library_of,
 )
-from musaic_core.lowrank.checks import check_nonnegative
+from musaic_core.lowrank.checks import check_nonnegative, near_one
 from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.models import Model, size_of
 from musaic_core.lowrank.options import Options
@@ -128,7 +129,8 @@ def filtered_nmf(
     check_nonnegative(bands, "bands")
     shapes = {"filter": bands.shape[1:], "activations": (patches.shape[1], shape[1])}
     order = "activations", "filter"
-    given = {"patches": patches, "bands": bands}
+    (patches, of_patches), (bands, of_bands) = near_one(patches), near_one(bands)
+    given = {"patches": patches, "bands": bands, "sizes": (of_patches, of_bands)}
     return minimise(FilteredProblem, V, shapes, order, init, given, **options)
 
 
@@ -170,21 +172,28 @@ class FilteredProblem(Problem):
     """The activations' half problem is a convolutive NMF's.
 
     The filter is seen through the patches, which are linear in it: its gradient is
-    that by the patches, contracted with the given ones and with the bands.
+    that by the patches, contracted with the given ones and with the bands. Those given
+    were multiplied with `sizes`.
     """
 
     starts = ("random",)
     has_least_squares = False
     data_block = "activations"
 
-    def __init__(self, V, *arguments, patches, bands, **options):
+    def __init__(self, V, *arguments, patches, bands, sizes=(1.0, 1.0), **options):
         super().__init__(V, *arguments, **options)
-        self.length = patches.shape[2]
+        self.length, self.sizes = patches.shape[2], sizes
         self.patches, self.bands = copy_like(patches, V), copy_like(bands, V)
         self.rows = contiguous(in_rows(self.patches))  # (C L, F)
 
     @classmethod
-    def start(cls, V, shapes, init, rng, patches, bands):
+    def find_scales(cls, scale, wanted, names, moving, sizes, **_):
+        # a filter that is not given has a response near 1
+        wanted = {"filter": 1 / sizes[1], **wanted}
+        return super().find_scales(scale / math.prod(sizes), wanted, names, moving)
+
+    @classmethod
+    def start(cls, V, shapes, init, rng, patches, bands, sizes):
         n_patches, n_frames = shapes["activations"]
         # so that the model is of V's size
         size = float(patches.mean() * bands.mean()) * shapes["filter"][0] or 1.0
@@ -197,7 +206,10 @@ class FilteredProblem(Problem):
 
     def model(self, factors, n_iter):
         filter, H = factors["filter"], factors["activations"]
-        patches, bands = (in_library_of(H, a) for a in (self.patches, self.bands))
+        patches, bands = (
+            in_library_of(H, array) / size
+            for array, size in zip((self.patches, self.bands), self.sizes, strict=True)
+        )
         patches = patches * (bands @ filter)[:, None, None]
         return FilteredNMF(patches, H, n_iter, bands=bands, filter=filter)
 

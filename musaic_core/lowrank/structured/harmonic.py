@@ -13,7 +13,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from musaic_core.lowrank.arrays import copy_like, floating, in_library_of
-from musaic_core.lowrank.checks import check_nonnegative
+from musaic_core.lowrank.checks import check_nonnegative, near_one
 from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.models import Model, size_of
 from musaic_core.lowrank.options import Options
@@ -99,7 +99,8 @@ def harmonic_nmf(
         "activations": (n_templates, shape[1]),
     }
     order = "activations", "envelope"
-    given = {"bands": bands}
+    bands, size = near_one(bands)
+    given = {"bands": bands, "size": size}
     return minimise(HarmonicProblem, V, shapes, order, init, given, **options)
 
 
@@ -147,19 +148,23 @@ class HarmonicProblem(Problem):
     """The activations' half problem is an NMF's; the envelope is seen through W.
 
     As W is linear in the envelope, so is the model, and the envelope's gradient is
-    that by W, contracted with the bands.
+    that by W, contracted with the bands. Those given were multiplied with `size`.
     """
 
     starts = ("random",)
     has_least_squares = False
     data_block = "activations"
 
-    def __init__(self, V, *arguments, bands, **options):
+    def __init__(self, V, *arguments, bands, size=1.0, **options):
         super().__init__(V, *arguments, **options)
-        self.bands = copy_like(bands, V)
+        self.bands, self.of_bands = copy_like(bands, V), size
 
     @classmethod
-    def start(cls, V, shapes, init, rng, bands):
+    def find_scales(cls, scale, wanted, names, moving, size, **_):
+        return super().find_scales(scale / size, wanted, names, moving)
+
+    @classmethod
+    def start(cls, V, shapes, init, rng, bands, size):
         # so that templates times activations are of V's size
         spread = spread_of(V, shapes["envelope"][0], 1) / float(bands.mean() or 1)
         n_bands = shapes["envelope"][1]
@@ -169,7 +174,7 @@ class HarmonicProblem(Problem):
         }
 
     def model(self, factors, n_iter):
-        bands = in_library_of(factors["envelope"], self.bands)
+        bands = in_library_of(factors["envelope"], self.bands) / self.of_bands
         return HarmonicNMF(bands, factors["envelope"], factors["activations"], n_iter)
 
     def as_moving(self, name, block):

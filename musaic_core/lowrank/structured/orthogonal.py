@@ -147,6 +147,9 @@ class OrthogonalProblem(NMFProblem):
             self.V.clip(self.divergence.floor) if self.divergence.beta <= 0 else self.V
         )
 
+    def enlarge(self, factor, moving):
+        """Nothing: each column has its best strength already."""
+
     def plain_mu(self, name):
         if name == "templates":
             self._average()
