@@ -325,8 +325,8 @@ def annotates(file: Path, kind: str, named: bool = False) -> bool:
     ----------
     file : Path
     kind : str
-        notes, beats, sections or chords. The latter look like sections, so that no file
-        is taken for them by its content.
+        notes, beats, sections or chords. What looks like sections is taken for chords
+        where all labels are, and one has a quality, such as C:maj.
     named : bool
         Whether the file's name says that it does. Only a text file is looked into then:
         "notes.txt" may be anything.
@@ -339,6 +339,8 @@ def annotates(file: Path, kind: str, named: bool = False) -> bool:
     suffix = file.suffix.lower()
     if named and suffix in {".lab", *TABLES} - {".txt"}:
         return True
+    if suffix == ".lab" and _holds_chords(file):
+        return kind == "chords"
     if suffix not in TABLES:
         return _KIND_OF_SUFFIX.get(suffix) == kind
     try:
@@ -347,7 +349,23 @@ def annotates(file: Path, kind: str, named: bool = False) -> bool:
         return suffix == ".csv" and kind == "beats"
     if suffix == ".jams" or (named and kind == "chords"):
         return True
-    return kind == (_kind_of(table) or (suffix == ".csv" and "beats"))
+    found = _kind_of(table) or (suffix == ".csv" and "beats")
+    if found == "sections" and _holds_chords(file):
+        found = "chords"
+    return kind == found
+
+
+def _holds_chords(file):
+    """Whether a table of stretches has labels in Harte's syntax."""
+    try:
+        *_, labels = _stretches(file, read_table(file, "chords"), "chords")
+    except InputError:
+        return False
+    labels = list(filter(None, labels))
+    return any(":" in name for name in labels) and all(map(_CHORD.fullmatch, labels))
+
+
+_CHORD = re.compile(r"[NX]|[A-G][#b]*(:\S+)?(/[#b]*\d+)?")
 
 
 def _kind_of(table):

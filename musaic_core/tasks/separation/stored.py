@@ -1,10 +1,12 @@
-"""Signals that are too long to be kept in memory."""
+"""Signals that are too long, or too many, to be kept in memory."""
 
+import os
 import tempfile
+import weakref
 
 import numpy as np
 
-LARGEST = 2**29  # bytes of a recording's stems that are kept in memory
+LARGEST = 2**29  # bytes of stems that are kept in memory
 
 
 class StoredSignal:
@@ -20,20 +22,35 @@ class StoredSignal:
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self.shape = shape
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 (it goes with the signal)
-
-    def _mapped(self, mode):
-        # anew each time: what is read or written does not stay in memory
-        return np.memmap(self._file, np.float32, mode, shape=self.shape)
+        # closed, as few may be open at once; it goes with the signal
+        opened, self._file = tempfile.mkstemp(prefix="musaic-", suffix=".f32")
+        os.close(opened)
+        weakref.finalize(self, os.unlink, self._file)
+        os.truncate(self._file, 4 * int(np.prod(shape)))
 
     def __len__(self):
         return self.shape[0]
 
     def __getitem__(self, index):
-        return np.array(self._mapped("r")[index])
+        # mapped anew each time: what is read does not stay in memory
+        mapped = np.memmap(self._file, np.float32, "r", shape=self.shape[::-1])
+        return np.array(mapped.T[index])
 
     def __setitem__(self, index, samples):
-        self._mapped("r+")[index] = samples
+        _, time = index
+        first, last, _ = time.indices(self.shape[1])
+        shape = self.shape[0], last - first
+        samples = np.broadcast_to(np.asarray(samples, np.float32), shape)
+        # written, not mapped: a full disk is an error then, and no crash
+        try:
+            with open(self._file, "r+b") as file:
+                file.seek(4 * self.shape[0] * first)
+                file.write(np.ascontiguousarray(samples.T).data)
+        except OSError as error:
+            raise OSError(
+                f"no room for stems in {tempfile.gettempdir()} ({error.strerror}); let "
+                "$TMPDIR name a folder on a larger disk, or cut the recording"
+            ) from None
 
     def __array__(self, dtype=None, copy=None):
         return np.asarray(self[...], dtype)
@@ -55,3 +72,31 @@ def room_for(n_signals: int, shape: tuple[int, int]) -> list:
     if 4 * n_signals * np.prod(shape) > LARGEST:
         return [StoredSignal(shape) for _ in range(n_signals)]
     return list(np.empty((n_signals, *shape), np.float32))
+
+
+# weak references to the arrays that are kept, as long as somebody has them
+_kept: list[weakref.ref] = []
+
+
+def in_little_memory(stems: dict[str, np.ndarray]) -> dict:
+    """Keep stems in memory, or in files where those of others leave too little of it.
+
+    Parameters
+    ----------
+    stems : dict of str to ndarray or StoredSignal, shape (channels, samples)
+        Of one recording; some may be one array.
+
+    Returns
+    -------
+    dict of str to ndarray or StoredSignal
+    """
+    arrays = {id(y): y for y in stems.values() if isinstance(y, np.ndarray)}
+    alive = [array for kept in _kept if (array := kept()) is not None]
+    _kept[:] = map(weakref.ref, alive)
+    if sum(y.nbytes for y in (*alive, *arrays.values())) <= LARGEST:
+        _kept.extend(map(weakref.ref, arrays.values()))
+        return stems
+    stored = {key: StoredSignal(y.shape) for key, y in arrays.items()}
+    for key, samples in arrays.items():
+        stored[key][:, :] = samples
+    return {name: stored.get(id(y), y) for name, y in stems.items()}

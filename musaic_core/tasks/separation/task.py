@@ -15,7 +15,7 @@ with dictionaries of other songs in another timbre.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 
 import numpy as np
@@ -26,7 +26,7 @@ from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.structured.convolutive import convolutive_nmf
 from musaic_core.tasks.base import Task
 from musaic_core.tasks.given import Dictionary
-from musaic_core.tasks.separation.stored import room_for
+from musaic_core.tasks.separation.stored import in_little_memory, room_for
 from musaic_core.tasks.separation.wiener import (
     HOP,
     WINDOW,
@@ -234,6 +234,15 @@ class Separation(Task):
             return dict(zip(self.labels, stems, strict=True)), description.factors
 
         return decode
+
+    def each(self, tracks, estimate):
+        """Call a function on each track; stems go to files where there are many."""
+
+        def put_away(track):
+            made = estimate(track)
+            return replace(made, answer=in_little_memory(made.answer))
+
+        return super().each(tracks, put_away)
 
     def share(self, templates: np.ndarray) -> np.ndarray:
         """How much of each template the stems' dictionaries account for.
