@@ -17,7 +17,7 @@ class StoredSignal:
     Parameters
     ----------
     shape : tuple of int
-        Channels and samples.
+        Channels and samples; or rows and frames, and whatever follows.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
@@ -33,19 +33,20 @@ class StoredSignal:
 
     def __getitem__(self, index):
         # mapped anew each time: what is read does not stay in memory
-        mapped = np.memmap(self._file, np.float32, "r", shape=self.shape[::-1])
-        return np.array(mapped.T[index])
+        shape = self.shape[1], self.shape[0], *self.shape[2:]  # in the order of time
+        mapped = np.memmap(self._file, np.float32, "r", shape=shape)
+        return np.array(mapped.swapaxes(0, 1)[index])
 
     def __setitem__(self, index, samples):
         _, time = index
         first, last, _ = time.indices(self.shape[1])
-        shape = self.shape[0], last - first
+        shape = self.shape[0], last - first, *self.shape[2:]
         samples = np.broadcast_to(np.asarray(samples, np.float32), shape)
         # written, not mapped: a full disk is an error then, and no crash
         try:
             with open(self._file, "r+b") as file:
-                file.seek(4 * self.shape[0] * first)
-                file.write(np.ascontiguousarray(samples.T).data)
+                file.seek(4 * first * int(np.prod(shape)) // (last - first))
+                file.write(np.ascontiguousarray(samples.swapaxes(0, 1)).data)
         except OSError as error:
             raise OSError(
                 f"no room for stems in {tempfile.gettempdir()} ({error.strerror}); let "
@@ -56,14 +57,14 @@ class StoredSignal:
         return np.asarray(self[...], dtype)
 
 
-def room_for(n_signals: int, shape: tuple[int, int]) -> list:
+def room_for(n_signals: int, shape: tuple[int, ...]) -> list:
     """Make room for signals: in memory, or in files where they are too long.
 
     Parameters
     ----------
     n_signals : int
     shape : tuple of int
-        Channels and samples of each.
+        Of each, as `StoredSignal` takes it.
 
     Returns
     -------

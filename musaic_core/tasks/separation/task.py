@@ -14,7 +14,7 @@ so much that what it confuses is worse than equal parts. α was chosen on traini
 with dictionaries of other songs in another timbre.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 
@@ -50,13 +50,13 @@ class StemSpectrograms:
 
     Parameters
     ----------
-    magnitudes : ndarray, shape (stems, F, T) or (stems, F, T, channels)
-        Of the lowest F rows of what `Separation.represent` gives.
+    magnitudes : sequence of array, shape (F, T) or (F, T, channels)
+        One a stem, of the lowest F rows of what `Separation.represent` gives.
     factors : Model, optional
         What they were reconstructed from, for figures, with the stem of each component.
     """
 
-    magnitudes: np.ndarray
+    magnitudes: Sequence
     factors: object = None
 
 
@@ -218,10 +218,10 @@ class Separation(Task):
         else:
             shares = self.share(np.asarray(model.templates) ** root)
             model.labels = np.array(self.labels)[shares.argmax(1)]
-        spectrograms = np.empty((shares.shape[1], *given.V.shape), np.float32)
+        spectrograms = room_for(shares.shape[1], given.V.shape)
         for spectrogram, share in zip(spectrograms, shares.T, strict=True):
             part = np.asarray(model.reconstruct(share.astype(np.float32)))
-            spectrogram[:] = part.reshape(spectrogram.shape) ** root
+            spectrogram[:, :] = part.reshape(spectrogram.shape) ** root
         return StemSpectrograms(spectrograms, given.magnitudes_of(model))
 
     def tune(self, describe):
