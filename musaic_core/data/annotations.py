@@ -44,8 +44,9 @@ def read_notes(file: Path, duration: float) -> Notes:
         try:
             notes = read_midi(file)
         except Exception as error:
+            reason = str(error) or type(error).__name__
             raise InputError(
-                f"{file}: not a readable MIDI file ({error}); "
+                f"{file}: not a readable MIDI file ({reason}); "
                 "export it again, or remove it to transcribe without a score"
             ) from None
     else:
@@ -64,11 +65,11 @@ def read_notes(file: Path, duration: float) -> Notes:
 def _read_note_table(file):
     table = read_table(file, "notes")
     if "start" not in table:  # no names: onset, then offset and pitch, or the reverse
-        if leading_numbers(table) < 3:
-            cell = table.iloc[0, min(2, table.shape[1] - 1)]
+        for column in range(min(3, table.shape[1])):
+            numbers(file, "notes", table[column])
+        if table.shape[1] < 3:
             raise InputError(
-                f"{file}: {table.index[0]}: {str(cell)[:40]!r} where a number is to "
-                f"be; {WANTED['notes']}"
+                f"{file}: its lines have {table.shape[1]} columns; {WANTED['notes']}"
             )
         third = np.median(numbers(file, "notes", table[2]))
         names = ["start", "end", "pitch"] if third > 12 else _SONG_NOTES
@@ -345,7 +346,11 @@ def annotates(file: Path, kind: str, named: bool = False) -> bool:
         return _KIND_OF_SUFFIX.get(suffix) == kind
     try:
         table = read_table(file, kind)
-    except InputError:
+    except InputError as error:
+        cause = error.__cause__
+        # JAMS that only lacks this kind may have others
+        if suffix == ".svl" or (suffix == ".jams" and type(cause) is not ValueError):
+            report_once(f"{file}: left, as it can't be read ({cause}); export it again")
         return suffix == ".csv" and kind == "beats"
     if suffix == ".jams" or (named and kind == "chords"):
         return True
@@ -371,7 +376,7 @@ _CHORD = re.compile(r"[NX]|[A-G][#b]*(:\S+)?(/[#b]*\d+)?")
 def _kind_of(table):
     """What a table seems to hold; None if times are not what it begins with."""
     if "start" in table:
-        if {"pitch", "frequency"} & set(table):
+        if {"pitch", "frequency"} & set(table) or {"value", "level"} <= set(table):
             return "notes"
         rest = table[[n for n in ("position", "label", "value") if n in table][:1]]
     else:
@@ -381,6 +386,6 @@ def _kind_of(table):
         points = n_numbers > 1 and (table[0] == table[1]).all()
         rest = table.iloc[:, 2 if points else 1 :]
     has_words = rest.apply(" ".join, axis=1).str.contains("[^-+0-9., ]").any()
-    if "start" not in table and n_numbers > 2 and not points and not has_words:
-        return "notes"
+    if "start" not in table and not points and n_numbers > (3 if has_words else 2):
+        return "notes"  # Sonic Visualiser's have words after four numbers
     return "sections" if has_words else "beats"
