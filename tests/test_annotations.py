@@ -75,6 +75,7 @@ SECTIONS = {
     "0,1,10,intro\n10,2,15.5,verse one\n25.5,3,14.5,chorus\n",
     "sonic-visualiser.csv": "0.0,0,10.0,intro\n10.0,3,15.5,verse one\n"
     "25.5,5,14.5,chorus\n",
+    "values.csv": "0.0,1,intro\n10.0,2,verse one\n25.5,3,chorus\n",
     "audacity.txt": "0.000000\t10.000000\tintro\n\\\t100.0\t200.0\n"
     "10.000000\t25.500000\tverse one\n25.500000\t40.000000\tchorus\n",
     "audacity-points.txt": "0\t0\tintro\n10\t10\tverse one\n25.5\t25.5\tchorus\n",
@@ -120,6 +121,11 @@ def test_numbers_may_be_labels(tmp_path):
             [10, 20, "2"],
             [20, 30, "1"],
         ]
+
+
+def test_sections_that_only_have_small_letters_are_read(tmp_path):
+    sections = read_sections(written(tmp_path, "a.lab", "0 a\n10 b\n20 a\n"), 30.0)
+    assert sections.to_numpy().tolist() == [[0, 10, "a"], [10, 20, "b"], [20, 30, "a"]]
 
 
 def test_large_sections_of_salami_are_read(tmp_path):

@@ -180,8 +180,7 @@ def read_sections(file: Path, duration: float) -> pd.DataFrame:
     Raises
     ------
     InputError
-        The file can't be read, its sections overlap, or they are after the
-        recording's end.
+        The file can't be read, or its sections overlap or are after the end.
     """
     return read_intervals(file, duration, "sections")
 
@@ -290,10 +289,20 @@ def _stretches(file, table, kind):
     end, n_used = readings[best]
     if table.shape[1] == 2 and misfits and misfits[best] > ROUNDING:
         end, n_used = None, 1  # the second number is a label
+    elif kind == "sections" and "start" not in table and _are_values(start, end):
+        end, n_used = None, 2
     labels = [" ".join(row).strip() for row in texts.iloc[:, n_used:].to_numpy()]
     if end is None:
-        return start, None, [_salami(label) for label in labels]
+        large = [_salami(label) for label in labels]
+        return start, None, large if any(large) else labels
     return start, end, labels
+
+
+def _are_values(start, end):
+    """Whether what looks like ends leaves most of a recording without sections."""
+    if end is None or len(start) < 2 or (end < start).any():
+        return False
+    return (end - start).sum() < 0.5 * (end[-1] - start[0])
 
 
 def _salami(label):
