@@ -9,7 +9,7 @@ from benchopt.config import get_data_path
 from musaic_core.benchmark.choice import runs_all
 from musaic_core.benchmark.corpora import from_mini, have_in_common
 from musaic_core.data.corpus import read_recordings
-from musaic_core.data.errors import InputError
+from musaic_core.data.errors import InputError, blaming
 
 
 class Dataset(benchopt.BaseDataset):
@@ -63,7 +63,10 @@ class Dataset(benchopt.BaseDataset):
 
 def recordings_in(path):
     folder = Path(str(path)).expanduser()
-    tracks = read_recordings(folder) if folder.is_dir() else []
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; name the folder that it lies in")
+    with blaming(folder):
+        tracks = read_recordings(folder) if folder.is_dir() else []
     if not tracks:
         raise InputError(
             f"no recordings in {folder}; put some there, or name a folder that has "

@@ -20,7 +20,8 @@ class Dataset(Corpus):
         hours="",
         size="",
         licence="CC BY-NC-SA 4.0",
-        source="https://medleydb.weebly.com",
+        source="https://medleydb.weebly.com; audio on request: "
+        "https://zenodo.org/records/1649325, https://zenodo.org/records/1715175",
         layout="a folder a song, such as AClassicEducation_NightOwl, with "
         "AClassicEducation_NightOwl_STEMS and AClassicEducation_NightOwl_METADATA.yaml",
         split="it has none: every second artist is scored, the others are learned from",

@@ -18,11 +18,13 @@ class Dataset(Corpus):
         knows=("beats", "sections"),
         recordings="100 songs",
         hours="7",
-        size="audio is on seven CDs",
-        licence="by agreement with AIST, for research",
-        source="https://staff.aist.go.jp/m.goto/RWC-MDB/",
-        layout="audio/rwc-p-m01/1.wav and so on, named by disc and track, and "
-        "annotations, with a folder a kind (AIST.RWC-MDB-P-2001.CHORUS, …)",
+        size="4.1 GB, of RWC-P.zip",
+        licence="CC BY-NC 4.0; CDs by agreement with AIST, for research",
+        source="https://zenodo.org/records/18656623; annotations "
+        "https://staff.aist.go.jp/m.goto/RWC-MDB/AIST-Annotation/",
+        layout="RWC-P/RWC_P001.wav and so on, or of the CDs, by disc and track, "
+        "audio/rwc-p-m01/1.wav; and annotations, with a folder a kind "
+        "(AIST.RWC-MDB-P-2001.CHORUS, …)",
         split="all are scored; models learn from mini's songs",
         published=(
             "macro recall of 25 chords 0.54: Conv2D, Conv1D and LSTM on a CQT (Peeters "
@@ -32,13 +34,17 @@ class Dataset(Corpus):
 
     def read(self, folder):
         tracks = load_index("rwc_popular", folder).load_tracks().values()
-        return from_mini("songs") | {"test": tracks_of(track_of, tracks)}
+        return from_mini("songs") | {
+            "test": tracks_of(partial(track_of, folder), tracks)
+        }
 
 
-def track_of(track):
+def track_of(folder, track):
     """None if a file of it is not there."""
     files = map(present, (track.audio_path, track.sections_path, track.beats_path))
     audio, sections, beats = files
+    number = track.track_id.removeprefix("RM-P")
+    audio = audio or present(folder / "RWC-P" / f"RWC_P{number}.wav")
     if audio and sections:
         return Track(
             track.track_id,

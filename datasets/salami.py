@@ -18,7 +18,7 @@ class Dataset(Corpus):
         title="SALAMI",
         paper="Smith, Burgoyne, Fujinaga, De Roure and Downie 2011",
         knows=("sections",),
-        recordings="over 1300 that are annotated",
+        recordings="1359 that are annotated",
         hours="",
         size="annotations alone; audio is not distributed",
         licence="annotations CC0",

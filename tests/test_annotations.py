@@ -75,6 +75,7 @@ SECTIONS = {
     "0,1,10,intro\n10,2,15.5,verse one\n25.5,3,14.5,chorus\n",
     "sonic-visualiser.csv": "0.0,0,10.0,intro\n10.0,3,15.5,verse one\n"
     "25.5,5,14.5,chorus\n",
+    "values.csv": "0.0,1,intro\n10.0,2,verse one\n25.5,3,chorus\n",
     "audacity.txt": "0.000000\t10.000000\tintro\n\\\t100.0\t200.0\n"
     "10.000000\t25.500000\tverse one\n25.500000\t40.000000\tchorus\n",
     "audacity-points.txt": "0\t0\tintro\n10\t10\tverse one\n25.5\t25.5\tchorus\n",
@@ -120,6 +121,11 @@ def test_numbers_may_be_labels(tmp_path):
             [10, 20, "2"],
             [20, 30, "1"],
         ]
+
+
+def test_sections_that_only_have_small_letters_are_read(tmp_path):
+    sections = read_sections(written(tmp_path, "a.lab", "0 a\n10 b\n20 a\n"), 30.0)
+    assert sections.to_numpy().tolist() == [[0, 10, "a"], [10, 20, "b"], [20, 30, "a"]]
 
 
 def test_large_sections_of_salami_are_read(tmp_path):
@@ -246,6 +252,9 @@ NOTES = {
     "note_value\n22050,44100,43,60,4.0,1.5,Dotted Quarter\n"
     "44100,110250,42,43,5.0,1.5,Quarter\n",
     "no-names.txt": "0.5 1.0 60\n1.0 2.5 43\n",
+    "layer.csv": "0.5,60,0.5,0.8,New Note\n1.0,43,1.5,0.8,New Note\n",
+    "layer-with-names.csv": "TIME,VALUE,DURATION,LEVEL,LABEL\n"
+    "0.5,60,0.5,0.8,New Note\n1.0,43,1.5,0.8,New Note\n",
     "melody.csv": "0.5,261.63,0.5\n1.0,98.0,1.5\n",
     "urmp.txt": "0.5\t\t261.63\t\t0.5\n1.0\t\t98.0\t\t1.5\n",
     "named.tsv": "onset\tfrequency (Hz)\tduration\n0.5\t261.63\t0.5\n1.0\t98\t1.5\n",
@@ -293,7 +302,10 @@ def test_strings_of_a_guitar_are_read_together(tmp_path):
         ("onset,offset,pitch\n1,2,60\n5,3,60\n", "line 3: the note ends before it"),
         ("1 2 60\n2 3 H\n3 4 60\n", "line 2: 'H' is no number; notes are MIDI, or"),
         ("onset,offset\n1,2\n", "its columns name no pitch"),
-        ("1 verse\n", "line 1: 'verse' where a number is to be"),
+        ("1 verse\n", "line 1: 'verse' is no number; notes are MIDI, or"),
+        ("1 2 60\nnan 3 61\n", "line 2: 'nan' is no number"),
+        ("1 inf 60\n", "line 1: 'inf' is no number"),
+        ("1 2\n2 3\n", "its lines have 2 columns; notes are MIDI, or onset"),
         ("1 2 60\n9 10 60\n", "1 of 2 notes start after the recording's end"),
     ],
 )
@@ -302,7 +314,26 @@ def test_notes_that_are_wrong_are_told_by_line(text, problem, tmp_path):
         read_notes(written(tmp_path, "a.csv", text), 5.0)
 
 
-def test_a_file_of_something_else_annotates_nothing(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("a.jams", '{"annotations": ['), ("b.jams", "[]"), ("a.svl", "<sv>")],
+)
+def test_a_broken_file_of_a_tool_is_told_once(name, text, tmp_path, capsys):
+    file = written(tmp_path, name, text)
+    assert not any(annotates(file, kind) for kind in ("notes", "beats", "sections"))
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"! {file}: left, as it can't be read (")
+    assert printed.count("\n") == 1
+
+
+def test_midi_that_ends_too_early_is_told_with_a_reason(tmp_path):
+    file = tmp_path / "a.mid"
+    file.write_bytes(b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\x10\0\x90")
+    with pytest.raises(InputError, match=r"not a readable MIDI file \(EOFError\);"):
+        read_notes(file, 5.0)
+
+
+def test_a_file_of_something_else_annotates_nothing(tmp_path, capsys):
     files = [
         written(tmp_path, "a.txt", "Lyrics: la la la\n1 2 3 4, la la la\n"),
         written(tmp_path, "a.jams", jam("tag_open", [])),
@@ -312,6 +343,7 @@ def test_a_file_of_something_else_annotates_nothing(tmp_path):
     for file in files:
         for kind in ("notes", "beats", "sections", "chords"):
             assert not annotates(file, kind)
+    assert capsys.readouterr().out == ""
 
 
 # MIDI

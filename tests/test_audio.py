@@ -1,7 +1,9 @@
 """What a player plays is read: whatever its header says, to its end."""
 
+import os
 import struct
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -293,6 +295,24 @@ def test_what_is_no_sound_is_refused_by_name(tmp_path, suffix, content):
     file.write_bytes(content)
     with pytest.raises(InputError, match=rf"x\.{suffix}: no sound can be read"):
         read_audio(file)
+
+
+def test_what_can_not_be_opened_is_told_as_what_it_is(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.wav")  # which would be waited for
+    with pytest.raises(InputError, match=r"pipe\.wav: not a file that can be read"):
+        read_audio(tmp_path / "pipe.wav")
+    (tmp_path / "loop.wav").symlink_to(tmp_path / "loop.wav")
+    with pytest.raises(InputError, match=r"loop\.wav: no such file"):
+        read_audio(tmp_path / "loop.wav")
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "shut.wav").touch()
+    monkeypatch.setattr(Path, "open", refuse)
+    told = r"shut\.wav: it can't be opened \(Permission denied\); allow it to be read"
+    with pytest.raises(InputError, match=told):
+        read_audio(tmp_path / "shut.wav")
 
 
 # channels and rates

@@ -1,6 +1,7 @@
 """What models may know: what can be heard, and nothing that they are scored by."""
 
 import gc
+import pickle
 import types
 from functools import partial
 from pathlib import Path
@@ -200,6 +201,17 @@ def test_fit_and_predict_are_on_clocks_of_their_own(track, monkeypatch):
     assert solver.time_fit == 7.0  # as long as training took, whenever that was
     assert solver.estimates["song"].time_predict == 2
     assert solver.estimates["song"].n_parameters == 3
+
+
+def test_a_cache_keeps_no_answers_and_neither_does_the_solver(track):
+    answer = open(__file__, encoding="utf-8")  # noqa: SIM115 (it can't be pickled)
+    with answer:
+        solver = solver_of(track, predict=lambda self, recording, given: answer)
+        solver.run(None)
+        result = solver.get_result()
+        assert result["estimates"]["song"].answer is answer
+        assert pickle.loads(pickle.dumps(result)) == result | {"estimates": {}}
+    assert not [thing for thing in reachable(solver) if thing is answer]
 
 
 def test_the_patches_of_a_dictionary_are_learned_off_the_clock(track):

@@ -1,5 +1,8 @@
 """A folder of one's own is read as it is, and learned from where that is asked for."""
 
+import os
+import sys
+import unicodedata
 from types import SimpleNamespace
 
 import click
@@ -11,8 +14,9 @@ from conftest import MINI
 from solving import module_in, plugin
 
 from musaic_core.benchmark.choice import check_paths
+from musaic_core.data import corpus
 from musaic_core.data.corpus import read_recordings, read_track
-from musaic_core.data.errors import InputError
+from musaic_core.data.errors import InputError, reason_of
 from musaic_core.data.notes import Notes, write_midi
 from musaic_core.tasks.base import Estimate
 
@@ -90,8 +94,59 @@ def test_links_are_followed_and_those_upwards_are_not(tmp_path):
     sound(tmp_path / "elsewhere" / "song.wav")
     (tmp_path / "here" / "album").mkdir(parents=True)
     (tmp_path / "here" / "album" / "up").symlink_to(tmp_path / "here")
+    (tmp_path / "here" / "album" / "higher").symlink_to(tmp_path)
     (tmp_path / "here" / "link").symlink_to(tmp_path / "elsewhere")
     assert ids(tmp_path / "here") == ["link/song.wav"]
+
+
+def test_links_that_lead_round_and_round_are_followed_once(tmp_path):
+    for folder, other in ("ab", "ba"):
+        sound(tmp_path / folder / "song.wav")
+        (tmp_path / folder / "other").symlink_to(tmp_path / other)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert ids(tmp_path) == [
+        *("a/song.wav", "a/other/song.wav", "b/song.wav", "b/other/song.wav")
+    ]
+
+
+def test_a_folder_that_can_not_be_read_costs_nothing_else(
+    tmp_path, data, monkeypatch, capsys
+):
+    for name in ("shut", "open"):
+        sound(tmp_path / name / "song.wav")
+    listed = corpus.audio_files
+
+    def refuse(folder):
+        if folder.name == "shut":
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    monkeypatch.setattr(corpus, "audio_files", refuse)
+    assert ids(tmp_path) == ["open/song.wav"]
+    told = f"! {tmp_path / 'shut'}: left out: it can't be read (Permission denied)"
+    assert told in capsys.readouterr().out
+    assert "shut: PermissionError" in data(path=str(tmp_path / "shut"))["missing"]
+
+
+def test_annotations_are_found_however_their_accents_are_written(tmp_path):
+    for form, other in (("NFC", "NFD"), ("NFD", "NFC")):
+        folder = tmp_path / form
+        sound(folder / unicodedata.normalize(form, "Élan.wav"))
+        annotate(folder / unicodedata.normalize(other, "élan.mid"), None)
+        (track,) = read_recordings(folder)
+        assert track.notes.pitches.tolist() == [60]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux alone")
+def test_a_name_that_is_no_unicode_costs_its_own_recording(tmp_path):
+    sound(tmp_path / "song.wav")
+    (tmp_path / "song.wav").rename(os.fsdecode(bytes(tmp_path) + b"/caf\xe9.wav"))
+    (track,) = read_recordings(tmp_path)
+    assert track.id == r"caf\udce9.wav"
+    with pytest.raises(InputError) as raised:
+        track.audio()
+    told = reason_of(raised.value, track.id)
+    assert told.endswith(r"caf\udce9.wav: its name is not in UTF-8; rename it")
 
 
 ANNOTATIONS = {
@@ -112,8 +167,14 @@ ANNOTATIONS = {
         "song.LAB": "0 1 verse\n",
         "song.txt": "0.0\t1.0\tverse\n",
         "song.sections.csv": "0,1,verse\n",
+        "song.tsv": "0\t0.5\tA\n0.5\t1\tB\n",
     },
-    "chords": {"song.chords.lab": "0 1 C:maj\n", "song_chords.txt": "0 1 C:maj\n"},
+    "chords": {
+        "song.chords.lab": "0 1 C:maj\n",
+        "song_chords.txt": "0 1 C:maj\n",
+        "song.lab": "0 0.5 N\n0.5 1 Bb:min7/b3\n",
+        "song.tsv": "0\t0.5\tF#\n0.5\t1\tA:(3,5)/5\n",
+    },
 }
 CASES = [(kind, name) for kind, files in ANNOTATIONS.items() for name in files]
 
@@ -208,6 +269,7 @@ def test_what_can_not_be_learned_from_is_said(data, tmp_path):
     assert "two recordings" in data(path=here, train="leave_one_out")["missing"]
     assert "choose piano, quartets" in data(path=here, learn_from="jazz")["missing"]
     assert "no recordings in 123;" in data(path=123)["missing"]
+    assert "name the folder" in data(path=f"{here}/song.wav")["missing"]
     assert "no recordings" in data(path=here, train=f"{here}/none")["missing"]
     for name in ("above/part/other.wav", "copy/renamed.wav"):
         (tmp_path / name).parent.mkdir(parents=True)
@@ -274,7 +336,7 @@ def test_a_solver_learns_anew_for_each_recording_that_is_left_out(
     learned = []
     solver.fit = lambda train, given: learned.append([t.id for t in train]) or {}
     solver.fitted_in = lambda folders: (solver.fit(solver.task.train, None), 2.0)
-    solver.predict = lambda recording, state, given: recording.audio()[0]
+    solver.predict = lambda recording, state, given: {"bass": recording.audio()[0]}
     assert solver._set_objective(objective) == (False, None)
     solver.run(None)
     assert learned == [["1", "2"], ["0", "2"], ["0", "1"]]

@@ -1,6 +1,8 @@
 """Long recordings go in blocks: the answer of the whole, in little memory."""
 
+import tempfile
 import tracemalloc
+from dataclasses import replace
 from functools import partial
 
 import librosa
@@ -14,9 +16,11 @@ from musaic_core.data.matching import match_notes
 from musaic_core.data.recording import Recording, Track
 from musaic_core.results.saved import save_spectrograms
 from musaic_core.tasks import blocks
+from musaic_core.tasks.base import Estimate
 from musaic_core.tasks.separation import stored, wiener
 from musaic_core.tasks.separation.saved import save_stems
 from musaic_core.tasks.separation.stored import StoredSignal, room_for
+from musaic_core.tasks.separation.task import Separation
 from musaic_core.tasks.separation.wiener import magnitudes, synthesize, transform
 from musaic_core.tasks.structure.features import FEATURES
 from musaic_core.tasks.structure.scores import pairwise_f1
@@ -110,6 +114,49 @@ def test_stems_that_are_too_long_for_memory_lie_in_files(monkeypatch):
     assert len(room[0]) == 2
     np.testing.assert_array_equal(room[0], y)
     np.testing.assert_array_equal(room[0][:, 100:200], y[:, 100:200])
+
+
+def test_files_of_stems_go_with_the_stems(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    signal = StoredSignal((2, 100))
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_size == 800
+    del signal
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_told_and_what_to_do(monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    signal = StoredSignal((2, 100))
+    monkeypatch.setattr("builtins.open", full)
+    with pytest.raises(OSError, match=r"no room for stems .* \(No space left .*TMPDIR"):
+        signal[:, :50] = 1
+
+
+def test_stems_of_many_recordings_are_kept_in_files(tmp_path, monkeypatch):
+    y = noise(2, 1)
+    soundfile.write(tmp_path / "song.wav", y.T, SR, subtype="FLOAT")
+    track = Track("song", {"mixture": tmp_path / "song.wav"})
+    tracks = [replace(track, id=str(number)) for number in range(4)]
+    task = Separation([], tracks, ["bass", "drums", "lead"])
+
+    def estimate(recording):
+        part, _ = recording.audio()
+        return Estimate({"bass": part, "drums": part, "lead": 0.5 * part})
+
+    monkeypatch.setattr(stored, "LARGEST", 5 * y.nbytes)
+    made = task.each(task.test, estimate)
+    kinds = [type(e.answer["bass"]) for e in made.values()]
+    assert kinds == [np.ndarray, np.ndarray, StoredSignal, StoredSignal]
+    for stems in (e.answer for e in made.values()):
+        assert stems["bass"] is stems["drums"]  # one array, one file
+        np.testing.assert_array_equal(stems["bass"], y)
+        np.testing.assert_array_equal(stems["lead"], 0.5 * y)
+    del made, stems
+    (again,) = task.each(task.test[:1], estimate).values()
+    assert type(again.answer["bass"]) is np.ndarray  # there is room again
 
 
 def test_stems_in_files_are_separated_scored_and_saved_alike(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """What `benchopt run benchmarks/mss` gives beside what every task's run does."""
 
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
@@ -109,6 +111,29 @@ def test_pictures_can_be_drawn_of_the_first_recording(suite, first):
         assert (folder / "factors.npz").exists() == name.startswith("nmf")
         if name.startswith("nmf"):
             assert draw_factors(folder / "factors.npz").std() > 0.05
+
+
+def test_stems_that_lie_in_files_are_cached_and_written_again(
+    original, music, tmp_path
+):
+    suite = original.copy(tmp_path / "musaic")
+    stored = "musaic_core/tasks/separation/stored.py"
+    suite.edit(stored, "LARGEST = 2**29", "LARGEST = 0")
+    printed = []
+    for number in range(3):
+        if number == 2:
+            shutil.rmtree(suite.outputs("mss"))
+        text, results = suite.run(
+            benchmark="mss",
+            datasets=[f"folder[path={music}]"],
+            solvers=[FAST_NMF, "mixture"],
+        )
+        printed.append(text)
+        for row in results.to_dict("records"):
+            folder = suite.outputs("mss") / row["objective_files"]
+            assert {file.stem for file in folder.glob("*.ogg")} == set(STEMS)
+    assert ["(cached)" in text for text in printed] == [False, True, False]
+    assert "can't pickle" not in printed[0] + printed[2]
 
 
 def test_one_instrument_is_skipped_with_a_reason(first):

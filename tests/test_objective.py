@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from benchopt.utils.run_context import RunContext
 from solving import plugin
 
 from musaic_core.benchmark.objective import Objective, _unique_names
@@ -130,6 +131,7 @@ def test_two_tasks_are_kept_at_most(tracks, kept):
 NAMES = [
     *("take 1", "take_1", "take  1", "Take_1", "take/1"),
     *("..", ".", "_", "…", "", "a.wav", "A.WAV"),
+    *(250 * "a", 251 * "a", 100 * "音楽", 101 * "音楽"),
 ]
 
 
@@ -140,9 +142,30 @@ def test_recordings_never_share_a_folder():
     for folder in folders.values():
         assert folder.strip(".")
         assert not set(folder) & set('/\\ :*?"<>|')
+        assert len(folder.encode()) < 255
     assert folders["take 1"] == "take_1"
     assert folders["take_1"] != "take_1"
     assert folders["a.wav"] == "a.wav"
+
+
+def test_runs_never_share_a_folder(tmp_path):
+    long = 150 * "音"
+    names = ["mini[part=piano]", "folder[path=/a/b]", "folder[path=/a_b]"]
+    names += [f"folder[path={long}]", f"folder[path={long}a]"]
+    made, folders = objective(), {}
+    for name in names:
+        made._run_context = RunContext(
+            run_output_base=tmp_path,
+            dataset_name=name,
+            objective_name="task",
+            solver_name="nmf",
+            repetition=0,
+        )
+        folders[name] = made.get_run_output_path()
+    assert all(folder.is_dir() for folder in folders.values())
+    assert len(set(folders.values())) == len(names)
+    plain = tmp_path / "mini[part=piano]" / "task" / "nmf" / "rep_0"
+    assert folders["mini[part=piano]"] == plain
 
 
 @pytest.mark.parametrize(

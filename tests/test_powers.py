@@ -137,7 +137,7 @@ def test_stems_of_a_model_of_powers_have_its_powers_in_all(song):
     rng = np.random.default_rng(0)
     model = NMF(rng.random((len(given.V), 4)), rng.random((4, given.V.shape[1])))
     described = task.describe(model, given)
-    powers = (described.magnitudes**2).sum(0)
+    powers = (np.stack(described.magnitudes) ** 2).sum(0)
     np.testing.assert_allclose(powers, model.reconstruct(), 1e-3)
     shown = described.factors  # as magnitudes, component by component
     np.testing.assert_allclose(shown.templates**2, model.templates, 1e-6)

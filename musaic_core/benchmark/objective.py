@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from functools import partial
 from pathlib import Path
@@ -12,10 +13,11 @@ import numpy as np
 from benchopt.benchmark import get_running_benchmark
 
 from musaic_core.benchmark.digest import digest_of, file_of, files_imported
-from musaic_core.data.errors import report_once
+from musaic_core.data.errors import printable, report_once
 from musaic_core.tasks.base import Task, reason_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+LONGEST = 200  # bytes of the name of a folder; file systems take 255
 
 
 class Objective(benchopt.BaseObjective):
@@ -254,6 +256,21 @@ class Objective(benchopt.BaseObjective):
         duration = getattr(track, "duration", np.nan)
         return {"duration": duration, **self.score(track, estimate.answer)}
 
+    def get_run_output_path(self):
+        """Folder of a run: benchopt's, also where names of corpora are paths.
+
+        Such names may be too long for a folder, or the same without their slashes.
+        """
+        context = self._run_context
+        path = context.run_output_base
+        for name in (context.dataset_name, context.objective_name, context.solver_name):
+            part = re.sub(r'[/\\:*?"<>|]+', "_", name)
+            is_plain = part == name and len(part.encode()) <= LONGEST
+            path /= part if is_plain else _marked(part, name)
+        path /= f"rep_{context.repetition}"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
     def _folder(self, track):
         """Where the run keeps what it estimates; None in ``benchopt test``."""
         if self._run_context is None or self._run_context.run_output_base is None:
@@ -350,16 +367,24 @@ def _are_tracks(value):
 
 def _shortened(file):
     """A file's path from the repository's root, where it lies in there."""
-    file = Path(file).resolve()
-    return (file.relative_to(ROOT) if file.is_relative_to(ROOT) else file).as_posix()
+    file = Path(os.path.realpath(file))  # of a link to itself too
+    file = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
+    return printable(file.as_posix())
 
 
 def _unique_names(names):
     """Names of folders, each of its own also where names differ in blanks alone."""
-    folders = {}
+    folders, taken = {}, set()
     for name in names:
         folder = re.sub(r"[^\w.-]+", "_", name).strip(".") or "unnamed"
-        if folder.lower() in {taken.lower() for taken in folders.values()}:
-            folder += f"-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        if len(folder.encode()) > LONGEST or folder.lower() in taken:
+            folder = _marked(folder, name)
+        taken.add(folder.lower())
         folders[name] = folder
     return folders
+
+
+def _marked(folder, name):
+    """A folder's name that is not too long, and its own for each name."""
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{folder.encode()[:LONGEST].decode(errors='ignore')}-{digest}"

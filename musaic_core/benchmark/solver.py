@@ -307,8 +307,10 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
         }
 
     def get_result(self):
+        # benchopt keeps solvers until the run ends, which their answers must not be
+        estimates, self.estimates = self.estimates, None
         return {
-            "estimates": self.estimates,
+            "estimates": _Uncached(estimates),
             "kind": self.kind,
             "peak_memory_mb": self.peak_memory_mb,
             "time_fit": self.time_fit,
@@ -369,6 +371,18 @@ class LowRankSolver(Solver):
             raise InputError("nothing could be read that a dictionary is learned from")
         model = self.factorize(given.V, *self._state, given)
         return self.task.describe(model, given), model
+
+
+class _Uncached(dict):
+    """Estimates, of which a cache keeps nothing.
+
+    benchopt stores what a solver gives beside the rows that are made of it, and uses
+    the rows alone: what is wanted of answers is in these, and in the run's files. Stems
+    of a long recording are gigabytes, in temporary files.
+    """
+
+    def __reduce__(self):
+        return dict, ()
 
 
 def _as_texts(parameters):

@@ -44,8 +44,9 @@ def read_notes(file: Path, duration: float) -> Notes:
         try:
             notes = read_midi(file)
         except Exception as error:
+            reason = str(error) or type(error).__name__
             raise InputError(
-                f"{file}: not a readable MIDI file ({error}); "
+                f"{file}: not a readable MIDI file ({reason}); "
                 "export it again, or remove it to transcribe without a score"
             ) from None
     else:
@@ -64,11 +65,11 @@ def read_notes(file: Path, duration: float) -> Notes:
 def _read_note_table(file):
     table = read_table(file, "notes")
     if "start" not in table:  # no names: onset, then offset and pitch, or the reverse
-        if leading_numbers(table) < 3:
-            cell = table.iloc[0, min(2, table.shape[1] - 1)]
+        for column in range(min(3, table.shape[1])):
+            numbers(file, "notes", table[column])
+        if table.shape[1] < 3:
             raise InputError(
-                f"{file}: {table.index[0]}: {str(cell)[:40]!r} where a number is to "
-                f"be; {WANTED['notes']}"
+                f"{file}: its lines have {table.shape[1]} columns; {WANTED['notes']}"
             )
         third = np.median(numbers(file, "notes", table[2]))
         names = ["start", "end", "pitch"] if third > 12 else _SONG_NOTES
@@ -179,8 +180,7 @@ def read_sections(file: Path, duration: float) -> pd.DataFrame:
     Raises
     ------
     InputError
-        The file can't be read, its sections overlap, or they are after the
-        recording's end.
+        The file can't be read, or its sections overlap or are after the end.
     """
     return read_intervals(file, duration, "sections")
 
@@ -289,10 +289,20 @@ def _stretches(file, table, kind):
     end, n_used = readings[best]
     if table.shape[1] == 2 and misfits and misfits[best] > ROUNDING:
         end, n_used = None, 1  # the second number is a label
+    elif kind == "sections" and "start" not in table and _are_values(start, end):
+        end, n_used = None, 2
     labels = [" ".join(row).strip() for row in texts.iloc[:, n_used:].to_numpy()]
     if end is None:
-        return start, None, [_salami(label) for label in labels]
+        large = [_salami(label) for label in labels]
+        return start, None, large if any(large) else labels
     return start, end, labels
+
+
+def _are_values(start, end):
+    """Whether what looks like ends leaves most of a recording without sections."""
+    if end is None or len(start) < 2 or (end < start).any():
+        return False
+    return (end - start).sum() < 0.5 * (end[-1] - start[0])
 
 
 def _salami(label):
@@ -325,8 +335,8 @@ def annotates(file: Path, kind: str, named: bool = False) -> bool:
     ----------
     file : Path
     kind : str
-        notes, beats, sections or chords. The latter look like sections, so that no file
-        is taken for them by its content.
+        notes, beats, sections or chords. What looks like sections is taken for chords
+        where all labels are, and one has a quality, such as C:maj.
     named : bool
         Whether the file's name says that it does. Only a text file is looked into then:
         "notes.txt" may be anything.
@@ -339,21 +349,43 @@ def annotates(file: Path, kind: str, named: bool = False) -> bool:
     suffix = file.suffix.lower()
     if named and suffix in {".lab", *TABLES} - {".txt"}:
         return True
+    if suffix == ".lab" and _holds_chords(file):
+        return kind == "chords"
     if suffix not in TABLES:
         return _KIND_OF_SUFFIX.get(suffix) == kind
     try:
         table = read_table(file, kind)
-    except InputError:
+    except InputError as error:
+        cause = error.__cause__
+        # JAMS that only lacks this kind may have others
+        if suffix == ".svl" or (suffix == ".jams" and type(cause) is not ValueError):
+            report_once(f"{file}: left, as it can't be read ({cause}); export it again")
         return suffix == ".csv" and kind == "beats"
     if suffix == ".jams" or (named and kind == "chords"):
         return True
-    return kind == (_kind_of(table) or (suffix == ".csv" and "beats"))
+    found = _kind_of(table) or (suffix == ".csv" and "beats")
+    if found == "sections" and _holds_chords(file):
+        found = "chords"
+    return kind == found
+
+
+def _holds_chords(file):
+    """Whether a table of stretches has labels in Harte's syntax."""
+    try:
+        *_, labels = _stretches(file, read_table(file, "chords"), "chords")
+    except InputError:
+        return False
+    labels = list(filter(None, labels))
+    return any(":" in name for name in labels) and all(map(_CHORD.fullmatch, labels))
+
+
+_CHORD = re.compile(r"[NX]|[A-G][#b]*(:\S+)?(/[#b]*\d+)?")
 
 
 def _kind_of(table):
     """What a table seems to hold; None if times are not what it begins with."""
     if "start" in table:
-        if {"pitch", "frequency"} & set(table):
+        if {"pitch", "frequency"} & set(table) or {"value", "level"} <= set(table):
             return "notes"
         rest = table[[n for n in ("position", "label", "value") if n in table][:1]]
     else:
@@ -363,6 +395,6 @@ def _kind_of(table):
         points = n_numbers > 1 and (table[0] == table[1]).all()
         rest = table.iloc[:, 2 if points else 1 :]
     has_words = rest.apply(" ".join, axis=1).str.contains("[^-+0-9., ]").any()
-    if "start" not in table and n_numbers > 2 and not points and not has_words:
-        return "notes"
+    if "start" not in table and not points and n_numbers > (3 if has_words else 2):
+        return "notes"  # Sonic Visualiser's have words after four numbers
     return "sections" if has_words else "beats"

@@ -150,11 +150,27 @@ def describe_audio(file: Path) -> Header:
         The file is not there, or there is no sound in it that can be read.
     """
     file = Path(file)
-    if not file.exists():
-        raise InputError(f"{file}: no such file")
     with blaming(file):
+        _check(file)
         state = file.stat()
         return _describe(file, state.st_size, state.st_mtime_ns)
+
+
+def _check(file):
+    """Say what is wrong with a file that libraries would only say can't be opened."""
+    try:
+        if not file.exists():
+            raise InputError(f"{file}: no such file")
+        if not file.is_file():  # a pipe would be waited for
+            raise InputError(f"{file}: not a file that can be read; remove it")
+        with file.open("rb"):
+            str(file).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{file}: its name is not in UTF-8; rename it") from None
+    except OSError as error:
+        raise InputError(
+            f"{file}: it can't be opened ({error.strerror}); allow it to be read"
+        ) from None
 
 
 @lru_cache(maxsize=4096)  # to count what a file has, FFmpeg must decode all of it

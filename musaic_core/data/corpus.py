@@ -1,5 +1,6 @@
 """Folders of tracks."""
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -8,7 +9,7 @@ from typing import Any
 
 from musaic_core.data.annotations import TABLES, annotates
 from musaic_core.data.audio import audio_files, describe_audio
-from musaic_core.data.errors import InputError, reason_of, report_once
+from musaic_core.data.errors import InputError, printable, reason_of, report_once
 from musaic_core.data.recording import Track
 
 KINDS = ("notes", "beats", "sections", "chords")
@@ -91,14 +92,14 @@ def read_recordings(folder: Path) -> list[Track]:
     list of Track
         In the order of their names, which are paths from the folder on.
     """
-    return _recordings_in(folder, folder)
+    return _recordings_in(folder, folder, frozenset())
 
 
-def _recordings_in(folder, root):
+def _recordings_in(folder, root, above):
     files, path = audio_files(folder), folder.relative_to(root)
     if folder != root and _are_stems(files):
         track = read_track(folder)
-        track.id = path.as_posix()
+        track.id = printable(path.as_posix())
         tracks = [track]
     else:
         beside = _annotation_files(folder)
@@ -108,11 +109,17 @@ def _recordings_in(folder, root):
                 [file.stem, ""] if folder != root and len(files) == 1 else [file.stem]
             )
             found = _annotations(beside, *names)
-            tracks.append(
-                Track((path / file.name).as_posix(), {"mixture": file}, **found)
-            )
+            name = printable((path / file.name).as_posix())
+            tracks.append(Track(name, {"mixture": file}, **found))
+    above |= {folder.resolve()}
     for subfolder in _subfolders(folder):
-        tracks += _recordings_in(subfolder, root)
+        try:
+            found = subfolder.resolve()
+            # links upwards would go round and round
+            if not any(passed.is_relative_to(found) for passed in above):
+                tracks += _recordings_in(subfolder, root, above)
+        except OSError as error:
+            report_once(f"{subfolder}: left out: it can't be read ({error.strerror})")
     return tracks
 
 
@@ -131,15 +138,14 @@ def _subfolders(folder):
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith((".", "@", "__MACOSX", "#recycle", "$RECYCLE")):
             continue
-        if (
+        if entry.is_dir():
+            subfolders.append(entry)
+        elif (
             entry.is_symlink()
             and not entry.exists()
             and entry not in audio_files(folder)
         ):
             report_once(f"{entry}: a link to nothing; mend it, or remove it")
-        above = folder.resolve().is_relative_to(entry.resolve())  # a link upwards
-        if entry.is_dir() and not above:
-            subfolders.append(entry)
     return subfolders
 
 
@@ -148,7 +154,7 @@ def _annotation_files(folder):
     files = defaultdict(list)
     for file in sorted(folder.iterdir()):
         if file.is_file() and not file.name.startswith("."):
-            files[file.stem.lower()].append(file)
+            files[_plain(file.stem)].append(file)
     return files
 
 
@@ -163,16 +169,21 @@ def _annotations(files, *names):
             file
             for name in names
             for sign in (("",) if name == "" else ".-_ ")
-            for file in files.get(f"{name.lower()}{sign}{kind}", ())
+            for file in files.get(f"{_plain(name)}{sign}{kind}", ())
             if annotates(file, kind, named=True)
         ]
         alike = [
             file
             for name in filter(None, names)
-            for file in files.get(name.lower(), ())
+            for file in files.get(_plain(name), ())
             if annotates(file, kind)
         ]
         # a suffix that says what is in a file is believed before its content is
         alike.sort(key=lambda file: file.suffix.lower() in TABLES)
         found |= {f"{kind}_from": file for file in (told + alike)[:1]}
     return found
+
+
+def _plain(name):
+    """A name as others may write it: in small letters, accents as parts of these."""
+    return unicodedata.normalize("NFC", name).lower()

@@ -23,8 +23,24 @@ def reason_of(error: Exception, name: str) -> str:
     str
     """
     if isinstance(error, InputError):
-        return str(error)
+        return printable(str(error))
+    name = printable(name)
     return f"{name}: {type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def printable(text: str) -> str:
+    """Spell out what is no Unicode in the name of a file.
+
+    Parameters
+    ----------
+    text : str
+        As Python reads such names, which can't be printed or stored.
+
+    Returns
+    -------
+    str
+    """
+    return text.encode(errors="backslashreplace").decode()
 
 
 @contextmanager
@@ -62,6 +78,7 @@ def report_once(message: str) -> None:
     message : str
         The line, without the exclamation mark that it begins with.
     """
+    message = printable(message)
     if message not in _reported:
         _reported.add(message)
         print(f"! {message}", flush=True)

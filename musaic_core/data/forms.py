@@ -83,7 +83,7 @@ def read_table(file: Path, kind: str) -> pd.DataFrame:
     except Exception as error:
         raise InputError(
             f"{file}: not a readable table of {kind} ({error}); {WANTED[kind]}"
-        ) from None
+        ) from error
     return table
 
 

@@ -296,5 +296,8 @@ def _file_digest(file, state):
     """Of all that is in it; read again where its size or time has changed."""
     if state is None:
         return None
-    with open(file, "rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    try:
+        with open(file, "rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:  # it is told where it is read
+        return None

@@ -34,6 +34,7 @@ Dictionaries are learned of the same. What models share is computed off their cl
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -322,8 +323,7 @@ class Task:
         Raises
         ------
         Exception
-            What was raised last, where it failed on all tracks and none of them is to
-            blame.
+            What was raised last, where all tracks fail and none of them is to blame.
         """
         attempts = list(_attempts(tracks, estimate))
         errors = [error for *_, error in attempts]
@@ -351,8 +351,7 @@ class Task:
         Returns
         -------
         list of (Track, object)
-            Each track that can be used, and what the function gave. Of the others, a
-            line has said why.
+            Those that can be used, and what was given. A line has told of others.
 
         Raises
         ------
@@ -373,6 +372,7 @@ def _attempts(tracks, function):
             made, error = function(track), None
         except Exception as raised:
             made, error = None, raised
+            traceback.clear_frames(error.__traceback__)  # they hold the recording
             report_once(reason_of(error, track.id))
         yield track, made, error
 

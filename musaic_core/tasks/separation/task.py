@@ -14,8 +14,8 @@ so much that what it confuses is worse than equal parts. α was chosen on traini
 with dictionaries of other songs in another timbre.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 
 import numpy as np
@@ -26,7 +26,7 @@ from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.structured.convolutive import convolutive_nmf
 from musaic_core.tasks.base import Task
 from musaic_core.tasks.given import Dictionary
-from musaic_core.tasks.separation.stored import room_for
+from musaic_core.tasks.separation.stored import in_little_memory, room_for
 from musaic_core.tasks.separation.wiener import (
     HOP,
     WINDOW,
@@ -50,13 +50,13 @@ class StemSpectrograms:
 
     Parameters
     ----------
-    magnitudes : ndarray, shape (stems, F, T) or (stems, F, T, channels)
-        Of the lowest F rows of what `Separation.represent` gives.
+    magnitudes : sequence of array, shape (F, T) or (F, T, channels)
+        One a stem, of the lowest F rows of what `Separation.represent` gives.
     factors : Model, optional
         What they were reconstructed from, for figures, with the stem of each component.
     """
 
-    magnitudes: np.ndarray
+    magnitudes: Sequence
     factors: object = None
 
 
@@ -218,10 +218,10 @@ class Separation(Task):
         else:
             shares = self.share(np.asarray(model.templates) ** root)
             model.labels = np.array(self.labels)[shares.argmax(1)]
-        spectrograms = np.empty((shares.shape[1], *given.V.shape), np.float32)
+        spectrograms = room_for(shares.shape[1], given.V.shape)
         for spectrogram, share in zip(spectrograms, shares.T, strict=True):
             part = np.asarray(model.reconstruct(share.astype(np.float32)))
-            spectrogram[:] = part.reshape(spectrogram.shape) ** root
+            spectrogram[:, :] = part.reshape(spectrogram.shape) ** root
         return StemSpectrograms(spectrograms, given.magnitudes_of(model))
 
     def tune(self, describe):
@@ -234,6 +234,15 @@ class Separation(Task):
             return dict(zip(self.labels, stems, strict=True)), description.factors
 
         return decode
+
+    def each(self, tracks, estimate):
+        """Call a function on each track; stems go to files where there are many."""
+
+        def put_away(track):
+            made = estimate(track)
+            return replace(made, answer=in_little_memory(made.answer))
+
+        return super().each(tracks, put_away)
 
     def share(self, templates: np.ndarray) -> np.ndarray:
         """How much of each template the stems' dictionaries account for.

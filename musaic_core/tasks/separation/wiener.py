@@ -154,7 +154,7 @@ def synthesize_into(
     stems: Sequence,
     y: np.ndarray,
     sr: int,
-    spectrograms: np.ndarray,
+    spectrograms: Sequence,
     phase: str = "mixture",
     power: float = 2.0,
 ) -> None:
@@ -168,8 +168,8 @@ def synthesize_into(
         The mixture.
     sr : int
         Its sampling rate, Hz.
-    spectrograms : ndarray, shape (stems, F, T) or (stems, F, T, channels)
-        As `synthesize` takes them.
+    spectrograms : sequence of array, shape (F, T) or (F, T, channels)
+        One a stem, as `synthesize` takes them.
     phase : {"mixture", "misi"}
     power : float
         As `synthesize` takes them.
@@ -181,8 +181,9 @@ def synthesize_into(
     def powers_of(outer):
         """Of the frames of a block: they may be more than it has steps."""
         n_frames = 2 + (outer.stop - outer.start) // hop
-        first = outer.start // hop
-        return _powers(spectrograms[:, :, first : first + n_frames], n_bins, power)
+        frames = slice(outer.start // hop, outer.start // hop + n_frames)
+        part = np.stack([magnitudes[:, frames] for magnitudes in spectrograms])
+        return _powers(part, n_bins, power)
 
     means = [powers_of(outer).mean() for outer, _ in blocks]
     sizes = [outer.stop - outer.start for outer, _ in blocks]

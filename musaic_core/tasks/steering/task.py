@@ -15,8 +15,6 @@ the sum of the parts times their gains is the answer, and with gains of 1 it is 
 recording.
 """
 
-import numpy as np
-
 from musaic_core.tasks.separation.task import POWER, Separation
 
 
@@ -45,7 +43,6 @@ class Steering(Separation):
         """
         description = super().describe(model, given)
         # to that power, these are what was reconstructed
-        np.power(
-            description.magnitudes, given.exponent / POWER, out=description.magnitudes
-        )
+        for magnitudes in description.magnitudes:
+            magnitudes[:, :] = magnitudes[:, :] ** (given.exponent / POWER)
         return description
