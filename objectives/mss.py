@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from musaic_core.benchmark.objective import Objective as BaseObjective
+from musaic_core.benchmark.stems import StemsObjective
 from musaic_core.data.errors import InputError, report_once
 from musaic_core.results.saved import save_factors, save_spectrograms
-from musaic_core.tasks.base import Estimate
 from musaic_core.tasks.interpretability import (
     INTERPRETABILITY,
     interpretability_of_stems,
@@ -32,7 +31,7 @@ from musaic_core.tasks.separation.wiener import (
 EXCERPT = 6  # s, amid each recording but the first, that is kept of its stems
 
 
-class Objective(BaseObjective):
+class Objective(StemsObjective):
     """How close the estimated stems of a mixture are to the true ones.
 
     Scores are those of BSS Eval 4: for each stem the median over windows of a second,
@@ -88,10 +87,10 @@ class Objective(BaseObjective):
         return {"value": scores["sdr"], **scores, **bounds, "matched": matched}
 
     def interpret(self, track, estimate):
-        model, stems = estimate.evidence, self.stems_of(track)
-        if model is None or stems is None:
+        model = estimate.evidence
+        if model is None or not has_stems(track):
             return {}
-        spectra = [magnitudes(stem, track.rate) for stem in stems.values()]
+        spectra = self.spectra_of(track)
         return interpretability_of_stems(model, bin_frequencies(), spectra)
 
     def save(self, track, estimate, folder):
@@ -102,49 +101,34 @@ class Objective(BaseObjective):
         save_stems(stems, sr, folder, None if in_full else EXCERPT)
         if is_first:
             file = folder / "spectrograms.npz"
-            save_spectrograms(track.audio()[0], self.stems_of(track), stems, sr, file)
+            known = self.stems_of(track) if has_stems(track) else None
+            save_spectrograms(track.audio()[0], known, stems, sr, file)
         model = estimate.evidence
         if is_first and model is not None:
             rows = bin_frequencies()[: len(model.templates)]
             frame = track.duration / np.shape(model.activations)[1]
             save_factors(model, model.labels, rows, frame, folder / "factors.npz")
 
-    def get_one_result(self):
-        def equal_parts(track):
-            part = track.audio()[0] / len(self.task.labels)
-            return Estimate(dict.fromkeys(self.task.labels, part))
-
-        return {"estimates": self.task.each(self.references.values(), equal_parts)}
-
-    # true stems of the last recordings, which all solvers are compared with
-    _stems: dict = {}
-
-    def stems_of(self, track):
-        """The stems of a track, or None; read once, as they are 20 s at most."""
-        if not has_stems(track):
-            return None
-        stems = self._stems.get(track.identity)
-        if stems is None:
-            if len(self._stems) >= 8:
-                self._stems.clear()
-            stems = self._stems[track.identity] = track.stems()
-        return stems
-
-    # what all answers to a recording share, by its identity and the stems' names
-    _shared: dict = {}
-
     def shared(self, track, references):
         """Correlations of the references, and what floor and ceiling score."""
-        key = (track.identity, *references)
-        if key not in self._shared:
-            if len(self._shared) > 64:
-                self._shared.clear()
+
+        def compute():
             y, sr = track.audio()
-            references = np.stack([*references.values()])
-            parts = np.stack([y / len(references)] * len(references))
+            stems = np.stack([*references.values()])
+            parts = np.stack([y / len(stems)] * len(stems))
             bounds = {
-                "sdr_mixture": mean_sdr(references, parts, sr),
-                "sdr_oracle": mean_sdr(references, ideal_stems(y, sr, references), sr),
+                "sdr_mixture": mean_sdr(stems, parts, sr),
+                "sdr_oracle": mean_sdr(stems, ideal_stems(y, sr, stems), sr),
             }
-            self._shared[key] = correlations_of(references), bounds
-        return self._shared[key]
+            return correlations_of(stems), bounds
+
+        return self.kept(track, ("shared", *references), compute)
+
+    def spectra_of(self, track):
+        """Magnitudes of the true stems."""
+
+        def compute():
+            stems = self.stems_of(track).values()
+            return tuple(magnitudes(stem, track.rate) for stem in stems)
+
+        return self.kept(track, "spectra", compute)

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from musaic_core.benchmark.objective import Objective as BaseObjective
+from musaic_core.benchmark.stems import StemsObjective
 from musaic_core.data.errors import InputError, report_once
-from musaic_core.tasks.base import Estimate
 from musaic_core.tasks.separation.matching import match_stems
 from musaic_core.tasks.separation.saved import save_stems, saved_media
 from musaic_core.tasks.separation.task import SCORED, has_stems, stems_to_learn
@@ -13,7 +12,7 @@ from musaic_core.tasks.steering.scores import steering_scores, untouched_sdr
 from musaic_core.tasks.steering.task import Steering
 
 
-class Objective(BaseObjective):
+class Objective(StemsObjective):
     """How far a user who turns one stem gets what is asked for, and nothing else.
 
     Each stem of a recording is asked for at a gain of 0, ½ and 2, the others as they
@@ -52,9 +51,11 @@ class Objective(BaseObjective):
     def score(self, track, parts):
         if not has_stems(track):
             return {}
-        stems, bounds = self.known(track)
+        stems = self.stems_of(track)
+        if sum(bool(stem.any()) for stem in stems.values()) < 2:
+            raise InputError(f"{track.name}: less than two of its stems sound")
         references, parts, matched = match_stems(stems, parts)
-        scores = steering_scores(references, parts)
+        scores, bounds = steering_scores(references, parts), self.bounds_of(track)
         return {"value": scores["sdr"], **scores, **bounds, "matched": matched}
 
     def save(self, track, estimate, folder):
@@ -62,28 +63,13 @@ class Objective(BaseObjective):
         if track is next(iter(self.references.values())):
             save_stems(estimate.answer, track.rate, folder)
 
-    def get_one_result(self):
-        def equal_parts(track):
-            part = track.audio()[0] / len(self.task.labels)
-            return Estimate(dict.fromkeys(self.task.labels, part))
+    def bounds_of(self, track):
+        """What floor and ceiling score."""
 
-        return {"estimates": self.task.each(self.references.values(), equal_parts)}
-
-    # true stems of the last recordings, and what floor and ceiling score on them
-    _known: dict = {}
-
-    def known(self, track):
-        """What all answers to a recording share; stems are 20 s at most."""
-        found = self._known.get(track.identity)
-        if found is None:
-            if len(self._known) >= 8:
-                self._known.clear()
-            y, sr = track.audio()
-            stems = track.stems()
-            if sum(bool(stem.any()) for stem in stems.values()) < 2:
-                raise InputError(f"{track.name}: less than two of its stems sound")
+        def compute():
+            stems, (y, sr) = self.stems_of(track), track.audio()
             ideal = ideal_stems(y, sr, np.stack([*stems.values()]))
             ideal = steering_scores(stems, dict(zip(stems, ideal, strict=True)))
-            bounds = {"sdr_mixture": untouched_sdr(stems), "sdr_oracle": ideal["sdr"]}
-            found = self._known[track.identity] = stems, bounds
-        return found
+            return {"sdr_mixture": untouched_sdr(stems), "sdr_oracle": ideal["sdr"]}
+
+        return self.kept(track, "bounds", compute)

@@ -227,6 +227,15 @@ def test_a_run_of_all_solvers_sweeps_only_what_its_task_has_a_use_for(running):
         assert variants(LowRankSolver, axes=((None, None, "channel"),)) == []
 
 
+def test_what_takes_long_is_run_where_all_is_asked_for(running):
+    slow = {"answers": "notes", "in_default_run": False}
+    with running(Transcription):
+        assert variants(Solver, **slow) == []
+    with running(Transcription, ("all",)):
+        assert variants(Solver, **slow) == [{}]
+        assert variants(Solver, answers="stems") == []  # which makes no sense
+
+
 def test_a_solver_that_is_named_keeps_its_sweep(running):
     with running(Structure, ("loaded",)):
         assert len(variants(LowRankSolver, parameters=Model.parameters)) == 4
@@ -251,9 +260,10 @@ def test_what_a_configuration_names_is_chosen(tmp_path):
     with asking(config_file=str(config), solver=("silence",), dataset=("mini",)):
         assert chosen("solver") == ["silence", "nmf"]
         assert not runs_all("dataset")
-    config.write_text("", encoding="utf-8")
-    with asking(config_file=str(config)):
-        assert runs_all("solver")
+    for text in ("", "solver: all"):
+        config.write_text(text, encoding="utf-8")
+        with asking(config_file=str(config)):
+            assert runs_all("solver")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import ROOT
+from solving import module_in
 
 import musaic_core
 from musaic_core import lowrank
@@ -96,9 +97,14 @@ def expected(path, item, owner):
     return COMPLETE
 
 
+SOLVERS = [module_in(file) for file in (ROOT / "solvers").glob("*.py")]
+
+
 def bases(cls):
     """The classes above; of one that is mixed in, also those beside it."""
-    family = [cls, *cls.__subclasses__()]
+    family = [cls]
+    for member in family:
+        family += member.__subclasses__()
     return {base for member in family for base in member.__mro__} - set(family)
 
 

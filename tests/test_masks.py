@@ -1,4 +1,4 @@
-"""The network that separates stems: what it is given, and what it gives."""
+"""Networks that separate stems by masks: what they are given, and what they give."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,9 @@ from solving import plugin, solve
 from musaic_core.benchmark import solver as base
 from musaic_core.data.corpus import read_corpus
 from musaic_core.data.errors import InputError
-from musaic_core.learned import masks
+from musaic_core.learned import deep_clustering, masks
+from musaic_core.learned.deep_clustering import DIMENSIONS, DeepClustering
+from musaic_core.learned.open_unmix import OpenUnmix
 from musaic_core.learned.unet import UNet
 from musaic_core.tasks.separation.task import Separation
 from musaic_core.tasks.separation.wiener import bin_frequencies
@@ -55,8 +57,9 @@ def state():
     return fit(steps=2)
 
 
-def test_the_network_is_small_and_its_masks_sum_to_one():
-    built = UNet(bin_frequencies(), 4).eval()
+@pytest.mark.parametrize("network", [UNet, OpenUnmix])
+def test_networks_are_small_and_their_masks_sum_to_one(network):
+    built = network(bin_frequencies(), 4).eval()
     assert sum(p.numel() for p in built.parameters()) < 400_000
     with torch.no_grad():
         found = built(torch.rand(2, 800, 30))
@@ -140,3 +143,68 @@ def test_the_solver_gives_stems_that_sum_to_the_mixture(monkeypatch, tmp_path):
     y, _ = test.audio()
     np.testing.assert_allclose(sum(estimate.answer.values()), y, atol=1e-4)
     assert estimate.n_parameters == sum(a.size for a in solver._state[0].values())
+
+
+# Open-Unmix
+
+
+def test_open_unmix_hears_all_of_a_block_and_learns_how_loud_bands_are():
+    torch.manual_seed(0)
+    network = OpenUnmix(FREQUENCIES, 2)
+    V = torch.rand(2, 120, 40) * torch.linspace(0.1, 5, 120)[:, None]
+    network(V)  # in training, bands are normalised by what they are
+    normalised = network.encode[0](network.bands(V))
+    torch.testing.assert_close(normalised.mean((0, 2)), torch.zeros(len(normalised[0])))
+    network.eval()
+    with torch.no_grad():
+        before = network(V)
+        V[:, :, -1] += 3
+        moved = (network(V) - before).abs().amax((0, 1, 2))
+    assert (moved > 0).all()
+
+
+# deep clustering
+
+
+def test_the_loss_of_points_is_that_of_all_pairs():
+    rng = np.random.default_rng(0)
+    points = torch.nn.functional.normalize(torch.tensor(rng.normal(size=(2, 3, 4, 5))))
+    along = torch.tensor(rng.random((2, 2, 4, 5)))
+    found = deep_clustering._affinity_loss(points, along)
+    losses = []
+    for P, stems in zip(points.numpy(), along.numpy(), strict=True):
+        w = stems.sum(0).ravel() / stems.sum()
+        P, loudest = P.reshape(3, -1).T, stems.argmax(0).ravel()
+        wrong = P @ P.T - (loudest[:, None] == loudest)
+        losses.append((np.outer(w, w) * wrong**2).sum())
+    assert found.item() == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_clusters_keep_the_names_of_the_stems_that_they_start_from():
+    network = DeepClustering(FREQUENCIES, 2)
+    rng = np.random.default_rng(0)
+    points = np.zeros((DIMENSIONS, 120, 20), np.float32)
+    points[0, :60], points[1, 60:] = 1, 1  # two clusters, near but not at their starts
+    points += rng.normal(0, 0.05, points.shape)
+    network.embedding.forward = lambda V: torch.tensor(points)[None]
+    V = torch.tensor(rng.random((1, 120, 20)), dtype=torch.float32)
+    for first, second in ((0, 1), (1, 0)):
+        network.starts.zero_()
+        network.starts[0, first], network.starts[1, second] = 0.6, 0.6
+        masks_found = network(V)[0]
+        rows = slice(0, 60) if first == 0 else slice(60, 120)
+        assert masks_found[0, rows].min() == 1
+        torch.testing.assert_close(masks_found.sum(0), torch.ones(120, 20))
+    assert network(torch.zeros(1, 120, 20)).sum() == 120 * 20  # silence has masks too
+
+
+@pytest.mark.slow
+def test_deep_clustering_tells_stems_apart():
+    told = {"labels": LABELS, "frequencies": FREQUENCIES, "frame": FRAME}
+    state = deep_clustering.fit(SONGS, steps=60, **told)
+    stems = song(9)
+    V = np.sqrt(sum(V**2 for V in stems.values()))
+    found = masks.describe(DeepClustering, V, state, 2, 2)
+    for name, stem in zip(LABELS, found, strict=True):
+        error = ((stem - stems[name]) ** 2).sum()
+        assert error < 0.2 * ((V / 2 - stems[name]) ** 2).sum()

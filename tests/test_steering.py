@@ -7,6 +7,7 @@ from solving import factorizer, plugin, solve
 
 from musaic_core.data.recording import Track
 from musaic_core.lowrank import nmf
+from musaic_core.tasks.separation.task import Separation
 from musaic_core.tasks.separation.wiener import inverse_transform, transform
 from musaic_core.tasks.steering.scores import (
     GONE,
@@ -134,6 +135,17 @@ def fitted(V, given):
     model = nmf(V, 6, beta=1, seed=0, max_iter=30)
     model.labels = np.array(["bass", "lead"] * 3)
     return model
+
+
+def test_what_is_learned_to_separate_serves_steering_too(song):
+    states = []
+    for task in (Separation, Steering):
+        solver = plugin("solvers/unet.py", steps=2)
+        solver.set_task(task([song], [song], ["bass", "lead"]))
+        solver._asked = {"phase": "misi"} if task is Separation else {}
+        states.append(solver.state_depends_on())
+    assert states[0] == states[1]
+    assert "phase" not in states[0]["task"]
 
 
 @pytest.mark.parametrize("power", [None, 1, 2])

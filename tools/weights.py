@@ -54,7 +54,11 @@ def shipped() -> Iterator[tuple[str, Solver]]:
         objective_class = benchmark.get_benchmark_objective()
         datasets = {d.name: d for d in benchmark.get_datasets()}
         for cls in benchmark.get_solvers():
-            if cls.name not in SOLVERS or cls.mismatch(objective_class.task_class):
+            task_class = objective_class.task_class
+            # a task that learns as another is served by the states of that
+            if cls.name not in SOLVERS or cls.mismatch(task_class):
+                continue
+            if task_class.learns_as is not None:
                 continue
             part = objective_class.learns_from
             corpora = [

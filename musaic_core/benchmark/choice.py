@@ -42,7 +42,7 @@ def chosen(kind: str) -> list:
 
 
 def runs_all(kind: str) -> bool:
-    """Whether this is `benchopt run`, and no plugins of a kind were chosen.
+    """Whether this is `benchopt run`, and no plugins of a kind were chosen, or ``all``.
 
     Such a run lists what makes sense for its task and is there, and nothing else: else
     most of its lines would say that something was skipped.
@@ -56,7 +56,9 @@ def runs_all(kind: str) -> bool:
     bool
     """
     context = click.get_current_context(silent=True)
-    return context is not None and context.info_name == "run" and not chosen(kind)
+    if context is None or context.info_name != "run":
+        return False
+    return not chosen(kind) or "all" in chosen(kind)
 
 
 def asked_values(parameter: str) -> set:

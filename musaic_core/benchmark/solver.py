@@ -5,7 +5,7 @@ import time
 import benchopt
 from benchopt.benchmark import get_running_benchmark
 
-from musaic_core.benchmark.choice import as_parameters, runs_all, sweep
+from musaic_core.benchmark.choice import as_parameters, chosen, runs_all, sweep
 from musaic_core.benchmark.digest import (
     BINARIES,
     PACKAGE,
@@ -49,6 +49,9 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
         Of the ``given.V`` that it looks at, if any; None stands for any axis.
     n_parameters : int
         Numbers that it consists of, where it has no state that would say.
+    in_default_run : bool
+        Whether a run has it that names no solvers. One that trains for minutes, and
+        whose weights do not ship, is for the full comparison: that of ``-s all``.
     exponent : {1, 2} or None
         2 where it models powers: its V is then the square of the task's magnitudes.
         None where it takes magnitudes as compressed as the task gives them.
@@ -61,6 +64,7 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
     kind = "learned"
     axes: tuple[Axes, ...] = ()
     n_parameters = 0
+    in_default_run = True
     exponent = 1
 
     def __init_subclass__(cls, **options):
@@ -141,11 +145,12 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
         task = objective.task_class
         missing = cls.missing_packages()
         variants = []
-        if cls.mismatch(task) is None and not missing:
+        if cls.mismatch(task) is None and (cls.in_default_run or chosen("solver")):
             fitting = [p for p in sweep(cls) if cls.misfit_of(p, task) is None]
             variants = [p for p in fitting if objective.asks_for(p)]
-        elif cls.mismatch(task) is None:
+        if variants and missing:
             report_once(cls.how_to_install(missing))
+            variants = []
         return as_parameters(variants)
 
     # ---- the run
@@ -286,7 +291,9 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
         dict
             That JSON can hold.
         """
-        plugins = self._module_filename, type(self.task)
+        task = self.task.learns_as or type(self.task)
+        asked = {k: v for k, v in self._asked.items() if k not in task.decoded_by}
+        plugins = self._module_filename, task
         imported = (files_imported(file_of(plugin)) for plugin in plugins)
         files = {
             file
@@ -297,7 +304,7 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
         return {
             "solver": self.name,
             "parameters": _as_texts(self._parameters),
-            "task": {"answers": self.task.answers, **_as_texts(self._asked)},
+            "task": {"answers": self.task.answers, **_as_texts(asked)},
             "labels": [str(label) for label in getattr(self.task, "labels", [])],
             "exponent": self.exponent,
             "packages": versions(self.requirements),

@@ -9,7 +9,7 @@ stems, and whose ``forward`` makes masks (batch, stems, F, T), which sum to 1 ov
 stems, of magnitudes (batch, F, T) whose root mean square is about 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -95,6 +95,7 @@ def fit(
     steps: int,
     seed: int = 0,
     device: str = "cpu",
+    loss: Callable[..., torch.Tensor] | None = None,
 ) -> dict[str, np.ndarray]:
     """Train a network.
 
@@ -118,6 +119,9 @@ def fit(
         Of the weights at the start, and of all that is drawn.
     device : str
         PyTorch's name of where to train.
+    loss : callable, optional
+        Another one: ``loss(output, along)`` of what the network gives, and of what of
+        each stem is in phase with the mixture (batch, stems, F, T).
 
     Returns
     -------
@@ -129,7 +133,7 @@ def fit(
     InputError
         A stem is in none of the recordings.
     """
-    learned, apart = _split(recordings, labels, seed)
+    learned, apart = split(recordings, labels, seed)
     audible = np.maximum(frequencies, frequencies[1] / 2)  # whose logarithm is finite
     n_seconds = max(1, round(LENGTH * frame))
 
@@ -152,7 +156,7 @@ def fit(
         examples = [example(songs, rng, as_it_is) for _ in range(BATCH)]
         return [np.stack(arrays) for arrays in zip(*examples, strict=True)]
 
-    def loss(masks, along, lost):
+    def energy_of_errors(masks, along, lost):
         V = along.sum(1, keepdim=True)
         error = _by_second((along - masks * V) ** 2, n_seconds) + lost
         relative = error / (_by_second(V**2, n_seconds) + 1e-6)
@@ -163,7 +167,7 @@ def fit(
     state = train_checked(
         lambda: network(frequencies, len(labels)),
         lambda rng: batch(learned, rng),
-        loss,
+        energy_of_errors if loss is None else lambda x, along, _: loss(x, along),
         [batch(apart, rng, as_it_is=True) for _ in range(n_checks)],
         steps=steps,
         seed=seed,
@@ -172,8 +176,31 @@ def fit(
     return state | {"frequencies": np.asarray(frequencies, np.float32)}
 
 
-def _split(recordings, labels, seed):
-    """Stems to learn from, which have all labels, and those that are held out."""
+def split(
+    recordings: Sequence[tuple[str, dict[str, np.ndarray]]],
+    labels: Sequence[str],
+    seed: int,
+) -> tuple[list[dict[str, np.ndarray]], list[dict[str, np.ndarray]]]:
+    """Choose the recordings that are held out, where the others have all stems.
+
+    Parameters
+    ----------
+    recordings : sequence of (str, dict of str to ndarray)
+        Id of each, and its stems; some may be missing.
+    labels : sequence of str
+        Names of the stems that are to be learned.
+    seed : int
+
+    Returns
+    -------
+    learned, apart : list of dict of str to ndarray
+        Stems to learn from, and those that are held out, if any.
+
+    Raises
+    ------
+    InputError
+        A stem is in none of the recordings.
+    """
     for apart in (held_out((name for name, _ in recordings), seed), set()):
         learned = [stems for name, stems in recordings if name not in apart]
         if all(any(label in stems for stems in learned) for label in labels):

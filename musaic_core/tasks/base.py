@@ -16,7 +16,7 @@ in a package of its own; its objective (``objectives/``) scores the answers.
 - *learned*: ``fit(train, given)`` learns from tracks and gives its state, a dict of
   arrays; ``predict(recording, state, given)`` uses it. The state is kept and used again
   wherever the same solver with the same parameters, training material and seed is asked
-  for.
+  for, also by another task that learns as this one does (``learns_as``).
 - *anything else*: ``predict(recording, given)``.
 
 A low-rank solver may learn too: with a ``fit``, it is ``factorize(V, state, given)``.
@@ -150,10 +150,13 @@ class Task:
     axes : tuple of tuples of str
         Class attribute: axes of each V that it offers, frequency first.
     learns_dictionary : bool
-        Class attribute: whether it has a dictionary of what was heard alone, if the
-        corpus has such material.
+        Class attribute: whether it learns a dictionary where corpora have material.
     has_train : bool
         Class attribute: whether corpora bring recordings to learn from.
+    learns_as : type or None
+        Class attribute: the task whose learned states serve this one too, if any do.
+    decoded_by : tuple of str
+        Class attribute: parameters of its objective that change no learned state.
     magnitudes : bool
         Whether V is magnitudes: a model of powers is then given their squares.
     compression : float
@@ -161,14 +164,15 @@ class Task:
     labels : list
         What its answers speak of, such as names of stems; empty if of nothing.
     folds : list of callable
-        Each makes a task of one test recording and the others to learn from, where
-        recordings are analysed so; else there are none.
+        Each makes a task of one test recording and the others to learn from, if any.
     """
 
     answers: str
     axes: tuple[tuple[str, ...], ...] = ()
     learns_dictionary = False
     has_train = True
+    learns_as: type[Task] | None = None
+    decoded_by: tuple[str, ...] = ()
     magnitudes = False
     compression = 1.0
     frequencies: np.ndarray | None = None
@@ -199,7 +203,6 @@ class Task:
         Parameters
         ----------
         exponent : float
-            The power.
 
         Returns
         -------
@@ -221,7 +224,6 @@ class Task:
         Returns
         -------
         str or None
-            None if it does make sense.
         """
 
     def prepare(self, axes: Axes | None, describes: bool) -> None:
@@ -283,7 +285,6 @@ class Task:
         model : Model
             Of ``given.V``.
         given : Given
-            What the model was told.
 
         Returns
         -------
@@ -323,7 +324,7 @@ class Task:
         Raises
         ------
         Exception
-            What was raised last, where all tracks fail and none of them is to blame.
+            What was raised last, where it failed on all and no track is to blame.
         """
         attempts = list(_attempts(tracks, estimate))
         errors = [error for *_, error in attempts]

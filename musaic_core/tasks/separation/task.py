@@ -80,6 +80,7 @@ class Separation(Task):
     answers = "stems"
     axes = (("frequency", "time"), ("frequency", "time", "channel"))
     learns_dictionary = True
+    decoded_by = ("phase",)
     magnitudes = True
     compression = POWER
     frequencies = bin_frequencies()

@@ -35,6 +35,8 @@ class Steering(Separation):
         As `Task` takes them.
     """
 
+    learns_as = Separation
+
     def describe(self, model, given):
         """Reconstruct each stem's part, so that masks are as the module says.
 

@@ -1,0 +1,22 @@
+"""A small Wave-U-Net, trained on the stems that all models learn from."""
+
+from musaic_core.benchmark.solver import Solver as BaseSolver
+from musaic_core.tasks.separation.networks import SeparatesWaveforms
+
+
+class Solver(SeparatesWaveforms, BaseSolver):
+    """Waveforms of stems by convolutions at ever lower rates, without masks.
+
+    It hears each channel at 16 kHz. What lies above 8 kHz is shared out as it is below.
+    It learns from stems of any training songs, mixed anew and disturbed. Stoller, Ewert
+    and Dixon 2018.
+    """
+
+    name = "wave_unet"
+    in_default_run = False  # it trains for minutes
+    parameters = {"steps": [300]}
+
+    def prepare(self):
+        from musaic_core.learned.wave_unet import WaveUNet
+
+        self.network = WaveUNet
