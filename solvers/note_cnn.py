@@ -18,7 +18,7 @@ class Solver(BaseSolver):
     describes = True
     axes = (("frequency", "time"),)
     requirements = ["pip::torch"]
-    parameters = {"steps": [1800]}
+    parameters = {"steps": [1800], "minutes": [None]}
 
     def prepare(self):
         from musaic_core.learned import note_cnn
@@ -36,7 +36,9 @@ class Solver(BaseSolver):
             frame=given.frame,
             seed=given.seed,
             device=given.device,
+            checkpoints=given.checkpoints,
             steps=self.steps,
+            minutes=self.minutes,
         )
 
     def predict(self, recording, state, given):

@@ -18,7 +18,7 @@ class Solver(BaseSolver):
     describes = True
     axes = (("frequency", "time", "channel"),)
     requirements = ["pip::torch"]
-    parameters = {"steps": [360]}
+    parameters = {"steps": [360], "minutes": [None]}
     test_config = {"steps": 2}
 
     def misfit(self, task):
@@ -39,8 +39,10 @@ class Solver(BaseSolver):
             frequencies=given.frequencies,
             frame=given.frame,
             steps=self.steps,
+            minutes=self.minutes,
             seed=given.seed,
             device=given.device,
+            checkpoints=given.checkpoints,
         )
 
     def predict(self, recording, state, given):

@@ -9,7 +9,6 @@ from safetensors.numpy import save as to_bytes
 from musaic_core.data.notes import Notes
 from musaic_core.learned import disturb, note_cnn
 from musaic_core.learned.note_cnn import NoteCNN, describe, fit, normalise, piano_rolls
-from musaic_core.learned.training import train
 
 FRAME = 512 / 22050
 FREQUENCIES = np.geomspace(27.5, 10000, 120)
@@ -169,7 +168,8 @@ def test_same_seed_gives_same_weights(recording, isolated, state):
         )
 
     same, other = again(0), again(1)
-    assert all(np.array_equal(same[name], state[name]) for name in state)
+    for name, array in state.items():
+        np.testing.assert_array_equal(same[name], array, strict=True)
     assert not np.array_equal(other["heads.weight"], state["heads.weight"])
 
 
@@ -200,18 +200,6 @@ def test_short_recordings_and_pitches_beyond_the_piano_are_learned_from():
     short = tones([(0.1, 0.4, 60), (0.3, 0.6, 20)], 40)
     state = fit([short], frequencies=FREQUENCIES, frame=FRAME, steps=1)
     assert np.isfinite(describe(short[0], state)).all()
-
-
-def test_training_fits_any_network(rng):
-    state = train(
-        lambda: torch.nn.Linear(1, 1),
-        lambda rng: (x := rng.normal(size=(16, 1)).astype(np.float32), 3 * x + 1),
-        torch.nn.functional.mse_loss,
-        steps=300,
-        rate=0.1,
-    )
-    assert state["weight"].item() == pytest.approx(3, abs=0.05)
-    assert state["bias"].item() == pytest.approx(1, abs=0.05)
 
 
 def test_loudness_is_that_of_loud_frames():

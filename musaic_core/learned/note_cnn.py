@@ -192,9 +192,7 @@ def fit(
     *,
     frequencies: np.ndarray,
     frame: float,
-    seed: int = 0,
-    device: str = "cpu",
-    steps: int = 1800,
+    **options,
 ) -> dict[str, np.ndarray]:
     """Train the network.
 
@@ -208,12 +206,9 @@ def fit(
         Centre of each band, Hz.
     frame : float
         Time between frames, s.
-    seed : int
-        Of the weights at the start, and of the examples' order and disturbances.
-    device : str
-        PyTorch's name of where to train.
-    steps : int
-        How long to train; 1800 take some four minutes of one core.
+    **options
+        As `train` takes them: steps, minutes, seed, device, checkpoints. 1800 steps
+        take some four minutes of one core.
 
     Returns
     -------
@@ -264,14 +259,7 @@ def fit(
         onset, sounding = errors.mean((0, 2, 3))
         return ONSET_WEIGHT * onset + sounding
 
-    return train(
-        lambda: NoteCNN(frequencies),
-        draw,
-        loss,
-        steps=steps,
-        seed=seed,
-        device=device,
-    )
+    return train(lambda: NoteCNN(frequencies), draw, loss, **options)
 
 
 def describe(
