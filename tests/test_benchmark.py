@@ -254,6 +254,9 @@ def test_what_a_configuration_names_is_chosen(tmp_path):
     config.write_text("", encoding="utf-8")
     with asking(config_file=str(config)):
         assert runs_all("solver")
+    config.write_text("solver: ['*', 'nmf[beta=0]']\n", encoding="utf-8")
+    with asking(config_file=str(config)):  # all, and a variant
+        assert runs_all("solver")
 
 
 @pytest.mark.parametrize(

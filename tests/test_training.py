@@ -233,13 +233,14 @@ def test_a_checkpoint_says_how_long_its_training_took(tmp_path, monkeypatch):
         assert json.loads(stored.metadata()["numbers"])["step"] == draw.n
 
 
-@pytest.mark.parametrize("name", ["note_cnn", "unet", "boundary_cnn"])
+@pytest.mark.parametrize("name", ["note_cnn", "deep_salience", "unet", "boundary_cnn"])
 def test_solvers_hand_on_what_their_training_is_told(name, tmp_path):
     solver = plugin(f"solvers/{name}.py", steps=7, minutes=5)
     task = SimpleNamespace(learned=lambda tracks, read: [])
     solver.task, told = task, []
-    network = SimpleNamespace(fit=lambda *_, **options: told.append(options))
-    solver.network = solver.masks = network
+    network = SimpleNamespace(fit=lambda *_, **options: told.append(options) or {})
+    solver.network = solver.notes = solver.masks = network
+    solver.halved = dict
     names = ("frequencies", "frame", "labels", "isolated")
     given = SimpleNamespace(**dict.fromkeys(names, ()), read=lambda tracks: ())
     given.seed, given.device, given.checkpoints = 11, "cpu", tmp_path

@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # whose states ship, and the parts of the embedded corpus that each learns from
 SOLVERS = {
     "note_cnn": ("piano", "quartets"),
+    "deep_salience": ("piano", "quartets"),
     "unet": ("songs",),
     "boundary_cnn": ("songs",),
 }
