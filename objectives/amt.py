@@ -19,7 +19,8 @@ class Objective(BaseObjective):
 
     Scores are mir_eval's (Raffel et al. 2014). An onset is right within 50 ms and a
     quarter tone; notes also need their offset, within 50 ms or a fifth of the note's
-    length; frames compare the sounding pitches every 50 ms. The score to rank by is
+    length; frames compare the sounding pitches every 50 ms: all the numbers of
+    mir_eval.multipitch are columns, ``frame_`` and ``chroma_``. The score to rank by is
     the F-measure of the onsets. Times are of learning and tuning (fit) and of
     transcribing (predict); the spectrograms that models share are computed beforehand.
     ``purity`` and ``completeness`` say how far a model's components stand for pitches:

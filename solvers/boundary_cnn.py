@@ -23,7 +23,7 @@ class Solver(BaseSolver):
     answers = "sections"
     axes = (("frequency", "time in bar", "bar"),)
     requirements = ["pip::torch"]
-    parameters = {"steps": [300]}
+    parameters = {"steps": [300], "minutes": [None]}
     test_config = {"steps": 2}
 
     def prepare(self):
@@ -45,7 +45,9 @@ class Solver(BaseSolver):
             [song for _, song in self.task.learned(songs, read)],
             seed=given.seed,
             device=given.device,
+            checkpoints=given.checkpoints,
             steps=self.steps,
+            minutes=self.minutes,
         )
 
     def predict(self, recording, state, given):

@@ -13,7 +13,7 @@ class Solver(SeparatesWaveforms, BaseSolver):
     """
 
     name = "conv_tasnet"
-    parameters = {"steps": [400]}
+    parameters = {"steps": [400], "minutes": [None]}
 
     def prepare(self):
         from musaic_core.learned.conv_tasnet import ConvTasNet

@@ -18,27 +18,31 @@ class Solver(BaseSolver):
     describes = True
     axes = (("frequency", "time"),)
     requirements = ["pip::torch"]
-    parameters = {"steps": [1800]}
+    parameters = {"steps": [1800], "minutes": [None]}
 
     def prepare(self):
-        from musaic_core.learned import note_cnn
+        from musaic_core.learned import notes
+        from musaic_core.learned.note_cnn import NoteCNN
 
-        self.network = note_cnn
+        self.notes, self.network = notes, NoteCNN
 
     def fit(self, train, given):
         def read(tracks):
             return [(V, track.notes) for track, V in given.read(tracks)]
 
-        return self.network.fit(
+        return self.notes.fit(
+            self.network,
             read(train),
             read(given.isolated),
             frequencies=given.frequencies,
             frame=given.frame,
             seed=given.seed,
             device=given.device,
+            checkpoints=given.checkpoints,
             steps=self.steps,
+            minutes=self.minutes,
         )
 
     def predict(self, recording, state, given):
-        onset, frame = self.network.describe(given.V, state, given.device)
-        return Salience(frame, onset)
+        told = self.network, given.V, state, given.device
+        return Salience(*self.notes.describe(*told))

@@ -12,7 +12,7 @@ class Solver(SeparatesByMasks, BaseSolver):
     """
 
     name = "open_unmix"
-    parameters = {"steps": [360]}
+    parameters = {"steps": [360], "minutes": [None]}
 
     def prepare(self):
         from musaic_core.learned.open_unmix import OpenUnmix

@@ -13,7 +13,7 @@ class Solver(SeparatesByMasks, BaseSolver):
     """
 
     name = "unet"
-    parameters = {"steps": [360]}
+    parameters = {"steps": [360], "minutes": [None]}
 
     def prepare(self):
         from musaic_core.learned.unet import UNet

@@ -14,7 +14,7 @@ class Solver(SeparatesWaveforms, BaseSolver):
 
     name = "wave_unet"
     in_default_run = False  # it trains for minutes
-    parameters = {"steps": [300]}
+    parameters = {"steps": [300], "minutes": [None]}
 
     def prepare(self):
         from musaic_core.learned.wave_unet import WaveUNet

@@ -260,7 +260,7 @@ def test_what_a_configuration_names_is_chosen(tmp_path):
     with asking(config_file=str(config), solver=("silence",), dataset=("mini",)):
         assert chosen("solver") == ["silence", "nmf"]
         assert not runs_all("dataset")
-    for text in ("", "solver: all"):
+    for text in ("", "solver: all", "solver: ['*', 'nmf[beta=0]']"):  # and a variant
         config.write_text(text, encoding="utf-8")
         with asking(config_file=str(config)):
             assert runs_all("solver")

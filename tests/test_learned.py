@@ -1,4 +1,6 @@
-"""Networks: what disturbs their training, and what the one for notes hears."""
+"""Networks that hear notes: what disturbs their training, and what they hear."""
+
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,11 +10,19 @@ from safetensors.numpy import save as to_bytes
 
 from musaic_core.data.notes import Notes
 from musaic_core.learned import disturb, note_cnn
-from musaic_core.learned.note_cnn import NoteCNN, describe, fit, normalise, piano_rolls
-from musaic_core.learned.training import train
+from musaic_core.learned import notes as learning
+from musaic_core.learned.deep_salience import BODIES, DeepSalience
+from musaic_core.learned.note_cnn import NoteCNN
+from musaic_core.learned.notes import normalise, piano_rolls
 
 FRAME = 512 / 22050
 FREQUENCIES = np.geomspace(27.5, 10000, 120)
+describe = partial(learning.describe, NoteCNN)
+
+
+def fit(*recordings, network=NoteCNN, **options):
+    options = {"frequencies": FREQUENCIES, "frame": FRAME} | options
+    return learning.fit(network, *recordings, **options)
 
 
 def tones(rows, n_frames):
@@ -30,7 +40,7 @@ def tones(rows, n_frames):
 @pytest.fixture(scope="module", autouse=True)
 def short_examples():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(note_cnn, "LENGTH", 60)
+        patch.setattr(learning, "LENGTH", 60)
         yield
 
 
@@ -49,7 +59,7 @@ def isolated():
 
 @pytest.fixture(scope="module")
 def state(recording, isolated):
-    return fit([recording], [isolated], frequencies=FREQUENCIES, frame=FRAME, steps=3)
+    return fit([recording], [isolated], steps=3)
 
 
 @pytest.fixture
@@ -132,10 +142,9 @@ def test_network_is_small_and_answers_each_pitch_and_frame():
 
 
 def test_network_reads_each_pitch_at_its_harmonics():
-    network = NoteCNN(FREQUENCIES)
+    stack = NoteCNN(FREQUENCIES).harmonics
     band, lower, upper = (
-        buffer.numpy().squeeze()
-        for buffer in (network._band, network._lower, network._upper)
+        buffer.numpy().squeeze() for buffer in (stack._band, stack._lower, stack._upper)
     )
     read = lower * FREQUENCIES[band] + upper * FREQUENCIES[band + 1]
     a4 = 3 * (69 - 21) + 1  # a third of a semitone is below it
@@ -159,17 +168,11 @@ def test_probabilities_of_any_recording_even_silence(state):
 
 def test_same_seed_gives_same_weights(recording, isolated, state):
     def again(seed):
-        return fit(
-            [recording],
-            [isolated],
-            frequencies=FREQUENCIES,
-            frame=FRAME,
-            steps=3,
-            seed=seed,
-        )
+        return fit([recording], [isolated], steps=3, seed=seed)
 
     same, other = again(0), again(1)
-    assert all(np.array_equal(same[name], state[name]) for name in state)
+    for name, array in state.items():
+        np.testing.assert_array_equal(same[name], array, strict=True)
     assert not np.array_equal(other["heads.weight"], state["heads.weight"])
 
 
@@ -181,11 +184,10 @@ def test_state_is_stored_as_safetensors(recording, state):
 
 def test_training_lowers_the_loss(recording, isolated):
     def errors(steps):
-        state = fit(
-            [recording], [isolated], frequencies=FREQUENCIES, frame=FRAME, steps=steps
-        )
+        state = fit([recording], [isolated], steps=steps)
         rolls = piano_rolls(recording[1], recording[0].shape[1], FRAME)
-        p = np.clip(describe(recording[0], state), 1e-6, 1 - 1e-6)
+        sounding, onset = describe(recording[0], state)
+        p = np.clip([onset, sounding], 1e-6, 1 - 1e-6)
         return -(rolls * np.log(p) + (1 - rolls) * np.log(1 - p)).mean((1, 2))
 
     assert (errors(20) < errors(1)).all()
@@ -193,25 +195,13 @@ def test_training_lowers_the_loss(recording, isolated):
 
 def test_nothing_to_learn_from_is_an_error():
     with pytest.raises(ValueError, match="neither examples nor isolated"):
-        fit([], [], frequencies=FREQUENCIES, frame=FRAME)
+        fit([], [])
 
 
 def test_short_recordings_and_pitches_beyond_the_piano_are_learned_from():
     short = tones([(0.1, 0.4, 60), (0.3, 0.6, 20)], 40)
-    state = fit([short], frequencies=FREQUENCIES, frame=FRAME, steps=1)
+    state = fit([short], steps=1)
     assert np.isfinite(describe(short[0], state)).all()
-
-
-def test_training_fits_any_network(rng):
-    state = train(
-        lambda: torch.nn.Linear(1, 1),
-        lambda rng: (x := rng.normal(size=(16, 1)).astype(np.float32), 3 * x + 1),
-        torch.nn.functional.mse_loss,
-        steps=300,
-        rate=0.1,
-    )
-    assert state["weight"].item() == pytest.approx(3, abs=0.05)
-    assert state["bias"].item() == pytest.approx(1, abs=0.05)
 
 
 def test_loudness_is_that_of_loud_frames():
@@ -219,3 +209,35 @@ def test_loudness_is_that_of_loud_frames():
     V[0, :10] = 4
     assert normalise(V).max() == 1
     assert not normalise(np.zeros((3, 100))).any()
+
+
+def test_long_recordings_are_heard_as_short_ones(recording, state, monkeypatch):
+    whole = describe(recording[0], state)
+    monkeypatch.setattr(learning, "BLOCK", 100)
+    for one, in_parts in zip(whole, describe(recording[0], state), strict=True):
+        assert in_parts.shape == (88, 230)
+        np.testing.assert_allclose(in_parts, one, atol=1e-5)
+
+
+@pytest.mark.parametrize("block", BODIES)
+def test_salience_of_any_block_is_learned_and_depends_on_what_is_near(block, recording):
+    made = partial(DeepSalience, block=block)
+    state = fit([recording], network=made, steps=2)
+    sounding, onset = learning.describe(made, recording[0], state)
+    assert onset is None
+    assert sounding.shape == (88, 230)
+    assert ((sounding >= 0) & (sounding <= 1)).all()
+    network = made(FREQUENCIES).eval()
+    assert sum(p.numel() for p in network.parameters()) < 90_000
+    V = torch.rand(1, len(FREQUENCIES), 201, requires_grad=True)
+    network(V)[0, 0, 44, 100].backward()
+    reached = np.flatnonzero(V.grad[0].abs().sum(0).numpy())
+    assert 100 - learning.REACH < reached.min() < 98
+    assert 102 < reached.max() < 100 + learning.REACH
+
+
+def test_salience_that_is_learned_hears_what_sounds(recording):
+    state = fit([recording], network=DeepSalience, steps=25)
+    sounding, _ = learning.describe(DeepSalience, recording[0], state)
+    roll = piano_rolls(recording[1], 230, FRAME)[1].astype(bool)
+    assert sounding[roll].mean() > 2 * sounding[~roll].mean()

@@ -135,7 +135,7 @@ def test_the_solver_gives_stems_that_sum_to_the_mixture(monkeypatch, tmp_path):
     tracks = [track.amid(6) for track in read_corpus(MINI / "songs" / "train-seen")[:3]]
     *train, test = tracks
     task = Separation(train, [test], list(test.stem_files))
-    solver = plugin("solvers/unet.py", steps=1)
+    solver = plugin("solvers/unet.py", steps=1, minutes=None)
     monkeypatch.setattr(base, "_cache_folder", lambda: tmp_path)
     solver.fitted_in = lambda _: (solver.fit(train, solver._given(None)), 1.0)
     estimate = solve(task, solver)[test.id]

@@ -11,7 +11,7 @@ from musaic_core.benchmark.store import fitted
 def fit():
     """A training that counts how often it was asked for."""
 
-    def train():
+    def train(checkpoints):
         train.calls += 1
         return {"weights": np.arange(6.0).reshape(2, 3).T, "bias": np.float32([1])}
 
@@ -87,8 +87,8 @@ def test_what_was_trained_and_what_is_read_again_are_the_same(tmp_path):
         "columns": np.asfortranarray(np.arange(6).reshape(2, 3)),
         "list": [1.0, 2.0],
     }
-    trained, _ = fitted({}, lambda: given, [tmp_path])
-    read, _ = fitted({}, lambda: 1 / 0, [tmp_path])
+    trained, _ = fitted({}, lambda _: given, [tmp_path])
+    read, _ = fitted({}, lambda _: 1 / 0, [tmp_path])
     assert trained.keys() == read.keys() == given.keys()
     for name, array in trained.items():
         np.testing.assert_array_equal(read[name], array, strict=True)
@@ -106,11 +106,36 @@ def test_what_was_trained_and_what_is_read_again_are_the_same(tmp_path):
 )
 def test_what_is_no_dict_of_arrays_is_refused_by_its_name(tmp_path, given, told):
     with pytest.raises(TypeError, match=told):
-        fitted({}, lambda: given, [tmp_path])
+        fitted({}, lambda _: given, [tmp_path])
     assert not list(tmp_path.glob("*.safetensors"))
 
 
 def test_a_training_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(ZeroDivisionError):
-        fitted({"seed": 0}, lambda: 1 / 0, [tmp_path])
+        fitted({"seed": 0}, lambda _: 1 / 0, [tmp_path])
     assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_a_training_that_is_interrupted_finds_what_it_had_kept(tmp_path):
+    folders = []
+
+    def interrupted(checkpoints):
+        folders.append(checkpoints)
+        checkpoints.mkdir()
+        taken = {"seconds": "1000.0"}
+        safetensors.numpy.save_file({}, checkpoints / "0.safetensors", taken)
+        (checkpoints / "1.safetensors").write_bytes(b"broken")
+        raise KeyboardInterrupt
+
+    def going_on(checkpoints):
+        folders.append(checkpoints)
+        assert (checkpoints / "0.safetensors").exists()
+        return {"weights": np.zeros(2)}
+
+    with pytest.raises(KeyboardInterrupt):
+        fitted({"seed": 0}, interrupted, [tmp_path])
+    _, seconds = fitted({"seed": 0}, going_on, [tmp_path])
+    assert folders[0] == folders[1]
+    assert 1000 < seconds < 1100  # those before the interruption count
+    assert not folders[0].exists()
+    assert fitted({"seed": 0}, lambda _: 1 / 0, [tmp_path])[1] == seconds

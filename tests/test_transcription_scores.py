@@ -13,9 +13,10 @@ from musaic_core.data.notes import Notes
 from musaic_core.tasks.transcription.decoder import no_notes
 from musaic_core.tasks.transcription.scores import note_scores, transcription_scores
 
+ERRORS = ("substitution", "miss", "false_alarm", "total")
 METRICS = {
     **dict.fromkeys(("onset", "note"), ("precision", "recall", "f1")),
-    **dict.fromkeys(("frame", "chroma"), ("precision", "recall", "accuracy")),
+    **dict.fromkeys(("frame", "chroma"), ("precision", "recall", "accuracy", *ERRORS)),
 }
 SCORES = [f"{of}_{metric}" for of, metrics in METRICS.items() for metric in metrics]
 
@@ -50,14 +51,24 @@ def test_the_reference_itself_scores_one(reference):
 def test_silence_scores_zero(reference):
     scores = transcription_scores(reference, no_notes(), 10.0)
     assert set(scores) == set(SCORES)
-    assert set(scores.values()) == {0}
+    # each pitch that sounds is missed, if one reaches a frame
+    errors = {f"{of}_{error}" for of in ("frame", "chroma") for error in ERRORS}
+    missed = {s for s in errors if s.endswith(("miss", "total"))}
+    assert {scores[name] for name in missed} <= {0, 1}
+    assert not any(score for name, score in scores.items() if name not in missed)
 
 
 @whatever
 @given(reference=notes, estimate=notes)
 def test_scores_lie_between_zero_and_one(reference, estimate):
     scores = transcription_scores(reference, estimate, 10.0)
-    assert all(0 <= score <= 1 for score in scores.values())
+    unbounded = {f"{of}_{m}" for of in ("frame", "chroma") for m in ERRORS[2:]}
+    assert all(0 <= scores[name] <= 1 for name in set(SCORES) - unbounded)
+    for of in ("frame", "chroma"):  # what is not right is missed, or something else
+        *parts, total = (scores[f"{of}_{error}"] for error in ERRORS)
+        assert total == pytest.approx(sum(parts))
+        right = 1 - scores[f"{of}_substitution"] - scores[f"{of}_miss"]
+        assert right in (pytest.approx(scores[f"{of}_recall"]), 1)
     assert scores["note_f1"] <= scores["onset_f1"]
     assert scores["frame_accuracy"] <= scores["chroma_accuracy"] + 1e-12
 
@@ -132,7 +143,7 @@ def test_frames_are_those_of_mir_eval_in_any_number():
         theirs = mir_eval.multipitch.metrics(
             times, sounding(true), times, sounding(found)
         )
-    assert [scores[f"frame_{m}"] for m in METRICS["frame"]] == list(theirs[:3])
+    assert [scores[name] for name in SCORES[6:]] == list(theirs)
 
 
 def test_pitches_that_mir_eval_does_not_compare_in_frames_are_left_out_of_them():

@@ -21,7 +21,7 @@ def test_shipped_states_are_of_the_present_code_and_small():
     assert set(manifest) == there | {WEIGHTS.name}
     for name, solver in wanted.items():
         assert manifest[name]["code"] == solver.state_depends_on()["code"]
-        state, seconds = fitted(solver.state_depends_on(), lambda: 1 / 0, [SHIPPED])
+        state, seconds = fitted(solver.state_depends_on(), lambda _: 1 / 0, [SHIPPED])
         assert sum(array.size for array in state.values()) == manifest[name]["numbers"]
         assert seconds > 0
 

@@ -11,6 +11,7 @@ where.
 
 import json
 import platform
+import shutil
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -32,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # whose states ship, and the parts of the embedded corpus that each learns from
 SOLVERS = {
     "note_cnn": ("piano", "quartets"),
+    "deep_salience": ("piano", "quartets"),
     "unet": ("songs",),
     "boundary_cnn": ("songs",),
 }
@@ -152,7 +154,7 @@ def fitted_hearing(
     """
     return fitted(
         hearing_depends_on(tracks, seed),
-        lambda: hearing.fit(tracks, seed),
+        lambda checkpoints: hearing.fit(tracks, seed, checkpoints),
         [file.parent],
         file.name,
     )
@@ -173,7 +175,9 @@ def main() -> None:
     entry = _entry(*fitted_hearing(songs), hearing_depends_on(songs))
     manifest[hearing.WEIGHTS.name] = {"corpus": "mini songs", **entry}
     for file in SHIPPED.iterdir():
-        if file.name not in manifest and file.suffix in (".safetensors", ".lock"):
+        if file.suffix == ".training":  # of code that is no more
+            shutil.rmtree(file)
+        elif file.name not in manifest and file.suffix in (".safetensors", ".lock"):
             file.unlink()
     text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
     (SHIPPED / "manifest.json").write_text(text, encoding="utf-8")

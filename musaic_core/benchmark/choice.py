@@ -42,10 +42,11 @@ def chosen(kind: str) -> list:
 
 
 def runs_all(kind: str) -> bool:
-    """Whether this is `benchopt run`, and no plugins of a kind were chosen, or ``all``.
+    """Whether this is `benchopt run`, and no plugins of a kind were chosen, or all.
 
     Such a run lists what makes sense for its task and is there, and nothing else: else
-    most of its lines would say that something was skipped.
+    most of its lines would say that something was skipped. A configuration that names
+    ``*`` runs all, and may name variants of some besides.
 
     Parameters
     ----------
@@ -56,9 +57,9 @@ def runs_all(kind: str) -> bool:
     bool
     """
     context = click.get_current_context(silent=True)
-    if context is None or context.info_name != "run":
-        return False
-    return not chosen(kind) or "all" in chosen(kind)
+    asked = chosen(kind)
+    is_run = context is not None and context.info_name == "run"
+    return is_run and (not asked or not {"all", "*"}.isdisjoint(asked))
 
 
 def asked_values(parameter: str) -> set:

@@ -277,11 +277,13 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
         seconds : float
             What its training took.
         """
-        return fitted(
-            self.state_depends_on(),
-            lambda: self.fit(self.task.train, self._given(None)),
-            folders,
-        )
+
+        def fit(checkpoints):
+            given = self._given(None)
+            given.checkpoints = checkpoints
+            return self.fit(self.task.train, given)
+
+        return fitted(self.state_depends_on(), fit, folders)
 
     def state_depends_on(self):
         """Say all that the state depends on.

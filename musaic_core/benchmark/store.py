@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import filelock
@@ -18,7 +20,7 @@ State = dict[str, np.ndarray]
 
 def fitted(
     depends_on: dict,
-    fit: Callable[[], State],
+    fit: Callable[[Path], State],
     folders: list[Path],
     name: str | None = None,
 ) -> tuple[State, float]:
@@ -30,7 +32,9 @@ def fitted(
         All that the state depends on; JSON can hold it. Whoever asks for the same gets
         the same state.
     fit : callable
-        Trains: gives a dict of arrays.
+        ``fit(checkpoints)`` trains: gives a dict of arrays. In the folder that it is
+        told of it may keep how far it has come. If it is interrupted, it is told of the
+        same one when it is called again; where it comes to an end, the folder goes.
     folders : list of Path
         Where states may lie; a new one is written to the last.
     name : str, optional
@@ -56,14 +60,16 @@ def fitted(
     with filelock.FileLock(file.with_suffix(".lock")):  # workers train once together
         if file.exists() and (read := _read(file, text)):
             return read
-        begin = time.perf_counter()
-        state = _arrays(fit())
+        checkpoints = file.with_suffix(".training")
+        begin = time.perf_counter() - _spent(checkpoints)
+        state = _arrays(fit(checkpoints))
         seconds = time.perf_counter() - begin
         told = {"depends_on": text, "seconds": repr(seconds)}
         metadata = {**told, "arrays": _digest(state)}
         written = file.with_suffix(".new")
         safetensors.numpy.save_file(state, written, metadata)
         written.replace(file)
+        shutil.rmtree(checkpoints, ignore_errors=True)
     return state, seconds
 
 
@@ -81,6 +87,15 @@ def file_name(depends_on: dict) -> str:
     """
     text = json.dumps(depends_on, sort_keys=True)
     return f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.safetensors"
+
+
+def _spent(checkpoints):
+    """Seconds that a training has taken before it was interrupted."""
+    seconds = 0.0
+    for file in checkpoints.glob("*.safetensors"):
+        with suppress(Exception), safetensors.safe_open(file, "numpy") as stored:
+            seconds += float(stored.metadata()["seconds"])
+    return seconds
 
 
 def _read(file, depends_on):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from musaic_core.data.errors import InputError
-from musaic_core.learned.early_stopping import restore, train_checked
+from musaic_core.learned.training import halved, load, train
 
 AROUND = 16  # bars before and after a possible boundary that are looked at
 FORMS = 4  # songs that are made up a step
@@ -150,7 +150,7 @@ def squares_around(products: np.ndarray, bars: Sequence[int]) -> np.ndarray:
 
 
 def fit(
-    songs: Sequence[Song], *, seed: int = 0, device: str = "cpu", steps: int = 300
+    songs: Sequence[Song], *, seed: int = 0, minutes: float | None = None, **options
 ) -> dict[str, np.ndarray]:
     """Train networks, each on other songs, and choose a threshold for all of them.
 
@@ -159,10 +159,10 @@ def fit(
     songs : sequence of Song
     seed : int
         Of the weights at the start, and of all that is drawn.
-    device : str
-        PyTorch's name of where to train.
-    steps : int
-        How long to train each at most.
+    minutes : float, optional
+        How long to train all of them at most.
+    **options
+        As `train` takes them: steps of each, device, checkpoints.
 
     Returns
     -------
@@ -191,17 +191,19 @@ def fit(
             return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
         check = [_places(songs[k], range(1, len(songs[k].begins))) for k in others]
-        trained = train_checked(
+        trained = train(
             BoundaryCNN,
             draw,
             binary_cross_entropy_with_logits,
-            check,
-            steps=steps,
+            minutes=minutes and minutes / n_networks,
+            check=check,
             seed=seed + number,
-            device=device,
+            rate=3e-3,
+            **options,
         )
+        trained = halved(trained)
         state |= {f"{number}.{name}": array for name, array in trained.items()}
-        network = restore(BoundaryCNN(), trained)
+        network = load(BoundaryCNN(), trained)
         for k, (squares, _) in zip(others, check, strict=True):
             with torch.no_grad():
                 heard[k] = torch.sigmoid(network(torch.tensor(squares))).numpy()
@@ -309,5 +311,5 @@ def describe(V: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         names = [k for k in state if k.startswith(f"{number}.")]
         own = {k.removeprefix(f"{number}."): state[k] for k in names}
         with torch.no_grad():
-            heard.append(torch.sigmoid(restore(BoundaryCNN(), own)(squares)))
+            heard.append(torch.sigmoid(load(BoundaryCNN(), own)(squares)))
     return torch.stack(heard).mean(0).numpy()

@@ -14,8 +14,8 @@ from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
 from musaic_core.learned import masks
-from musaic_core.learned.early_stopping import LOSSES, restore
 from musaic_core.learned.open_unmix import OpenUnmix
+from musaic_core.learned.training import LOSSES, load
 
 DIMENSIONS = 12  # of the space that the sphere is in
 AUDIBLE = 0.01  # of the loudest bin: softer ones do not decide where clusters are
@@ -137,7 +137,7 @@ def fit(
     state = masks.fit(Embedding, recordings, loss=_affinity_loss, **told, **options)
     of_all = {name: state.pop(name) for name in (LOSSES, "frequencies")}
     device = options.get("device", "cpu")
-    built = restore(Embedding(frequencies, len(labels)), state, device)
+    built = load(Embedding(frequencies, len(labels)), state, device)
     starts = _means(built, recordings, labels, len(frequencies), device)
     weights = {f"embedding.{name}": array for name, array in state.items()}
     return {**of_all, **weights, "starts": starts}

@@ -6,6 +6,7 @@ stems are mixed anew and disturbed, and music is made up (`musaic_core.learned.b
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -173,6 +174,7 @@ def fit(
     frame: float,
     seed: int = 0,
     steps: int = 800,
+    checkpoints: Path | None = None,
 ) -> dict[str, np.ndarray]:
     """Train the network.
 
@@ -188,6 +190,8 @@ def fit(
         Of the weights at the start, and of all that is drawn.
     steps : int
         How long to train; 800 take some three minutes of one core.
+    checkpoints : Path, optional
+        Folder that the training is kept in while it lasts.
 
     Returns
     -------
@@ -218,7 +222,9 @@ def fit(
     def loss(logits, answer):
         return nn.functional.cross_entropy(logits, answer)
 
-    return train(DownbeatTCN, draw, loss, steps=steps, seed=seed)
+    return train(
+        DownbeatTCN, draw, loss, steps=steps, seed=seed, checkpoints=checkpoints
+    )
 
 
 def _at_another_pace(piece, rng):

@@ -17,7 +17,7 @@ from torch import nn
 
 from musaic_core.data.errors import InputError
 from musaic_core.learned import disturb
-from musaic_core.learned.early_stopping import held_out, restore, train_checked
+from musaic_core.learned.training import halved, held_out, load, train
 
 LENGTH = 128  # frames of an example
 BATCH = 4  # examples a step
@@ -92,10 +92,9 @@ def fit(
     labels: Sequence[str],
     frequencies: np.ndarray,
     frame: float,
-    steps: int,
     seed: int = 0,
-    device: str = "cpu",
     loss: Callable[..., torch.Tensor] | None = None,
+    **options,
 ) -> dict[str, np.ndarray]:
     """Train a network.
 
@@ -113,15 +112,13 @@ def fit(
         Centre of each row, Hz.
     frame : float
         Time between frames, s.
-    steps : int
-        How long to train at most, in batches of `BATCH` examples.
     seed : int
         Of the weights at the start, and of all that is drawn.
-    device : str
-        PyTorch's name of where to train.
     loss : callable, optional
         Another one: ``loss(output, along)`` of what the network gives, and of what of
         each stem is in phase with the mixture (batch, stems, F, T).
+    **options
+        As `train` takes them: steps, of `BATCH` examples, minutes, device, checkpoints.
 
     Returns
     -------
@@ -164,16 +161,16 @@ def fit(
 
     rng = np.random.default_rng(seed)
     n_checks = CHECKED // BATCH if apart else 0
-    state = train_checked(
+    state = train(
         lambda: network(frequencies, len(labels)),
         lambda rng: batch(learned, rng),
         energy_of_errors if loss is None else lambda x, along, _: loss(x, along),
-        [batch(apart, rng, as_it_is=True) for _ in range(n_checks)],
-        steps=steps,
+        check=[batch(apart, rng, as_it_is=True) for _ in range(n_checks)],
         seed=seed,
-        device=device,
+        rate=3e-3,
+        **options,
     )
-    return state | {"frequencies": np.asarray(frequencies, np.float32)}
+    return halved(state) | {"frequencies": np.asarray(frequencies, np.float32)}
 
 
 def split(
@@ -279,7 +276,7 @@ def describe(
         Wiener filter that is made of them is the masks themselves.
     """
     weights = {name: array for name, array in state.items() if name != "frequencies"}
-    built = restore(network(state["frequencies"], n_stems), weights, device)
+    built = load(network(state["frequencies"], n_stems), weights, device)
     heard = np.moveaxis(V.reshape(*V.shape[:2], -1), 2, 0)  # channels, F, T
     loudness = np.sqrt(np.mean(heard**2)) or 1
     stems = np.empty((n_stems, *heard.shape), np.float32)

@@ -16,8 +16,8 @@ from scipy.fft import irfft, rfft, rfftfreq
 from torch import Tensor, nn
 
 from musaic_core.learned import disturb
-from musaic_core.learned.early_stopping import restore, train_checked
 from musaic_core.learned.masks import BATCH, CHECKED, QUIETEST, TOGETHER, split
+from musaic_core.learned.training import halved, load, train
 
 RATE = 16_000  # Hz
 SECONDS = 4  # of an example
@@ -28,9 +28,8 @@ def fit(
     recordings: Sequence[tuple[str, dict[str, np.ndarray]]],
     *,
     labels: Sequence[str],
-    steps: int,
     seed: int = 0,
-    device: str = "cpu",
+    **options,
 ) -> dict[str, np.ndarray]:
     """Train a network.
 
@@ -44,12 +43,10 @@ def fit(
         Id of each, and its stems (channels, samples) at `RATE`; some may be missing.
     labels : sequence of str
         Names of the stems.
-    steps : int
-        How long to train at most, in batches of `BATCH` examples.
     seed : int
         Of the weights at the start, and of all that is drawn.
-    device : str
-        PyTorch's name of where to train.
+    **options
+        As `train` takes them: steps, of `BATCH` examples, minutes, device, checkpoints.
 
     Returns
     -------
@@ -82,15 +79,16 @@ def fit(
 
     rng = np.random.default_rng(seed)
     n_checks = CHECKED // BATCH if apart else 0
-    return train_checked(
+    state = train(
         lambda: network(len(labels)),
         lambda rng: batch(learned, rng),
         loss,
-        [batch(apart, rng, as_it_is=True) for _ in range(n_checks)],
-        steps=steps,
+        check=[batch(apart, rng, as_it_is=True) for _ in range(n_checks)],
         seed=seed,
-        device=device,
+        rate=3e-3,
+        **options,
     )
+    return halved(state)
 
 
 def consistent(stems: Tensor, mixture: Tensor) -> Tensor:
@@ -181,7 +179,7 @@ def separate(
     ndarray of float32, shape (stems, channels, samples)
         They sum to the mixture.
     """
-    built = restore(network(n_stems), state, device)
+    built = load(network(n_stems), state, device)
     stems = np.empty((n_stems, *mixture.shape), np.float32)
     for channel, y in enumerate(mixture):
         x = torch.tensor(y[None], dtype=torch.float32, device=device)

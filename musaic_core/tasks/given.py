@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -121,7 +122,12 @@ class Given:
         Time between two frames, s.
     dictionary : Dictionary or None
         What was heard alone; None where there is nothing, or for a blind model.
+    checkpoints : Path or None
+        In ``fit``, a folder to keep in how far a training has come: it is the same one
+        if the training was interrupted, and goes when its state is there.
     """
+
+    checkpoints: Path | None = None
 
     def __init__(
         self, task, axes, recording=None, seed=0, supervised=True, exponent=None

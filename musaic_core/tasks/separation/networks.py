@@ -50,8 +50,10 @@ class SeparatesByMasks(LearnsStems):
             frequencies=given.frequencies,
             frame=given.frame,
             steps=self.steps,
+            minutes=self.minutes,
             seed=given.seed,
             device=given.device,
+            checkpoints=given.checkpoints,
         )
 
     def learn(self, recordings, **options):
@@ -123,8 +125,10 @@ class SeparatesWaveforms(LearnsStems):
             waveforms_of(train, self.task, waveforms.RATE),
             labels=given.labels,
             steps=self.steps,
+            minutes=self.minutes,
             seed=given.seed,
             device=given.device,
+            checkpoints=given.checkpoints,
         )
 
     def predict(self, recording, state, given):

@@ -48,7 +48,9 @@ def mel_spectrogram(y: np.ndarray, sr: int) -> np.ndarray:
     return spectra_in_blocks(y, WINDOW, HOP, mel).astype(np.float32)
 
 
-def fit(tracks: Iterable[Track], seed: int = 0) -> dict[str, np.ndarray]:
+def fit(
+    tracks: Iterable[Track], seed: int = 0, checkpoints: Path | None = None
+) -> dict[str, np.ndarray]:
     """Train the network.
 
     Parameters
@@ -56,6 +58,8 @@ def fit(tracks: Iterable[Track], seed: int = 0) -> dict[str, np.ndarray]:
     tracks : iterable of Track
         With beats whose positions in the bars are known; it helps if stems are.
     seed : int
+    checkpoints : Path, optional
+        Folder that the training is kept in while it lasts.
 
     Returns
     -------
@@ -65,7 +69,11 @@ def fit(tracks: Iterable[Track], seed: int = 0) -> dict[str, np.ndarray]:
     from musaic_core.learned import downbeats
 
     return downbeats.fit(
-        map(_piece, tracks), frequencies=FREQUENCIES, frame=FRAME, seed=seed
+        map(_piece, tracks),
+        frequencies=FREQUENCIES,
+        frame=FRAME,
+        seed=seed,
+        checkpoints=checkpoints,
     )
 
 

@@ -8,6 +8,12 @@ import numpy as np
 from musaic_core.data.matching import match_notes
 from musaic_core.data.notes import Notes
 
+# what mir_eval.multipitch says of frames, and then of their chroma, in its order
+FRAME_METRICS = (
+    *("precision", "recall", "accuracy"),
+    *("substitution", "miss", "false_alarm", "total"),
+)
+
 
 def transcription_scores(
     reference: Notes, estimate: Notes, duration: float
@@ -23,9 +29,10 @@ def transcription_scores(
     Returns
     -------
     dict of str to float
-        ``onset_`` and ``note_`` precision, recall and f1, ``frame_`` and
-        ``chroma_`` precision, recall and accuracy. The latter two are of the pitches
-        that mir_eval compares, of 20 to 5000 Hz.
+        ``onset_`` and ``note_`` precision, recall and f1; ``frame_`` and ``chroma_``
+        precision, recall, accuracy, and the errors, beside the number of pitches that
+        sound: substitution, miss, false_alarm and their total. The latter two are of
+        the pitches that mir_eval compares, of 20 to 5000 Hz.
     """
     scores = {}
     for name, offset_ratio in (("onset", None), ("note", 0.2)):
@@ -36,11 +43,8 @@ def transcription_scores(
     sounding = [_sounding(notes, times) for notes in (reference, estimate)]
     with warnings.catch_warnings(action="ignore"):  # of empty estimates
         frames = mir_eval.multipitch.metrics(times, sounding[0], times, sounding[1])
-    metrics = ("precision", "recall", "accuracy")
-    for name, values in (("frame", frames[:3]), ("chroma", frames[7:10])):
-        for metric, value in zip(metrics, values, strict=True):
-            scores[f"{name}_{metric}"] = float(value)
-    return scores
+    names = [f"{of}_{metric}" for of in ("frame", "chroma") for metric in FRAME_METRICS]
+    return scores | dict(zip(names, map(float, frames), strict=True))
 
 
 def note_scores(reference, estimate, offset_ratio):
