@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from musaic_core.benchmark.objective import Objective as BaseObjective
+from musaic_core.benchmark.guided import GuidedObjective
 from musaic_core.data.errors import InputError, report_once
 from musaic_core.results.saved import save_factors, save_spectrograms
 from musaic_core.tasks.base import Estimate
@@ -10,11 +10,12 @@ from musaic_core.tasks.interpretability import (
     INTERPRETABILITY,
     interpretability_of_stems,
 )
+from musaic_core.tasks.separation.guidance import corrections, score_elsewhere
 from musaic_core.tasks.separation.matching import match_stems
 from musaic_core.tasks.separation.saved import save_stems, saved_media
 from musaic_core.tasks.separation.scores import (
     correlations_of,
-    mean_sdr,
+    floor_and_ceiling,
     separation_scores,
 )
 from musaic_core.tasks.separation.task import (
@@ -23,16 +24,12 @@ from musaic_core.tasks.separation.task import (
     has_stems,
     stems_to_learn,
 )
-from musaic_core.tasks.separation.wiener import (
-    bin_frequencies,
-    ideal_stems,
-    magnitudes,
-)
+from musaic_core.tasks.separation.wiener import bin_frequencies, magnitudes
 
 EXCERPT = 6  # s, amid each recording but the first, that is kept of its stems
 
 
-class Objective(BaseObjective):
+class Objective(GuidedObjective):
     """How close the estimated stems of a mixture are to the true ones.
 
     Scores are those of BSS Eval 4: for each stem the median over windows of a second,
@@ -44,6 +41,9 @@ class Objective(BaseObjective):
     by their correlation; ``matched`` says how. ``phase`` is that of a
     model's stems: the mixture's, or ``misi``, recovered from there. ``purity`` and
     ``completeness`` say how far its components stand for stems: 1 is perfect, 0 chance.
+
+    With ``hints``, a simulated user who listens to half of a recording says so often
+    which stem is silent or alone; ``steering_gain`` is what the other half gains.
     """
 
     name = "Music source separation"
@@ -54,7 +54,7 @@ class Objective(BaseObjective):
     needs = ("stems",)
     tracks_at_once = 2
     media = staticmethod(saved_media)
-    parameters = {"phase": ["mixture"]}
+    parameters = {"phase": ["mixture"], **GuidedObjective.parameters}
     test_config = {"dataset": {"name": "mini", "part": "songs", "timbre": "seen"}}
 
     def skip(self, missing=None, train=(), **data):
@@ -82,10 +82,17 @@ class Objective(BaseObjective):
         scores = separation_scores(references, stems, track.rate, gram)
         if np.isnan(scores["sdr"]):
             raise InputError(
-                f"{track.name}: no second in which all its stems sound, "
-                "so it has no score"
+                f"{track.name}: no second in which all stems sound, so no score"
             )
         return {"value": scores["sdr"], **scores, **bounds, "matched": matched}
+
+    def corrections(self, track, parts):
+        stems = self.stems_of(track)
+        return corrections(stems, parts, track.rate) if stems else []
+
+    def score_elsewhere(self, track, parts):
+        stems = self.stems_of(track)
+        return score_elsewhere(stems, parts, track.rate) if stems else None
 
     def interpret(self, track, estimate):
         model, stems = estimate.evidence, self.stems_of(track)
@@ -116,19 +123,17 @@ class Objective(BaseObjective):
 
         return {"estimates": self.task.each(self.references.values(), equal_parts)}
 
-    # true stems of the last recordings, which all solvers are compared with
-    _stems: dict = {}
+    _stems: dict = {}  # the true ones of the last recordings
 
     def stems_of(self, track):
         """The stems of a track, or None; read once, as they are 20 s at most."""
         if not has_stems(track):
             return None
-        stems = self._stems.get(track.identity)
-        if stems is None:
+        if track.identity not in self._stems:
             if len(self._stems) >= 8:
                 self._stems.clear()
-            stems = self._stems[track.identity] = track.stems()
-        return stems
+            self._stems[track.identity] = track.stems()
+        return self._stems[track.identity]
 
     # what all answers to a recording share, by its identity and the stems' names
     _shared: dict = {}
@@ -139,12 +144,7 @@ class Objective(BaseObjective):
         if key not in self._shared:
             if len(self._shared) > 64:
                 self._shared.clear()
-            y, sr = track.audio()
-            references = np.stack([*references.values()])
-            parts = np.stack([y / len(references)] * len(references))
-            bounds = {
-                "sdr_mixture": mean_sdr(references, parts, sr),
-                "sdr_oracle": mean_sdr(references, ideal_stems(y, sr, references), sr),
-            }
-            self._shared[key] = correlations_of(references), bounds
+            bounds = floor_and_ceiling(*track.audio(), references)
+            gram = correlations_of(np.stack([*references.values()]))
+            self._shared[key] = gram, bounds
         return self._shared[key]

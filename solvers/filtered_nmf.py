@@ -37,6 +37,7 @@ class Solver(LowRankSolver):
             bands.astype(V.dtype),
             beta=self.beta,
             init=(None, start),
+            mask=given.mask(labels),
             update="mu-extrapolated",
             max_iter=self.n_iter,
         )

@@ -35,13 +35,13 @@ Dictionaries are learned of the same. What models share is computed off their cl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from musaic_core.data.errors import InputError, reason_of, report_once
 from musaic_core.data.recording import Recording, Track
+from musaic_core.tasks.estimate import Estimate
 from musaic_core.tasks.given import Dictionary, Given, Hint
 
 Axes = tuple[str | None, ...]
@@ -96,34 +96,6 @@ class Model(Protocol):
         """
 
 
-@dataclass
-class Estimate:
-    """What a model made of one recording.
-
-    Parameters
-    ----------
-    answer : object
-        What the task asks for; None where the model failed.
-    model : Model or None
-        The factors that the answer was decoded from.
-    evidence : object
-        What else the decoder has to show, such as a self-similarity.
-    n_parameters : int
-        Numbers that the model consists of for this recording.
-    error : str
-        Why there is no answer.
-    time_predict : float
-        Seconds that the recording took.
-    """
-
-    answer: Any = None
-    model: Any = None
-    evidence: Any = None
-    n_parameters: int = 0
-    error: str = ""
-    time_predict: float = 0.0
-
-
 class Task:
     """A task's recordings, to learn from and to be scored on, and its decoder.
 
@@ -157,6 +129,8 @@ class Task:
         Whether V is magnitudes: a model of powers is then given their squares.
     compression : float
         Power of magnitudes that all other low-rank models are given.
+    sounds_alone : bool
+        Class attribute: whether what a hint says to sound does so alone.
     labels : list
         What its answers speak of, such as names of stems; empty if of nothing.
     folds : list of callable
@@ -170,6 +144,7 @@ class Task:
     has_train = True
     magnitudes = False
     compression = 1.0
+    sounds_alone = False
     frequencies: np.ndarray | None = None
     frame: float | None = None
     labels: Sequence = ()
@@ -203,6 +178,22 @@ class Task:
         Returns
         -------
         Dictionary or None
+        """
+
+    def learn_hinted(self, given: Given, dictionary: Dictionary) -> Dictionary | None:
+        """Learn entries of a dictionary from what a user says to sound.
+
+        Parameters
+        ----------
+        given : Given
+            The recording with its hints.
+        dictionary : Dictionary
+            Of what was heard alone.
+
+        Returns
+        -------
+        Dictionary or None
+            As the recording itself has them; None where nothing can be learned.
         """
 
     @property
