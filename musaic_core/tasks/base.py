@@ -180,21 +180,21 @@ class Task:
         Dictionary or None
         """
 
-    def learn_hinted(self, given: Given, dictionary: Dictionary) -> Dictionary | None:
-        """Learn entries of a dictionary from what a user says to sound.
+    def adapted(self, dictionary: Dictionary, given: Given) -> Dictionary:
+        """Adapt a dictionary to a recording of which a user has said something.
 
         Parameters
         ----------
-        given : Given
-            The recording with its hints.
         dictionary : Dictionary
             Of what was heard alone.
+        given : Given
+            The recording with its hints.
 
         Returns
         -------
-        Dictionary or None
-            As the recording itself has them; None where nothing can be learned.
+        Dictionary
         """
+        return dictionary
 
     @property
     def recordings(self) -> list[Track]:

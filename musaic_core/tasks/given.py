@@ -85,9 +85,8 @@ class Dictionary:
         """
 
         def learn_patches(length):
-            patches, labels = zip(
-                self.patches(length), other.patches(length), strict=True
-            )
+            both = self.patches(length), other.patches(length)
+            patches, labels = zip(*both, strict=True)
             return np.concatenate(patches, axis=1), np.concatenate(labels)
 
         return Dictionary(
@@ -95,6 +94,30 @@ class Dictionary:
             np.concatenate([self.labels, other.labels]),
             learn_patches,
         )
+
+    def filtered(self, response: np.ndarray) -> Dictionary:
+        """What the same sounds like through a filter.
+
+        Parameters
+        ----------
+        response : ndarray of float32, shape (F,)
+            Positive.
+
+        Returns
+        -------
+        Dictionary
+        """
+
+        def through(entries):
+            heard = entries * response.reshape(-1, *(1,) * (entries.ndim - 1))
+            lasting = tuple(axis for axis in range(entries.ndim) if axis != 1)
+            return heard / heard.sum(lasting, keepdims=True)
+
+        def learn_patches(length):
+            patches, labels = self.patches(length)
+            return through(patches), labels
+
+        return Dictionary(through(self.templates), self.labels, learn_patches)
 
 
 @dataclass(frozen=True)
@@ -242,8 +265,7 @@ class Given:
         learned = learned and learned.cut(self._n_rows)
         if learned is None or not self.hints:
             return learned
-        entries = self._task.learn_hinted(self, learned)
-        return learned if entries is None else learned.extended(entries)
+        return self._task.adapted(learned, self)
 
     @property
     def names(self) -> np.ndarray | None:

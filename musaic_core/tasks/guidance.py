@@ -28,7 +28,6 @@ from musaic_core.tasks.base import Task
 from musaic_core.tasks.estimate import Estimate
 from musaic_core.tasks.given import Hint
 
-
 LISTENING = 5.0  # s that a user listens to, and after which as many are left out
 
 

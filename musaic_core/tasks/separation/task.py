@@ -152,8 +152,8 @@ class Separation(Task):
         found = side_by_side([templates(V) for V in spectra.values()])
         return Dictionary(*found, learn_patches)
 
-    def learn_hinted(self, given, dictionary):
-        """Learn entries of the stems that are alone somewhere."""
+    def adapted(self, dictionary, given):
+        """Add entries of the stems that are alone somewhere."""
         V = self.represent(given.recording)
         free = given.allowed(self.labels, V.shape[1])
         alone = free & (free.sum(0) == 1)
@@ -162,7 +162,9 @@ class Separation(Task):
             for label, there in zip(self.labels, alone, strict=True)
             if there.sum() >= LEAST_FRAMES
         }
-        return self._learn_from(spectra, given.exponent) if spectra else None
+        if not spectra:
+            return dictionary
+        return dictionary.extended(self._learn_from(spectra, given.exponent))
 
     @cached_property
     def _stem_spectra(self):

@@ -1,6 +1,6 @@
 """Dictionaries of notes: what each sounds like where it is heard alone."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import pairwise
 
@@ -11,6 +11,7 @@ from musaic_core.tasks.given import Dictionary, Given
 from musaic_core.tasks.transcription.spectrogram import FRAME
 
 ATTACK = 0.12  # s
+CAUTION = 0.1  # of a band's mean energy, that a filter is 1 for where it has less
 Isolated = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
 
 
@@ -63,32 +64,50 @@ def _of_sum_one(spectra, pitches):
     return np.stack(spectra, axis=1), np.array(pitches, int)
 
 
-def hinted_notes(
-    V: np.ndarray, given: Given, dictionary: Dictionary
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Filter notes out of a recording where a user says that they sound.
+def adapted_to_notes(dictionary: Dictionary, V: np.ndarray, given: Given) -> Dictionary:
+    """Adapt a dictionary to a recording in which some notes are known to sound.
 
-    The recording is explained by the dictionary, and each note has its share of that
-    (Wiener filtering).
+    Where the notes sound, the recording is explained by the dictionary, and each has
+    its share of that (Wiener filtering). What these have in third-octave bands, over
+    what the dictionary has there, is the response of a filter, through which all of it
+    is heard from then on, in pitches too of which nothing was said. The notes
+    themselves, filtered out of the recording so, are further entries.
 
     Parameters
     ----------
+    dictionary : Dictionary
     V : ndarray, shape (F, T)
+        The recording.
     given : Given
         With the hints.
-    dictionary : Dictionary
 
-    Yields
-    ------
-    V : ndarray, shape (F, frames)
-        Of a note alone.
-    notes : ndarray, shape (1, 3)
-        The note, from 0 s on, as `learn_dictionary` takes it.
+    Returns
+    -------
+    Dictionary
     """
-    notes = [(hint, given.frames_of(hint)) for hint in given.hints if hint.sounds]
+    notes = [hint for hint in given.hints if hint.sounds]
+    pairs = list(_shares(dictionary, V, given, notes))
+    if not pairs:
+        return dictionary
+    bands = octave_bands(given.frequencies, 3).astype(V.dtype)
+    heard, explained = (sum(pair[i].sum(1) for pair in pairs) @ bands for i in (0, 1))
+    least = CAUTION * explained.mean()
+    filtered = dictionary.filtered(bands @ ((heard + least) / (explained + least)))
+    alone = [
+        (part, np.array([[0, note.end - note.start, note.label]]))
+        for note, (part, _) in zip(
+            notes, _shares(filtered, V, given, notes), strict=True
+        )
+    ]
+    entries = learn_dictionary(lambda: alone)
+    return filtered if entries is None else filtered.extended(entries)
+
+
+def _shares(dictionary, V, given, notes):
+    """What is of each note, (F, frames), and what the dictionary explains it by."""
     heard = np.zeros(V.shape[1], bool)
-    for _, there in notes:
-        heard[there] = True
+    for note in notes:
+        heard[given.frames_of(note)] = True
     if not heard.any():
         return
     W, labels = dictionary.templates, dictionary.labels
@@ -100,8 +119,28 @@ def hinted_notes(
         fixed=("templates",),
         mask={"activations": given.allowed(labels, V.shape[1])[:, heard]},
     ).activations
-    for hint, there in notes:
-        own = labels == hint.label
-        share = (W[:, own] @ H[own, there]) / (W @ H[:, there] + 1e-12)
-        note = np.array([[0, hint.end - hint.start, hint.label]])
-        yield V[:, there] * share, note
+    for note in notes:
+        there = given.frames_of(note)
+        explained = W[:, labels == note.label] @ H[labels == note.label, there]
+        yield V[:, there] * explained / (W @ H[:, there] + 1e-12), explained
+
+
+def octave_bands(frequencies: np.ndarray, n: int = 1) -> np.ndarray:
+    """Bands that overlap and sum to 1.
+
+    Parameters
+    ----------
+    frequencies : ndarray, shape (F,)
+        Hz.
+    n : int
+        Bands in an octave.
+
+    Returns
+    -------
+    ndarray, shape (F, K)
+        Raised cosines.
+    """
+    octaves = n * np.log2(np.maximum(frequencies, 30))
+    centres = np.arange(octaves[0], octaves[-1] + 1)
+    away = np.minimum(np.abs(octaves[:, None] - centres), 1)
+    return 0.5 + 0.5 * np.cos(np.pi * away)

@@ -24,7 +24,10 @@ from musaic_core.tasks.base import Task
 from musaic_core.tasks.disturbed import disturbed
 from musaic_core.tasks.kept import Kept
 from musaic_core.tasks.transcription.decoder import NoteDecoder, Salience
-from musaic_core.tasks.transcription.dictionary import hinted_notes, learn_dictionary
+from musaic_core.tasks.transcription.dictionary import (
+    adapted_to_notes,
+    learn_dictionary,
+)
 from musaic_core.tasks.transcription.spectrogram import (
     FRAME,
     HOP,
@@ -108,11 +111,10 @@ class Transcription(Task):
             )
         )
 
-    def learn_hinted(self, given, dictionary):
-        """Learn entries of notes that sound, filtered out of the recording."""
+    def adapted(self, dictionary, given):
+        """Hear the dictionary as the notes that are said to sound do."""
         V = self.represent(given.recording) ** given.exponent
-        notes = list(hinted_notes(V, given, dictionary))
-        return learn_dictionary(lambda: notes)
+        return adapted_to_notes(dictionary, V, given)
 
     @cached_property
     def _isolated_notes(self):
