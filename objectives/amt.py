@@ -1,6 +1,6 @@
 """Automatic music transcription."""
 
-from musaic_core.benchmark.objective import Objective as BaseObjective
+from musaic_core.benchmark.guided import GuidedObjective
 from musaic_core.data.errors import InputError
 from musaic_core.tasks.base import Estimate
 from musaic_core.tasks.interpretability import (
@@ -8,13 +8,14 @@ from musaic_core.tasks.interpretability import (
     interpretability_of_notes,
 )
 from musaic_core.tasks.transcription.decoder import no_notes
+from musaic_core.tasks.transcription.guidance import corrections, score_elsewhere
 from musaic_core.tasks.transcription.saved import save_notes, saved_media
 from musaic_core.tasks.transcription.scores import transcription_scores
 from musaic_core.tasks.transcription.spectrogram import FRAME, band_frequencies
 from musaic_core.tasks.transcription.task import Transcription
 
 
-class Objective(BaseObjective):
+class Objective(GuidedObjective):
     """Which note starts when: estimated notes against those that were played.
 
     Scores are mir_eval's (Raffel et al. 2014). An onset is right within 50 ms and a
@@ -25,6 +26,9 @@ class Objective(BaseObjective):
     transcribing (predict); the spectrograms that models share are computed beforehand.
     ``purity`` and ``completeness`` say how far a model's components stand for pitches:
     1 is perfect, 0 is chance.
+
+    With ``hints``, a simulated user who listens to half of a recording says of so many
+    notes whether they sound; ``steering_gain`` is what the other half gains by that.
     """
 
     name = "Automatic music transcription"
@@ -51,6 +55,14 @@ class Objective(BaseObjective):
             raise InputError(f"{name}: has no pitched notes, so there is no score")
         scores = transcription_scores(track.notes, notes, track.duration)
         return {"value": scores["onset_f1"], **scores}
+
+    def corrections(self, track, notes):
+        reference = self.annotated(track, "notes")
+        return corrections(reference, notes) if reference else []
+
+    def score_elsewhere(self, track, notes):
+        reference = self.annotated(track, "notes")
+        return score_elsewhere(reference, notes) if reference else None
 
     def interpret(self, track, estimate):
         model, notes = estimate.evidence, self.annotated(track, "notes")

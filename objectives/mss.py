@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from musaic_core.benchmark.guided import GuidedObjective
 from musaic_core.benchmark.stems import StemsObjective
 from musaic_core.data.errors import InputError, report_once
 from musaic_core.results.saved import save_factors, save_spectrograms
@@ -9,11 +10,12 @@ from musaic_core.tasks.interpretability import (
     INTERPRETABILITY,
     interpretability_of_stems,
 )
+from musaic_core.tasks.separation.guidance import corrections, score_elsewhere
 from musaic_core.tasks.separation.matching import match_stems
 from musaic_core.tasks.separation.saved import save_stems, saved_media
 from musaic_core.tasks.separation.scores import (
     correlations_of,
-    mean_sdr,
+    floor_and_ceiling,
     separation_scores,
 )
 from musaic_core.tasks.separation.task import (
@@ -22,16 +24,12 @@ from musaic_core.tasks.separation.task import (
     has_stems,
     stems_to_learn,
 )
-from musaic_core.tasks.separation.wiener import (
-    bin_frequencies,
-    ideal_stems,
-    magnitudes,
-)
+from musaic_core.tasks.separation.wiener import bin_frequencies, magnitudes
 
 EXCERPT = 6  # s, amid each recording but the first, that is kept of its stems
 
 
-class Objective(StemsObjective):
+class Objective(GuidedObjective, StemsObjective):
     """How close the estimated stems of a mixture are to the true ones.
 
     Scores are those of BSS Eval 4: for each stem the median over windows of a second,
@@ -43,6 +41,9 @@ class Objective(StemsObjective):
     by their correlation; ``matched`` says how. ``phase`` is that of a
     model's stems: the mixture's, or ``misi``, recovered from there. ``purity`` and
     ``completeness`` say how far its components stand for stems: 1 is perfect, 0 chance.
+
+    With ``hints``, a simulated user who listens to half of a recording says so often
+    which stem is silent or alone; ``steering_gain`` is what the other half gains.
     """
 
     name = "Music source separation"
@@ -53,7 +54,7 @@ class Objective(StemsObjective):
     needs = ("stems",)
     tracks_at_once = 2
     media = staticmethod(saved_media)
-    parameters = {"phase": ["mixture"]}
+    parameters = {"phase": ["mixture"], **GuidedObjective.parameters}
     test_config = {"dataset": {"name": "mini", "part": "songs", "timbre": "seen"}}
 
     def skip(self, missing=None, train=(), **data):
@@ -81,10 +82,19 @@ class Objective(StemsObjective):
         scores = separation_scores(references, stems, track.rate, gram)
         if np.isnan(scores["sdr"]):
             raise InputError(
-                f"{track.name}: no second in which all its stems sound, "
-                "so it has no score"
+                f"{track.name}: no second in which all stems sound, so no score"
             )
         return {"value": scores["sdr"], **scores, **bounds, "matched": matched}
+
+    def corrections(self, track, parts):
+        if not has_stems(track):
+            return []
+        return corrections(self.stems_of(track), parts, track.rate)
+
+    def score_elsewhere(self, track, parts):
+        if not has_stems(track):
+            return None
+        return score_elsewhere(self.stems_of(track), parts, track.rate)
 
     def interpret(self, track, estimate):
         model = estimate.evidence
@@ -113,14 +123,8 @@ class Objective(StemsObjective):
         """Correlations of the references, and what floor and ceiling score."""
 
         def compute():
-            y, sr = track.audio()
-            stems = np.stack([*references.values()])
-            parts = np.stack([y / len(stems)] * len(stems))
-            bounds = {
-                "sdr_mixture": mean_sdr(stems, parts, sr),
-                "sdr_oracle": mean_sdr(stems, ideal_stems(y, sr, stems), sr),
-            }
-            return correlations_of(stems), bounds
+            bounds = floor_and_ceiling(*track.audio(), references)
+            return correlations_of(np.stack([*references.values()])), bounds
 
         return self.kept(track, ("shared", *references), compute)
 

@@ -18,6 +18,7 @@ class Solver(LowRankSolver):
     """
 
     name = "convolutive_nmf"
+    uses_hints = True
     axes = (("frequency", "time"),)
     parameters = {
         "dictionary": ["fixed", "blind"],
@@ -28,7 +29,7 @@ class Solver(LowRankSolver):
     }
 
     def factorize(self, V, given):
-        rank, start, labels = self.rank, "random", None
+        rank, start, labels = self.rank, "random", given.names
         length = min(self.length, V.shape[1])
         if given.dictionary is not None:
             W, labels = given.dictionary.patches(length)
@@ -41,6 +42,7 @@ class Solver(LowRankSolver):
             beta=self.beta,
             init=start,
             fixed=("patches",) if self.dictionary == "fixed" else (),
+            mask=given.mask(labels),
             update="mu-extrapolated",
             max_iter=self.n_iter,
             seed=given.seed,

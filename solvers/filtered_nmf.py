@@ -4,6 +4,7 @@ import numpy as np
 
 from musaic_core.benchmark.solver import LowRankSolver
 from musaic_core.lowrank.structured.filtered import filtered_nmf
+from musaic_core.tasks.transcription.dictionary import octave_bands
 
 
 class Solver(LowRankSolver):
@@ -37,16 +38,9 @@ class Solver(LowRankSolver):
             bands.astype(V.dtype),
             beta=self.beta,
             init=(None, start),
+            mask=given.mask(labels),
             update="mu-extrapolated",
             max_iter=self.n_iter,
         )
         model.labels = labels
         return model
-
-
-def octave_bands(frequencies, n=1):
-    """Raised cosines (F, K), `n` an octave, which sum to 1."""
-    octaves = n * np.log2(np.maximum(frequencies, 30))
-    centres = np.arange(octaves[0], octaves[-1] + 1)
-    away = np.minimum(np.abs(octaves[:, None] - centres), 1)
-    return 0.5 + 0.5 * np.cos(np.pi * away)

@@ -31,15 +31,18 @@ class Solver(LowRankSolver):
         W = given.dictionary and given.dictionary.templates
         if W is not None:
             rank, start = W.shape[1], (W, None, None)
+        labels = given.dictionary and given.dictionary.labels
+        mask = given.mask(labels)
         model = ncp(
             V,
             rank,
             beta=self.beta,
             init=start,
+            mask=mask and {1: mask["activations"].T},
             update="mu-extrapolated",
             fixed=(0,) if self.dictionary == "fixed" else (),
             max_iter=self.n_iter,
             seed=given.seed,
         )
-        model.labels = given.dictionary and given.dictionary.labels
+        model.labels = labels
         return model

@@ -18,6 +18,7 @@ class Solver(LowRankSolver):
     """
 
     name = "nmf"
+    uses_hints = True
     parameters = {
         "dictionary, beta": [
             ("fixed", 1),
@@ -30,23 +31,20 @@ class Solver(LowRankSolver):
     }
 
     def factorize(self, V, given):
-        rank, start, mask = self.rank, "random", None
-        labels = given.dictionary and given.dictionary.labels
-        if labels is not None:
+        rank, start = self.rank, "random"
+        if given.dictionary is not None:
             W = given.dictionary.templates
             rank = W.shape[1]
             start = (W, np.full((rank, V.shape[1]), V.mean(), V.dtype))
-            if given.hints:
-                mask = {"activations": given.allowed(labels, V.shape[1])}
         model = nmf(
             V,
             rank,
             beta=self.beta,
             init=start,
             fixed=("templates",) if self.dictionary == "fixed" else (),
-            mask=mask,
+            mask=given.mask(given.names),
             max_iter=self.n_iter,
             seed=given.seed,
         )
-        model.labels = labels
+        model.labels = given.names
         return model

@@ -15,6 +15,7 @@ from benchopt.benchmark import get_running_benchmark
 from musaic_core.benchmark.digest import digest_of, file_of, files_imported
 from musaic_core.data.errors import printable, report_once
 from musaic_core.tasks.base import Task, reason_of
+from musaic_core.tasks.guidance import learned_with
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LONGEST = 200  # bytes of the name of a folder; file systems take 255
@@ -185,7 +186,7 @@ class Objective(benchopt.BaseObjective):
             (
                 type(self).__name__,
                 type(self).__module__,
-                self._parameters,
+                learned_with(self._parameters),
                 self.seed,
                 [[track.identity for track in tracks] for tracks in (train, test)],
                 options,

@@ -22,6 +22,7 @@ from musaic_core.benchmark.store import fitted
 from musaic_core.data.errors import InputError, report_once
 from musaic_core.tasks.base import Axes, Estimate, matching_axes
 from musaic_core.tasks.given import Given
+from musaic_core.tasks.guidance import answer_guided, learned_with
 
 SHIPPED = PACKAGE / "learned" / "weights"  # states that come with the repository
 UNTAUGHT = "it learns from training recordings, and there are none"
@@ -55,6 +56,8 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
     exponent : {1, 2} or None
         2 where it models powers: its V is then the square of the task's magnitudes.
         None where it takes magnitudes as compressed as the task gives them.
+    uses_hints : bool
+        Whether its answer depends on ``given.hints``.
     """
 
     sampling_strategy = "run_once"
@@ -66,6 +69,7 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
     n_parameters = 0
     in_default_run = True
     exponent = 1
+    uses_hints = False
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -156,10 +160,12 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
     # ---- the run
 
     _asked: dict = {}  # the objective's parameters
+    _user = None  # who corrects the first answers
 
     def _set_objective(self, objective):
         self._references = objective.references if self.kind == "oracle" else None
-        self._asked = objective._parameters
+        self._asked = learned_with(objective._parameters)
+        self._user = getattr(objective, "user", None)
         return super()._set_objective(objective)
 
     def set_objective(self, task):
@@ -215,8 +221,8 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
             report_once(f"{self.name}: {error}")
             return {r.id: Estimate(error=str(error)) for r in self.task.test}
 
-        def estimate(recording):
-            given = self._given(recording)
+        def estimate(recording, hints=()):
+            given = self._given(recording, hints)
             begin = time.perf_counter()
             answer, model = self._describe(recording, given)
             evidence = None
@@ -233,7 +239,8 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
         test = self.task.test
         if self._references is not None:
             test = [self._references[recording.id] for recording in test]
-        return self.task.each(test, estimate)
+        again = estimate if self.uses_hints else None
+        return answer_guided(self.task, test, estimate, self._user, again)
 
     def _learn(self):
         """Fit the model and the task's decoder; the decoder, or None."""
@@ -250,10 +257,10 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
         self.time_fit += time.perf_counter() - begin
         return decode
 
-    def _given(self, recording):
+    def _given(self, recording, hints=(), names=None):
         supervised = getattr(self, "dictionary", "fixed") != "blind"
         told = self.task, self.given_axes, recording, self.seed, supervised
-        given = Given(*told, self.exponent)
+        given = Given(*told, self.exponent, hints, names)
         if self.given_axes is not None and recording is not None:
             _ = given.V  # which all models share: off their clocks
         return given
@@ -365,6 +372,10 @@ class LowRankSolver(Solver):
         """Whether it uses the dictionary."""
         return getattr(self, "dictionary", "blind") != "blind"
 
+    @property
+    def uses_hints(self):
+        return self.supervised  # hints add entries to the dictionary
+
     @classmethod
     def mismatch(cls, task):
         if cls.answers is not None:
@@ -379,6 +390,10 @@ class LowRankSolver(Solver):
         if self.supervised and given.dictionary is None:
             raise InputError("nothing could be read that a dictionary is learned from")
         model = self.factorize(given.V, *self._state, given)
+        if given.hints and not self.supervised:
+            self.task.describe(model, given)  # which names its components
+            given = self._given(recording, given.hints, model.labels)
+            model = self.factorize(given.V, *self._state, given)
         return self.task.describe(model, given), model
 
 

@@ -20,7 +20,8 @@ NEEDED = {
 }
 TEXTS = ("objective_error", "objective_files", "objective_audio", "objective_kind")
 NUMBERS = ("time_fit", "time_predict", "duration", "peak_memory_mb", "n_parameters")
-_RUN = ["solver_name", "dataset_name", "objective_name", "idx_rep"]
+_GUIDANCE = ["p_obj_hints", "p_obj_wrong_hints"]
+_RUN = ["solver_name", "dataset_name", "objective_name", "idx_rep", *_GUIDANCE]
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Benchmark:
     rows : DataFrame
         A row a recording, solver and repetition, with the columns ``corpus`` and
         ``file``, which of the files it is of.
+    guided : DataFrame
+        The same of runs in which a user gave hints, which have scores of their own.
     objective : subclass of musaic_core.benchmark.objective.Objective
         The task's own: it says what pages need to know of the task.
     problems : list of str
@@ -45,6 +48,7 @@ class Benchmark:
     folder: Path
     files: list[Path]
     rows: pd.DataFrame
+    guided: pd.DataFrame
     objective: type
     problems: list[str] = field(default_factory=list)
 
@@ -91,7 +95,9 @@ class Benchmark:
         return [
             self._provenance(file, rows)
             for file, (_, rows) in zip(
-                self.files, self.rows.groupby("file"), strict=True
+                self.files,
+                pd.concat([self.rows, self.guided]).groupby("file"),
+                strict=True,
             )
         ]
 
@@ -198,7 +204,16 @@ def read_latest(
     rows = rows[rows["file"] == rows.groupby(_RUN)["file"].transform("min")]
     files = [file for place, file in enumerate(tables) if (rows["file"] == place).any()]
     rows = _scored(rows.reset_index(drop=True), lower_is_better)
-    return Benchmark(folder, files, rows, objective, incomplete(rows)), problems
+    is_guided = rows["p_obj_hints"] > 0
+    guided, rows = (
+        rows[chosen].reset_index(drop=True) for chosen in (is_guided, ~is_guided)
+    )
+    if rows.empty:
+        problems.append(
+            f"{folder}: no results without hints; run benchopt run {folder}"
+        )
+        return None, problems
+    return Benchmark(folder, files, rows, guided, objective, incomplete(rows)), problems
 
 
 def _read(file):
@@ -222,8 +237,19 @@ def _read(file):
     for column in ("objective_value", *(f"objective_{name}" for name in NUMBERS)):
         values = rows.get(column, pd.Series(np.nan, rows.index))
         rows[column] = pd.to_numeric(values, errors="coerce")
-    rows["idx_rep"] = rows.get("idx_rep", pd.Series(0, rows.index)).fillna(0)
+    for column in ("idx_rep", "p_obj_hints", "p_obj_wrong_hints"):
+        values = rows.get(column, pd.Series(0, rows.index))
+        rows[column] = pd.to_numeric(values, errors="coerce").fillna(0)
+    rows["objective_name"] = rows["objective_name"].map(_unguided)
     return rows
+
+
+def _unguided(name):
+    """The name of an objective without what users do: it is the same problem."""
+    base, _, parameters = name.partition("[")
+    parameters = re.split(r",(?=\w+=)", parameters.rstrip("]"))
+    kept = [p for p in parameters if p and not re.match("(wrong_)?hints=", p)]
+    return f"{base}[{','.join(kept)}]" if kept else base
 
 
 def _scored(rows, lower_is_better):

@@ -20,6 +20,7 @@ COSTS = {
 COLUMNS = [
     *("task", "corpus", "solver", "label", "kind", "apart", "beta", "training"),
     *("n", "of", "score", "low", "high", "interval", "rank", "others", *COSTS),
+    *("purity", "steering_gain", "hints"),
 ]
 
 
@@ -31,10 +32,11 @@ def label_all(benchmarks: Iterable[Benchmark]) -> None:
     benchmarks : iterable of Benchmark
         Their rows get the column ``label``.
     """
-    names = pd.concat([b.rows for b in benchmarks])
-    labels = with_labels(names).set_index("solver_name")["label"].to_dict()
-    for benchmark in benchmarks:
-        benchmark.rows["label"] = benchmark.rows["solver_name"].map(labels)
+    tables = [rows for b in benchmarks for rows in (b.rows, b.guided)]
+    names = with_labels(pd.concat(tables))
+    labels = names.set_index("solver_name")["label"].to_dict()
+    for rows in tables:
+        rows["label"] = rows["solver_name"].map(labels)
 
 
 def scores(benchmarks: Iterable[Benchmark]) -> pd.DataFrame:
@@ -53,7 +55,9 @@ def scores(benchmarks: Iterable[Benchmark]) -> pd.DataFrame:
         and ``score`` is their mean; ``low`` to ``high`` is its 95 % interval and
         ``interval`` says what that is due to. ``rank`` is missing for floors and
         oracles, and with one recording, which no test can judge. ``memory`` is in MB;
-        the units of times are those of `COSTS`.
+        the units of times are those of `COSTS`. ``purity`` is the mean over recordings
+        of a model with components, and ``steering_gain`` that of so many ``hints``,
+        the most that were given.
     """
     rows = []
     for benchmark in benchmarks:
@@ -62,6 +66,7 @@ def scores(benchmarks: Iterable[Benchmark]) -> pd.DataFrame:
             kinds = df.groupby("label")["objective_kind"].max().to_dict()
             table = ranking(cells, kinds, benchmark.lower_is_better)
             spent = seconds(df, df["dataset_name"].iloc[0])
+            guided = _most_guided(benchmark, corpus)
             for label, row in table.iterrows():
                 run = df[df["label"] == label]
                 known = not np.isnan(row["interval"].half_width)
@@ -78,6 +83,8 @@ def scores(benchmarks: Iterable[Benchmark]) -> pd.DataFrame:
                         "high": row["interval"].high if known else None,
                         "interval": str(row["interval"]) if known else "",
                         **_costs(run, spent.loc[label]),
+                        "purity": _mean(run, "objective_purity"),
+                        **_steered(guided[guided["label"] == label]),
                     }
                 )
     return pd.DataFrame(rows, columns=COLUMNS).astype({"rank": "Int64", "apart": bool})
@@ -122,6 +129,25 @@ def _costs(run, spent):
         "memory": float(run["objective_peak_memory_mb"].max()),
         "parameters": float(run["objective_n_parameters"].median()),
     }
+
+
+def _most_guided(benchmark, corpus):
+    """The runs of a corpus with the most hints, all of them true."""
+    guided = benchmark.guided
+    true = (guided["corpus"] == corpus) & (guided["p_obj_wrong_hints"] == 0)
+    guided = guided[true]
+    return guided[guided["p_obj_hints"] == guided["p_obj_hints"].max()]
+
+
+def _steered(run):
+    return {
+        "steering_gain": _mean(run, "objective_steering_gain"),
+        "hints": run["p_obj_hints"].max(),
+    }
+
+
+def _mean(run, column):
+    return pd.to_numeric(run.get(column, pd.Series(dtype=float))).mean()
 
 
 def units(benchmark: Benchmark) -> dict[str, str]:
@@ -232,6 +258,18 @@ def sentences(table: pd.DataFrame, benchmark: Benchmark) -> list[tuple[str, str]
             said.append(_best(whole, models, benchmark))
         for row in models[models["n"] < models["of"]].itertuples():
             said.append(f"{row.label} has {row.n} of {row.of} recordings alone")
+        if models["purity"].notna().any():
+            best = models.loc[models["purity"].idxmax()]
+            said.append(
+                f"The purest components are those of {best['label']}, "
+                f"{number(best['purity'])}"
+            )
+        if models["steering_gain"].notna().any():
+            best = models.loc[models["steering_gain"].idxmax()]
+            said.append(
+                f"With {best['hints']:.0f} hints {best['label']} gains most where none "
+                f"was given, {number(best['steering_gain'])}"
+            )
         apart = [
             f"{row.label} ({row.kind}) at {number(row.score)}"
             for row in df[df["apart"]].itertuples()

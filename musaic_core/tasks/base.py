@@ -36,13 +36,13 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from musaic_core.data.errors import InputError, reason_of, report_once
 from musaic_core.data.recording import Recording, Track
+from musaic_core.tasks.estimate import Estimate
 from musaic_core.tasks.given import Dictionary, Given, Hint
 
 Axes = tuple[str | None, ...]
@@ -97,34 +97,6 @@ class Model(Protocol):
         """
 
 
-@dataclass
-class Estimate:
-    """What a model made of one recording.
-
-    Parameters
-    ----------
-    answer : object
-        What the task asks for; None where the model failed.
-    model : Model or None
-        The factors that the answer was decoded from.
-    evidence : object
-        What else the decoder has to show, such as a self-similarity.
-    n_parameters : int
-        Numbers that the model consists of for this recording.
-    error : str
-        Why there is no answer.
-    time_predict : float
-        Seconds that the recording took.
-    """
-
-    answer: Any = None
-    model: Any = None
-    evidence: Any = None
-    n_parameters: int = 0
-    error: str = ""
-    time_predict: float = 0.0
-
-
 class Task:
     """A task's recordings, to learn from and to be scored on, and its decoder.
 
@@ -161,6 +133,8 @@ class Task:
         Whether V is magnitudes: a model of powers is then given their squares.
     compression : float
         Power of magnitudes that all other low-rank models are given.
+    sounds_alone : bool
+        Class attribute: whether what a hint says to sound does so alone.
     labels : list
         What its answers speak of, such as names of stems; empty if of nothing.
     folds : list of callable
@@ -175,6 +149,7 @@ class Task:
     decoded_by: tuple[str, ...] = ()
     magnitudes = False
     compression = 1.0
+    sounds_alone = False
     frequencies: np.ndarray | None = None
     frame: float | None = None
     labels: Sequence = ()
@@ -208,6 +183,22 @@ class Task:
         -------
         Dictionary or None
         """
+
+    def adapted(self, dictionary: Dictionary, given: Given) -> Dictionary:
+        """Adapt a dictionary to a recording of which a user has said something.
+
+        Parameters
+        ----------
+        dictionary : Dictionary
+            Of what was heard alone.
+        given : Given
+            The recording with its hints.
+
+        Returns
+        -------
+        Dictionary
+        """
+        return dictionary
 
     @property
     def recordings(self) -> list[Track]:

@@ -72,6 +72,54 @@ class Dictionary:
 
         return Dictionary(self.templates[:n_rows], self.labels, learn_patches)
 
+    def extended(self, other: Dictionary) -> Dictionary:
+        """Add the entries of another dictionary.
+
+        Parameters
+        ----------
+        other : Dictionary
+            With as many rows.
+
+        Returns
+        -------
+        Dictionary
+        """
+
+        def learn_patches(length):
+            both = self.patches(length), other.patches(length)
+            patches, labels = zip(*both, strict=True)
+            return np.concatenate(patches, axis=1), np.concatenate(labels)
+
+        return Dictionary(
+            np.concatenate([self.templates, other.templates], axis=1),
+            np.concatenate([self.labels, other.labels]),
+            learn_patches,
+        )
+
+    def filtered(self, response: np.ndarray) -> Dictionary:
+        """What the same sounds like through a filter.
+
+        Parameters
+        ----------
+        response : ndarray of float32, shape (F,)
+            Positive.
+
+        Returns
+        -------
+        Dictionary
+        """
+
+        def through(entries):
+            heard = entries * response.reshape(-1, *(1,) * (entries.ndim - 1))
+            lasting = tuple(axis for axis in range(entries.ndim) if axis != 1)
+            return heard / heard.sum(lasting, keepdims=True)
+
+        def learn_patches(length):
+            patches, labels = self.patches(length)
+            return through(patches), labels
+
+        return Dictionary(through(self.templates), self.labels, learn_patches)
+
 
 @dataclass(frozen=True)
 class Hint:
@@ -84,7 +132,7 @@ class Hint:
     start, end : float
         The stretch, s.
     sounds : bool
-        Whether it sounds there.
+        Whether it sounds there: a note beside others, a stem alone.
     """
 
     label: int | str
@@ -109,6 +157,10 @@ class Given:
     exponent : float, optional
         Power that the model wants magnitudes to be taken to; the task's ``compression``
         if it does not say.
+    hints : tuple of Hint
+        What a user has said of the recording, besides what the task has.
+    names : sequence, optional
+        What the components of a model without a dictionary turned out to stand for.
 
     Attributes
     ----------
@@ -130,12 +182,22 @@ class Given:
     checkpoints: Path | None = None
 
     def __init__(
-        self, task, axes, recording=None, seed=0, supervised=True, exponent=None
+        self,
+        task,
+        axes,
+        recording=None,
+        seed=0,
+        supervised=True,
+        exponent=None,
+        hints=(),
+        names=None,
     ):
         exponent = task.compression if exponent is None else exponent
         self.exponent = exponent if task.magnitudes else 1
         self._task = task
         self._supervised = supervised
+        self._hints = tuple(hints)
+        self._names = names
         self.recording = recording
         self.axes = axes
         self.seed = seed
@@ -206,7 +268,19 @@ class Given:
         if not self._supervised:
             return None
         learned = self._task.dictionary_of(self.exponent)
-        return learned and learned.cut(self._n_rows)
+        learned = learned and learned.cut(self._n_rows)
+        if learned is None or not self.hints:
+            return learned
+        return self._task.adapted(learned, self)
+
+    @property
+    def names(self) -> np.ndarray | None:
+        """What components stand for, (C,), if that is known before they are found.
+
+        Those of a dictionary are known. Those of a blind model are once it has answered
+        from the same start: it is asked again where a user has said something.
+        """
+        return self._names if self.dictionary is None else self.dictionary.labels
 
     def magnitudes_of(self, model):
         """A model as one of magnitudes: each component to the power that undoes V's.
@@ -260,7 +334,22 @@ class Given:
     @property
     def hints(self) -> tuple[Hint, ...]:
         """What a user has said of the recording."""
-        return tuple(self._task.hints.get(self.recording.id, ()))
+        of_task = self._task.hints.get(getattr(self.recording, "id", None), ())
+        return (*of_task, *self._hints)
+
+    def frames_of(self, hint: Hint) -> slice:
+        """The frames of a hint's stretch.
+
+        Parameters
+        ----------
+        hint : Hint
+
+        Returns
+        -------
+        slice
+        """
+        times = np.maximum([hint.start, hint.end], 0)
+        return slice(*np.round(times / self.frame).astype(int))
 
     def allowed(self, labels: np.ndarray, n_frames: int) -> np.ndarray:
         """Where hints leave components with these labels free to sound.
@@ -276,8 +365,27 @@ class Given:
         """
         mask = np.ones((len(labels), n_frames), bool)
         for hint in self.hints:
+            named = np.asarray(labels) == hint.label
             if not hint.sounds:
-                times = np.maximum([hint.start, hint.end], 0)
-                first, last = np.round(times / self.frame).astype(int)
-                mask[np.asarray(labels) == hint.label, first:last] = False
+                mask[named, self.frames_of(hint)] = False
+            elif self._task.sounds_alone:
+                mask[~named, self.frames_of(hint)] = False
         return mask
+
+    def mask(self, labels: np.ndarray | None) -> dict[str, np.ndarray] | None:
+        """What `allowed` says of V's frames, as factorizations take it.
+
+        Parameters
+        ----------
+        labels : array-like, shape (C,), or None
+            Of the components, where they are known.
+
+        Returns
+        -------
+        dict of str to ndarray of bool, shape (C, T), or None
+            The mask of ``activations``; None where nothing is said, or where V has no
+            frames that could be told apart.
+        """
+        if labels is None or not self.hints or self.axes[1] != "time":
+            return None
+        return {"activations": self.allowed(labels, self.V.shape[1])}

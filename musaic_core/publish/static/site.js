@@ -188,6 +188,17 @@ function interval(points) {
   };
 }
 
+// what a point's label says besides its score and cost
+function named(p) {
+  const part = p.n < p.of ? ` (${p.n} of ${p.of} recordings)` : "";
+  const purity = p.purity === null ? "" : `, purity ${p.purity.toFixed(2)}`;
+  const gain = p.steering_gain === null ? "" : `, ${p.hints} hints gain ${p.steering_gain.toFixed(3)}`;
+  return p.label + part + purity + gain;
+}
+
+// the size of a point: larger where hints gain more, beside the score itself
+const steered = (p) => 10 + 40 * Math.sqrt(Math.min(1, Math.max(0, p.steering_gain ?? 0) / Math.max(1, p.score)));
+
 function costChart() {
   const { corpus: chosen, cost } = Object.fromEntries(new FormData($("#cost-form")));
   const [task, corpus] = chosen.split("|");
@@ -202,9 +213,9 @@ function costChart() {
     const mine = competing.filter((p) => p.kind === kind);
     traces.push({
       name: kind, mode: "markers", x: mine.map((p) => p[cost]), y: mine.map((p) => p.score),
-      text: mine.map((p) => (p.n < p.of ? `${p.label} (${p.n} of ${p.of} recordings)` : p.label)),
+      text: mine.map(named),
       cliponaxis: false, hovertemplate: "%{text}: %{y:.3f}, %{x:.3g}",
-      marker: { size: 10, color: css(COLOURS[kind] ?? "--text"), symbol: mine.map((p) => (p.n < p.of ? "circle-open" : "circle")) },
+      marker: { size: mine.map(steered), color: css(COLOURS[kind] ?? "--text"), symbol: mine.map((p) => (p.n < p.of ? "circle-open" : "circle")) },
       error_y: interval(mine),
     });
   }

@@ -11,6 +11,8 @@ smallest filters instead.
 import numpy as np
 import scipy.fft
 
+from musaic_core.tasks.separation.wiener import ideal_stems
+
 TAPS = 512  # of a distortion filter
 RIDGE = 1e-6  # of the references' mean power; from 1e-6 to 1e-3 scores stay the same
 WINDOWS_AT_ONCE = 8
@@ -283,3 +285,30 @@ def mean_sdr(references: np.ndarray, estimates: np.ndarray, sr: int) -> float:
     """
     sdr = _sdr(references, estimates, min(sr, references.shape[-1]))
     return float(np.nanmedian(sdr, axis=1).mean())
+
+
+def floor_and_ceiling(
+    y: np.ndarray, sr: int, references: dict[str, np.ndarray]
+) -> dict[str, float]:
+    """What knowing nothing of a mixture scores, and what the ideal ratio mask does.
+
+    Parameters
+    ----------
+    y : ndarray, shape (channels, samples)
+        The mixture.
+    sr : int
+        Sampling rate, Hz.
+    references : dict of str to ndarray, shape (channels, samples)
+        By the names of the stems.
+
+    Returns
+    -------
+    dict of str to float
+        ``sdr_mixture``, of equal parts of the mixture, and ``sdr_oracle``, dB.
+    """
+    true = np.stack([*references.values()])
+    parts = np.stack([y / len(true)] * len(true))
+    return {
+        "sdr_mixture": mean_sdr(true, parts, sr),
+        "sdr_oracle": mean_sdr(true, ideal_stems(y, sr, true), sr),
+    }

@@ -16,7 +16,7 @@ with dictionaries of other songs in another timbre.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -40,6 +40,7 @@ from musaic_core.tasks.separation.wiener import (
 POWER = 0.7  # of the magnitudes that models see and whose ratios are masks
 TEMPLATES = 20  # of each stem in the dictionary
 PATCHES = 8  # of each stem, where entries have a time axis
+LEAST_FRAMES = 12  # of a stem alone in a recording that entries are learned from
 LEARNING_FRAMES = 2000  # of each stem that they are learned from
 SCORED = 20  # s, amid each recording whose stems are known
 
@@ -83,6 +84,7 @@ class Separation(Task):
     decoded_by = ("phase",)
     magnitudes = True
     compression = POWER
+    sounds_alone = True
     frequencies = bin_frequencies()
     frame = HOP
 
@@ -119,31 +121,51 @@ class Separation(Task):
         Power spectra too: the Itakura-Saito divergence would have as many templates for
         a stem's silence as for its sound.
         """
-        options = {"update": "hals-mu", "max_iter": 50, "seed": self.seed}
-
-        def learn(V):
-            model = nmf(V**exponent, TEMPLATES, **options)
-            return model.templates / (model.templates.sum(0) + 1e-12)
-
-        spectra = self._stem_spectra
-        if spectra is None:
+        if self._stem_spectra is None:
             return None
-        return Dictionary(
-            np.concatenate([learn(V) for V in spectra], axis=1),
-            np.repeat(self.labels, TEMPLATES),
-            # each solver asks for them again and again
-            cache(partial(self._patches, exponent)),
-        )
+        spectra = dict(zip(self.labels, self._stem_spectra, strict=True))
+        return self._learn_from(spectra, exponent)
 
-    def _patches(self, exponent, length):
-        """Convolutive KL-NMF of each training stem by itself, (F, P, length)."""
+    def _learn_from(self, spectra, exponent):
+        """The dictionary of magnitudes (F, T), by the stem that they are of."""
         options = {"max_iter": 50, "seed": self.seed}
-        patches = []
-        for V in self._stem_spectra:
-            model = convolutive_nmf(V**exponent, PATCHES, length, **options)
-            P = np.asarray(model.patches)
-            patches.append(P / (P.sum((0, 2), keepdims=True) + 1e-12))
-        return np.concatenate(patches, axis=1), np.repeat(self.labels, PATCHES)
+
+        def side_by_side(entries):
+            counts = [part.shape[1] for part in entries]
+            return np.concatenate(entries, axis=1), np.repeat([*spectra], counts)
+
+        def templates(V):
+            n = max(1, min(TEMPLATES, V.shape[1] // 2))
+            W = nmf(V**exponent, n, update="hals-mu", **options).templates
+            return W / (W.sum(0) + 1e-12)
+
+        def patches(V, length):
+            n = max(1, min(PATCHES, V.shape[1] // 2))
+            lasting = min(length, V.shape[1])
+            model = convolutive_nmf(V**exponent, n, lasting, **options)
+            P = np.pad(model.patches, ((0, 0), (0, 0), (0, length - lasting)))
+            return P / (P.sum((0, 2), keepdims=True) + 1e-12)
+
+        @cache  # each solver asks for them again and again
+        def learn_patches(length):
+            return side_by_side([patches(V, length) for V in spectra.values()])
+
+        found = side_by_side([templates(V) for V in spectra.values()])
+        return Dictionary(*found, learn_patches)
+
+    def adapted(self, dictionary, given):
+        """Add entries of the stems that are alone somewhere."""
+        V = self.represent(given.recording)
+        free = given.allowed(self.labels, V.shape[1])
+        alone = free & (free.sum(0) == 1)
+        spectra = {
+            label: V[:, there]
+            for label, there in zip(self.labels, alone, strict=True)
+            if there.sum() >= LEAST_FRAMES
+        }
+        if not spectra:
+            return dictionary
+        return dictionary.extended(self._learn_from(spectra, given.exponent))
 
     @cached_property
     def _stem_spectra(self):

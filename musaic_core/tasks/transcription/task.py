@@ -9,8 +9,7 @@ onsets are.
 
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import cache, cached_property, partial
-from itertools import pairwise
+from functools import cache, cached_property
 from weakref import WeakKeyDictionary
 
 import librosa
@@ -23,9 +22,12 @@ from musaic_core.lowrank.models import NMF
 from musaic_core.tasks.bars import fold_bars
 from musaic_core.tasks.base import Task
 from musaic_core.tasks.disturbed import disturbed
-from musaic_core.tasks.given import Dictionary
 from musaic_core.tasks.kept import Kept
 from musaic_core.tasks.transcription.decoder import NoteDecoder, Salience
+from musaic_core.tasks.transcription.dictionary import (
+    adapted_to_notes,
+    learn_dictionary,
+)
 from musaic_core.tasks.transcription.spectrogram import (
     FRAME,
     HOP,
@@ -103,30 +105,16 @@ class Transcription(Task):
         return cache(self._learn_dictionary)  # once for each exponent
 
     def _learn_dictionary(self, exponent):
-        """Take attack and sustain of every isolated note; None if there are none."""
-        spectra, pitches = [], []
-        for _, (V, notes) in self._isolated_notes:
-            for onset, offset, pitch in notes.table():
-                start, attack, end = np.array([onset, onset + 0.12, offset]) / FRAME
-                cuts = int(start), int(attack), max(int(end), int(attack) + 1)
-                for first, last in pairwise(cuts):
-                    spectra.append((V[:, first:last] ** exponent).sum(1))
-                    pitches.append(pitch)
-        templates, pitches = _of_sum_one(spectra, pitches)
-        if templates is None:
-            return None
-        return Dictionary(templates, pitches, partial(self._patches, exponent))
+        return learn_dictionary(
+            lambda: (
+                (V**exponent, notes.table()) for _, (V, notes) in self._isolated_notes
+            )
+        )
 
-    def _patches(self, exponent, length):
-        """The first frames of every isolated note, (F, P, length)."""
-        spectra, pitches = [], []
-        for _, (V, notes) in self._isolated_notes:
-            for onset, _, pitch in notes.table():
-                start = int(onset / FRAME)
-                cut = V[:, start : start + length] ** exponent
-                spectra.append(np.pad(cut, ((0, 0), (0, length - cut.shape[1]))))
-                pitches.append(pitch)
-        return _of_sum_one(spectra, pitches)
+    def adapted(self, dictionary, given):
+        """Hear the dictionary as the notes that are said to sound do."""
+        V = self.represent(given.recording) ** given.exponent
+        return adapted_to_notes(dictionary, V, given)
 
     @cached_property
     def _isolated_notes(self):
@@ -259,15 +247,6 @@ class Excerpt:
     def duration(self) -> float:
         """Seconds."""
         return self._y.shape[1] / self._sr
-
-
-def _of_sum_one(spectra, pitches):
-    """Spectra side by side, each of sum 1, and their pitches; without silent ones."""
-    pairs = [(s, p) for s, p in zip(spectra, pitches, strict=True) if s.any()]
-    if not pairs:
-        return None, None
-    spectra, pitches = zip(*((s / s.sum(), p) for s, p in pairs), strict=True)
-    return np.stack(spectra, axis=1), np.array(pitches, int)
 
 
 def salience(model) -> np.ndarray:

@@ -1,0 +1,360 @@
+"""Guidance: what a user says of an answer, and what of the rest is gained by it."""
+
+import numpy as np
+import pytest
+import soundfile
+from solving import factorizer, plugin
+from test_contract import reachable
+
+from musaic_core.data.notes import Notes
+from musaic_core.data.recording import Recording, Track
+from musaic_core.lowrank import nmf
+from musaic_core.tasks.base import Task
+from musaic_core.tasks.estimate import Estimate
+from musaic_core.tasks.given import Given, Hint
+from musaic_core.tasks.guidance import User, answer_guided, gains
+from musaic_core.tasks.separation import guidance as of_stems
+from musaic_core.tasks.separation.task import Separation
+from musaic_core.tasks.transcription import guidance as of_notes
+
+SR = 8000
+
+
+def notes(*rows):
+    """Of onset, offset, pitch and, if it is not 64, velocity."""
+    return Notes.from_rows([(*(*row, 64)[:4], "") for row in rows])
+
+
+def random_notes(rng, n=40):
+    onsets = rng.uniform(0, 20, n)
+    return notes(
+        *zip(
+            onsets,
+            onsets + rng.uniform(0.1, 1, n),
+            rng.integers(60, 66, n),
+            rng.integers(1, 127, n),
+            strict=True,
+        )
+    )
+
+
+def half_wrong(reference, rng):
+    """A transcription that misses notes, invents some, and has wrong onsets."""
+    rows = []
+    for (on, off), pitch in zip(reference.intervals, reference.pitches, strict=True):
+        late = rng.choice([0, 0, 0.04, 0.3])
+        pitch += rng.choice([0, 0, 0, 1, 12])
+        if rng.random() < 0.7:
+            rows.append((on + late, off + late, pitch, rng.integers(1, 127)))
+    return notes(*rows)
+
+
+def obeyed(estimate, hints):
+    """A transcription in which what was said is so, and nothing else has changed."""
+    rows = []
+    for (on, off), pitch, v, _ in zip(*vars(estimate).values(), strict=True):
+        denied = any(
+            h.label == pitch and h.start <= on <= h.end and not h.sounds for h in hints
+        )
+        if not denied:
+            rows.append((on, off, pitch, v))
+    return notes(*rows, *((h.start, h.end, h.label) for h in hints if h.sounds))
+
+
+# what there is to say of notes
+
+
+def test_what_is_wrong_comes_first_and_of_that_what_is_long_and_loud():
+    reference = notes(
+        *((0, 2, 60, 100), (3, 4, 61, 30), (5, 6, 62, 90), (7, 7.5, 63), (8, 9, 64)),
+        *((9, 10, 65), (10, 11, 66), (11, 12, 67)),
+    )
+    estimate = notes((0, 2, 60), (2, 3, 70, 60), (8, 9, 64), (9, 10, 65), (10, 11, 66))
+    hints = of_notes.corrections(reference, estimate)
+    assert hints == [
+        Hint(62, 5.0, 6.0, True),
+        Hint(67, 11.0, 12.0, True),
+        Hint(70, 2.0, 3.0, False),
+        Hint(63, 7.0, 7.5, True),
+    ]
+    perfect = of_notes.corrections(reference, reference)
+    assert perfect[0] == Hint(60, 0.0, 2.0, True)
+    assert len(perfect) == 4
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_said_of_notes_is_true_and_said_once(seed):
+    rng = np.random.default_rng(seed)
+    reference = random_notes(rng)
+    hints = of_notes.corrections(reference, half_wrong(reference, rng))
+    assert len({*hints}) == len(hints) == len(reference) // 2
+    played = {
+        (pitch, *interval)
+        for pitch, interval in zip(
+            reference.pitches.tolist(), reference.intervals.tolist(), strict=True
+        )
+    }
+    for hint in hints:
+        overlapping = [
+            note
+            for note in played
+            if note[0] == hint.label and note[1] < hint.end and hint.start < note[2]
+        ]
+        assert ((hint.label, hint.start, hint.end) in played) == hint.sounds
+        assert bool(overlapping) == hint.sounds
+
+
+@pytest.mark.parametrize("n_hints", [1, 4, 16])
+@pytest.mark.parametrize("seed", range(5))
+def test_to_repeat_what_was_said_of_notes_earns_nothing(seed, n_hints):
+    rng = np.random.default_rng(seed)
+    reference = random_notes(rng)
+    estimate = half_wrong(reference, rng)
+    hints = of_notes.corrections(reference, estimate)[:n_hints]
+    before, after = (
+        of_notes.score_beside(reference, answer, hints)
+        for answer in (estimate, obeyed(estimate, hints))
+    )
+    assert 0 < before < 1
+    assert after == before
+
+
+def test_no_note_that_is_scored_lies_where_a_hint_says_something():
+    rng = np.random.default_rng(0)
+    reference = random_notes(rng)
+    hints = of_notes.corrections(reference, half_wrong(reference, rng))[:9]
+    told = notes(*((h.start, h.end, h.label) for h in hints if h.sounds))
+    # of all that was said, nothing finds a note that counts
+    assert of_notes.score_beside(reference, told, hints) == 0
+
+
+def test_what_is_mended_elsewhere_is_gained():
+    reference = notes((0, 2, 60), (3, 4, 61), (5, 6, 62), (7, 8, 63))
+    estimate = notes((0, 2, 60), (5, 6, 70), (7, 8, 71))
+    (hint, *_) = of_notes.corrections(reference, estimate)
+    mended = notes((0, 2, 60), (5, 6, 62), (3, 4, 61))
+    before, after = (
+        of_notes.score_beside(reference, answer, (hint,))
+        for answer in (estimate, mended)
+    )
+    assert gains(before, after, 1)["steering_gain"] > 0.3
+    assert gains(after, before, 1)["steering_gain"] < -0.3
+    assert np.isnan(
+        of_notes.score_beside(notes((0, 2, 60)), estimate, (Hint(60, 0, 2),))
+    )
+
+
+# what there is to say of stems
+
+
+@pytest.fixture
+def stems():
+    """Bass but for 4 to 6 s, lead from 2 to 8 s, and drums from 8 to 12 s."""
+    t = np.arange(12 * SR) / SR
+    rng = np.random.default_rng(0)
+    made = {
+        "bass": np.sin(2 * np.pi * 150 * t) * ((t < 4) | (t >= 6)),
+        "lead": np.sin(2 * np.pi * 1200 * t) * ((t >= 2) & (t < 8)),
+        "drums": rng.normal(0, 0.3, len(t)) * (t >= 8),
+    }
+    return {name: y[None].astype(np.float32) for name, y in made.items()}
+
+
+def leaking(stems, leak):
+    """Stems that have a share of the others."""
+    mixture = sum(stems.values())
+    return {n: (1 - leak) * y + leak * (mixture - y) for n, y in stems.items()}
+
+
+def test_a_listener_hears_where_stems_are_silent_or_alone(stems):
+    hints = of_stems.corrections(stems, leaking(stems, 0.3), SR)
+    solo = {(h.label, h.start, h.end) for h in hints if h.sounds}
+    assert solo <= {("bass", 0, 2), ("lead", 4, 6)}
+    assert solo
+    for hint in hints:
+        first, last = round(hint.start * SR), round(hint.end * SR)
+        silent = not stems[hint.label][:, first:last].any()
+        assert silent != hint.sounds
+        assert hint.end - hint.start <= 2
+    about = np.zeros(12 * SR, bool)
+    for hint in hints:
+        about[round(hint.start * SR) : round(hint.end * SR)] = True
+    assert about.mean() <= 0.5
+
+
+def test_the_loudest_mistake_is_noticed_first(stems):
+    parts = {name: y.copy() for name, y in stems.items()}
+    parts["drums"][:, 5 * SR :] += parts["lead"][:, 5 * SR :]
+    parts["lead"][:, 10 * SR :] += 3 * parts["drums"][:, 10 * SR :]
+    first, second, *_ = of_stems.corrections(stems, parts, SR)
+    assert (first.label, first.start, first.sounds) == ("lead", 10, False)
+    assert (second.label, second.start, second.sounds) == ("drums", 6, False)
+
+
+def test_what_is_said_of_stems_depends_on_neither_order_nor_scale(stems):
+    parts = leaking(stems, 0.3)
+    hints = of_stems.corrections(stems, parts, SR)
+    turned = [dict(reversed(given.items())) for given in (stems, parts)]
+    loud = [{n: 8 * y for n, y in given.items()} for given in (stems, parts)]
+    for changed in (turned, loud):
+        assert of_stems.corrections(*changed, SR) == hints
+        score = of_stems.score_beside(*changed, SR, hints)
+        assert score == pytest.approx(of_stems.score_beside(stems, parts, SR, hints))
+
+
+def test_to_repeat_what_was_said_of_stems_earns_nothing(stems):
+    stems = {n: y + np.float32(1e-6) for n, y in stems.items()}  # heard in each window
+    parts = leaking(stems, 0.3)
+    hints = of_stems.corrections(stems, parts, SR)[:2]
+    copied = {name: y.copy() for name, y in parts.items()}
+    for hint in hints:
+        there = slice(round(hint.start * SR), round(hint.end * SR))
+        for name, y in copied.items():
+            y[:, there] = stems[name][:, there]
+    before, after = (
+        of_stems.score_beside(stems, answer, SR, hints) for answer in (parts, copied)
+    )
+    assert np.isfinite(before)
+    assert after == before
+    better = of_stems.score_beside(stems, leaking(stems, 0.1), SR, hints)
+    assert better > before + 3
+
+
+def test_stems_of_names_that_a_model_does_not_know_are_not_spoken_of(stems):
+    parts = leaking(stems, 0.3)
+    parts["guitar"] = parts.pop("lead")
+    hints = of_stems.corrections(stems, parts, SR)
+    assert {hint.label for hint in hints} == {"bass", "drums"}
+
+
+# the user
+
+
+def test_more_hints_begin_with_the_fewer_and_a_share_of_them_is_wrong():
+    said = [Hint(60 + i, 0.0, 1.0) for i in range(200)]
+    track = Track("song", {})
+
+    def hints(n, wrong):
+        user = User({"song": track}, lambda *_: said, n, wrong, seed=3)
+        return user.hints_on("song", None)
+
+    assert hints(64, 0) == tuple(said[:64])
+    assert hints(16, 0.1) == hints(64, 0.1)[:16]
+    lies = [hint.sounds for hint in hints(200, 0.1)]
+    assert 8 <= sum(lies) <= 32
+
+
+def test_nothing_leads_from_a_user_to_the_references():
+    reference = notes((0, 1, 60))
+    track = Track("song", {}, notes_from=lambda: reference)
+    user = User(
+        {"song": track},
+        lambda track, _: of_notes.corrections(track.notes, reference),
+        4,
+    )
+    found = list(reachable(user))
+    assert found
+    assert not [t for t in found if isinstance(t, (Track, Notes))]
+
+
+def test_a_model_that_takes_no_hints_is_not_asked_again():
+    tracks = [Track("song", {}), Track("broken", {})]
+    user = User({"song": tracks[0]}, lambda *_: [Hint(60, 0.0, 1.0)], 1)
+    task = Task([], tracks)
+
+    def estimate(recording):
+        return Estimate("answer", error="why" if recording.id == "broken" else "")
+
+    def answer(*how):
+        return answer_guided(task, task.test, estimate, *how)
+
+    assert answer(None, None)["song"].hints == ()
+    after = answer(user, None)
+    assert after["song"].answer == after["song"].before == "answer"
+    assert after["song"].hints == (Hint(60, 0.0, 1.0),)
+    assert after["broken"].error == "why"
+    again = answer(user, lambda recording, hints: Estimate(hints))
+    assert again["song"].answer == again["song"].hints
+    assert gains(0.5, 0.5, 1)["steering_gain"] == 0
+
+
+# models that use hints
+
+
+@pytest.fixture
+def song(stems, tmp_path):
+    for name, y in stems.items():
+        y = 0.2 * y.T + 1e-6  # so that all are heard in each window
+        soundfile.write(tmp_path / f"{name}.wav", y, SR, subtype="FLOAT")
+    return Track("song", {name: tmp_path / f"{name}.wav" for name in stems})
+
+
+def test_a_stem_alone_adds_its_spectra_to_the_dictionary(song):
+    task = Separation([song], [song], list(song.stem_files))
+    hints = (Hint("lead", 4.0, 6.0, True), Hint("drums", 0.0, 2.0))
+    plain, told = (
+        Given(task, task.axes[0], Recording(song), hints=said) for said in ((), hints)
+    )
+    n = plain.dictionary.templates.shape[1]
+    added = told.dictionary.templates[:, n:]
+    assert set(told.dictionary.labels[n:]) == {"lead"}
+    peaks = told.frequencies[added[:, added.max(0) > 0.1].argmax(0)]
+    assert set(peaks) == {1200}
+    patches, labels = told.dictionary.patches(2)
+    assert patches.shape[1:] == (len(labels), 2)
+    assert (labels == "lead").sum() == 2 * (labels == "bass").sum()
+    mask = told.mask(np.array(["bass", "lead", "drums"]))["activations"]
+    alone, silent = told.frames_of(hints[0]), told.frames_of(hints[1])
+    assert not mask[[0, 2], alone].any()
+    assert mask[1].all()
+    assert not mask[2, silent].any()
+    assert mask[0, silent].all()
+    assert plain.mask(np.array(["bass"])) is None
+
+
+def test_models_answer_with_what_they_were_told_and_others_stay_as_they_were(song):
+    objective = plugin("objectives/mss.py", phase="mixture", hints=2, wrong_hints=0)
+    heard = []
+
+    def factorize(V, given):
+        heard.append(given.hints)
+        W = given.dictionary.templates
+        H = np.full((W.shape[1], V.shape[1]), V.mean(), V.dtype)
+        mask, held = given.mask(given.dictionary.labels), ("templates",)
+        model = nmf(V, W.shape[1], init=(W, H), fixed=held, mask=mask, max_iter=20)
+        model.labels = given.dictionary.labels
+        return model
+
+    rows = {}
+    for dictionary in ("fixed", "blind"):
+        solver = factorizer(
+            factorize
+            if dictionary == "fixed"
+            else lambda V, _: nmf(V, 4, seed=0, max_iter=5),
+            dictionary,
+        )
+        objective.set_data(train=[song], test=[song])
+        assert solver._set_objective(objective) == (False, None)
+        solver.run(None)
+        (rows[dictionary],) = objective.evaluate_result(**solver.get_result())
+    assert [len(hints) for hints in heard] == [0, 2]
+    assert rows["fixed"]["n_hints"] == rows["blind"]["n_hints"] == 2
+    gained = rows["fixed"]["value"] - rows["fixed"]["value_before"]
+    assert rows["fixed"]["steering_gain"] == pytest.approx(gained) != 0
+    assert rows["blind"]["steering_gain"] == 0
+    assert rows["blind"]["gain_per_hint"] == 0
+
+
+def test_what_users_will_say_is_nothing_that_is_learned(song):
+    tasks, asked = [], []
+    for hints in (0, 4):
+        objective = plugin(
+            "objectives/mss.py", phase="mixture", hints=hints, wrong_hints=0
+        )
+        objective.set_data(train=[song], test=[song])
+        tasks.append(objective.task)
+        solver = factorizer(lambda V, _: nmf(V, 4, seed=0))
+        solver._set_objective(objective)
+        asked.append(solver._asked)
+    assert tasks[0] is tasks[1]
+    assert asked[0] == asked[1] == {"phase": "mixture"}
