@@ -105,12 +105,14 @@ def convolution(patches, H):
 
 
 def linear_mu_step(V, model_of, block, beta, weights=None):
-    """A block after its multiplicative update, where the model is linear in it.
+    """A block after its multiplicative update, where the model is affine in it.
 
     The matrix that makes the model of the block is built entry by entry.
     """
     units = np.eye(block.size).reshape(block.size, *block.shape)
-    A = np.stack([model_of(unit).ravel() for unit in units], 1)
+    rest = model_of(0 * block).ravel()
+    A = np.stack([model_of(unit).ravel() - rest for unit in units] + [rest], 1)
     weights = np.ones_like(V) if weights is None else weights
     X, w = V.reshape(-1, 1), weights.reshape(-1, 1)
-    return mu_step(X, A, block.reshape(-1, 1), beta, weights=w).reshape(block.shape)
+    b = np.append(block, 1)[:, None]  # what does not depend on it counts once
+    return mu_step(X, A, b, beta, weights=w)[:-1].reshape(block.shape)

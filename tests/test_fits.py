@@ -26,6 +26,7 @@ from musaic_core.lowrank import (
     ntd,
     orthogonal_nmf,
     separable_nmf,
+    source_filter_nmf,
 )
 from musaic_core.lowrank.updates import HALS, ExtrapolatedMU, HALSThenMU
 
@@ -61,6 +62,14 @@ MODELS = PLAIN | {
     ),
     "filtered": lambda d, **o: filtered_nmf(
         as_dtype(MATRIX, d), as_dtype(BANDS, d), as_dtype(BANDS[:, 0], d), **o
+    ),
+    "source/filter": lambda d, **o: source_filter_nmf(
+        as_dtype(MATRIX, d),
+        as_dtype(BANDS[:, 1], d),
+        as_dtype(BANDS[:, 0], d),
+        2,
+        3,
+        **o,
     ),
     "deep nmf": lambda d, **o: deep_nmf(
         as_dtype(MATRIX, d), (5, 3), start_iter=2, weights=[0.5], **o

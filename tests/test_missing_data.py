@@ -26,6 +26,7 @@ from musaic_core.lowrank import (
     nmf,
     ntd,
     orthogonal_nmf,
+    source_filter_nmf,
 )
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
@@ -39,6 +40,9 @@ MATRIX_MODELS = {
     "convolutive": partial(convolutive_nmf, rank=2, length=3),
     "harmonic": partial(harmonic_nmf, bands=BANDS),
     "filtered": partial(filtered_nmf, patches=BANDS, bands=BANDS[:, 0]),
+    "source_filter": partial(
+        source_filter_nmf, sources=BANDS[:, 0], bands=BANDS[:, 1], n_filters=2, rank=3
+    ),
     "convex": partial(convex_nmf, rank=3),
     "orthogonal": partial(orthogonal_nmf, rank=3),
     "multilayer": partial(multilayer_nmf, ranks=(4, 2)),
@@ -323,7 +327,7 @@ def test_a_slice_of_weight_two_is_that_slice_twice(name, beta):
     + [
         (n, i)
         for n in MODELS
-        if n not in ("harmonic", "filtered", "convex")
+        if n not in ("harmonic", "filtered", "source_filter", "convex")
         for i in ("nndsvd", "data")
     ],
 )

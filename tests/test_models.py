@@ -27,6 +27,7 @@ from musaic_core.lowrank import (
     ntd,
     orthogonal_nmf,
     separable_nmf,
+    source_filter_nmf,
 )
 
 RNG = np.random.default_rng(0)
@@ -48,6 +49,9 @@ MAKE = {
     "orthogonal nmf": lambda V, T: orthogonal_nmf(V, 4, **OPTIONS),
     "harmonic nmf": lambda V, T: harmonic_nmf(V, BANDS, **OPTIONS),
     "filtered nmf": lambda V, T: filtered_nmf(V, BANDS, BANDS[:, 0], **OPTIONS),
+    "source/filter nmf": lambda V, T: source_filter_nmf(
+        V, BANDS[:, 0], BANDS[:, 1], 2, 3, **OPTIONS
+    ),
 }
 every_model = pytest.mark.parametrize("name", MAKE)
 

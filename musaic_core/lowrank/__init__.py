@@ -56,6 +56,10 @@ from musaic_core.lowrank.structured.convolutive import ConvolutiveNMF, convoluti
 from musaic_core.lowrank.structured.filtered import FilteredNMF, filtered_nmf
 from musaic_core.lowrank.structured.harmonic import HarmonicNMF, harmonic_nmf
 from musaic_core.lowrank.structured.orthogonal import OrthogonalNMF, orthogonal_nmf
+from musaic_core.lowrank.structured.source_filter import (
+    SourceFilterNMF,
+    source_filter_nmf,
+)
 
 __all__ = [
     "ARDNMF",
@@ -85,6 +89,7 @@ __all__ = [
     "RankStability",
     "SeparableNMF",
     "Smoothness",
+    "SourceFilterNMF",
     "Sparsity",
     "align",
     "ard_nmf",
@@ -114,5 +119,6 @@ __all__ = [
     "rank_stability",
     "separable_nmf",
     "snpa",
+    "source_filter_nmf",
     "spa",
 ]
