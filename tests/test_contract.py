@@ -179,6 +179,7 @@ def test_fit_and_predict_are_on_clocks_of_their_own(track, monkeypatch):
     import time
 
     from musaic_core.benchmark import solver as module
+    from musaic_core.benchmark import store
 
     now = [0.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
@@ -193,7 +194,7 @@ def test_fit_and_predict_are_on_clocks_of_their_own(track, monkeypatch):
     def predict(self, recording, state, given):
         return spend(2, state["w"])
 
-    monkeypatch.setattr(module, "fitted", lambda key, fit, where: (fit(), 7.0))
+    monkeypatch.setattr(store, "fitted", lambda key, fit, _: (fit(Path()), 7.0))
     monkeypatch.setattr(Solver, "state_depends_on", lambda self: {})
     monkeypatch.setattr(module, "_cache_folder", Path)
     solver = solver_of(track, fit=fit, predict=predict)

@@ -10,7 +10,7 @@ import torch
 from solving import plugin
 from torch import nn
 
-from musaic_core.learned import training
+from musaic_core.learned import masks, training, waveforms
 from musaic_core.learned.training import (
     LOSSES,
     PATIENCE,
@@ -233,14 +233,24 @@ def test_a_checkpoint_says_how_long_its_training_took(tmp_path, monkeypatch):
         assert json.loads(stored.metadata()["numbers"])["step"] == draw.n
 
 
-@pytest.mark.parametrize("name", ["note_cnn", "deep_salience", "unet", "boundary_cnn"])
-def test_solvers_hand_on_what_their_training_is_told(name, tmp_path):
+TRANSCRIBERS = "note_cnn", "deep_salience"
+SEPARATORS = "unet", "open_unmix", "deep_clustering", "conv_tasnet", "wave_unet"
+
+
+@pytest.mark.parametrize("name", [*TRANSCRIBERS, *SEPARATORS, "boundary_cnn"])
+def test_solvers_hand_on_what_their_training_is_told(name, tmp_path, monkeypatch):
     solver = plugin(f"solvers/{name}.py", steps=7, minutes=5)
-    task = SimpleNamespace(learned=lambda tracks, read: [])
-    solver.task, told = task, []
-    network = SimpleNamespace(fit=lambda *_, **options: told.append(options) or {})
-    solver.network = solver.notes = solver.masks = network
+    told = []
+
+    def fit(*_, **options):
+        told.append(options)
+        return {}
+
+    solver.task = SimpleNamespace(learned=lambda tracks, read: [])
+    solver.module = solver.notes = solver.network = SimpleNamespace(fit=fit)
     solver.halved = dict
+    for module in (masks, waveforms):
+        monkeypatch.setattr(module, "fit", fit)
     names = ("frequencies", "frame", "labels", "isolated")
     given = SimpleNamespace(**dict.fromkeys(names, ()), read=lambda tracks: ())
     given.seed, given.device, given.checkpoints = 11, "cpu", tmp_path

@@ -7,18 +7,15 @@ from benchopt.benchmark import get_running_benchmark
 
 from musaic_core.benchmark.choice import as_parameters, chosen, runs_all, sweep
 from musaic_core.benchmark.digest import (
-    BINARIES,
     PACKAGE,
     digest_of,
-    digest_of_code,
     file_of,
     files_imported,
-    files_that_read,
     versions,
 )
 from musaic_core.benchmark.memory import PeakMemory
 from musaic_core.benchmark.packages import NeedsPackages
-from musaic_core.benchmark.store import fitted
+from musaic_core.benchmark.store import KeepsState
 from musaic_core.data.errors import InputError, report_once
 from musaic_core.tasks.base import Axes, Estimate, matching_axes
 from musaic_core.tasks.given import Given
@@ -28,7 +25,7 @@ SHIPPED = PACKAGE / "learned" / "weights"  # states that come with the repositor
 UNTAUGHT = "it learns from training recordings, and there are none"
 
 
-class Solver(NeedsPackages, benchopt.BaseSolver):
+class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
     """A model that maps a recording to an answer, or to a description of it.
 
     A subclass defines ``predict(recording, given)``, or with training ``fit(train,
@@ -270,58 +267,6 @@ class Solver(NeedsPackages, benchopt.BaseSolver):
         given = given or self._given(recording)
         return self.predict(recording, *self._state, given), None
 
-    def fitted_in(self, folders):
-        """Give the state, trained now or before.
-
-        Parameters
-        ----------
-        folders : list of Path
-            Where it is looked for, and in the last of which it is kept.
-
-        Returns
-        -------
-        state : dict of str to ndarray
-        seconds : float
-            What its training took.
-        """
-
-        def fit(checkpoints):
-            given = self._given(None)
-            given.checkpoints = checkpoints
-            return self.fit(self.task.train, given)
-
-        return fitted(self.state_depends_on(), fit, folders)
-
-    def state_depends_on(self):
-        """Say all that the state depends on.
-
-        Returns
-        -------
-        dict
-            That JSON can hold.
-        """
-        task = self.task.learns_as or type(self.task)
-        asked = {k: v for k, v in self._asked.items() if k not in task.decoded_by}
-        plugins = self._module_filename, task
-        imported = (files_imported(file_of(plugin)) for plugin in plugins)
-        files = {
-            file
-            for file in files_that_read(self.task.recordings).union(*imported)
-            # what calls the solver does not change what it learns
-            if PACKAGE / "benchmark" not in file.parents and file.suffix not in BINARIES
-        }
-        return {
-            "solver": self.name,
-            "parameters": _as_texts(self._parameters),
-            "task": {"answers": self.task.answers, **_as_texts(asked)},
-            "labels": [str(label) for label in getattr(self.task, "labels", [])],
-            "exponent": self.exponent,
-            "packages": versions(self.requirements),
-            "seed": self.seed,
-            "training material": [track.content for track in self.task.recordings],
-            "code": digest_of_code({*files, file_of(self._module_filename)}),
-        }
-
     def get_result(self):
         # benchopt keeps solvers until the run ends, which their answers must not be
         estimates, self.estimates = self.estimates, None
@@ -407,10 +352,6 @@ class _Uncached(dict):
 
     def __reduce__(self):
         return dict, ()
-
-
-def _as_texts(parameters):
-    return {name: str(value) for name, value in sorted(parameters.items())}
 
 
 def _told(axes):

@@ -13,9 +13,74 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from musaic_core.benchmark.digest import (
+    BINARIES,
+    PACKAGE,
+    digest_of_code,
+    file_of,
+    files_imported,
+    files_that_read,
+    versions,
+)
 from musaic_core.data.errors import report_once
 
 State = dict[str, np.ndarray]
+
+
+class KeepsState:
+    """Of a solver that learns: its state, trained once for all that it depends on."""
+
+    def fitted_in(self, folders):
+        """Give the state, trained now or before.
+
+        Parameters
+        ----------
+        folders : list of Path
+            Where it is looked for, and in the last of which it is kept.
+
+        Returns
+        -------
+        state : dict of str to ndarray
+        seconds : float
+            What its training took.
+        """
+
+        def fit(checkpoints):
+            given = self._given(None)
+            given.checkpoints = checkpoints
+            return self.fit(self.task.train, given)
+
+        return fitted(self.state_depends_on(), fit, folders)
+
+    def state_depends_on(self):
+        """Say all that the state depends on.
+
+        Returns
+        -------
+        dict
+            That JSON can hold.
+        """
+        task = self.task.learns_as or type(self.task)
+        asked = {k: v for k, v in self._asked.items() if k not in task.decoded_by}
+        plugins = self._module_filename, task
+        imported = (files_imported(file_of(plugin)) for plugin in plugins)
+        files = {
+            file
+            for file in files_that_read(self.task.recordings).union(*imported)
+            # what calls the solver does not change what it learns
+            if PACKAGE / "benchmark" not in file.parents and file.suffix not in BINARIES
+        }
+        return {
+            "solver": self.name,
+            "parameters": _as_texts(self._parameters),
+            "task": {"answers": self.task.answers, **_as_texts(asked)},
+            "labels": [str(label) for label in getattr(self.task, "labels", [])],
+            "exponent": self.exponent,
+            "packages": versions(self.requirements),
+            "seed": self.seed,
+            "training material": [track.content for track in self.task.recordings],
+            "code": digest_of_code({*files, file_of(self._module_filename)}),
+        }
 
 
 def fitted(
@@ -136,3 +201,7 @@ def _digest(state):
         digest.update(f"{name} {array.dtype} {array.shape} ".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def _as_texts(parameters):
+    return {name: str(value) for name, value in sorted(parameters.items())}
