@@ -37,12 +37,12 @@ def with_sums_of(
     tiny = 1e-30
     numerator, denominator = numerator + tiny, denominator + tiny
     share = B / (sums + (sums == 0))
-    heavy = (share * (numerator / denominator) ** exponent).sum(-1)[..., None] > 1
+    heavy = _moved(share, numerator, denominator, exponent).sum(-1)[..., None] > 1
     mu = _least_multiplier(share, numerator, denominator, exponent, heavy)
     accuracy = 1e-6 if dtype_name(B) == "float32" else 1e-13
     for _ in range(50):
         up, down = numerator + mu * ~heavy, denominator + mu * heavy
-        terms = share * (up / down) ** exponent
+        terms = _moved(share, up, down, exponent)
         total = terms.sum(-1)[..., None]
         total = total + (total == 0)
         if bool((abs(total - 1) <= accuracy).all()):
@@ -52,9 +52,14 @@ def with_sums_of(
         height = total ** (1 / exponent)
         height = height * ~heavy + heavy / (height + ~heavy)
         mu = (mu + (1 - height) * total / (height * (slope + (slope == 0)))).clip(0)
-    target = B * (up / down) ** exponent
+    target = _moved(B, up, down, exponent)
     total = target.sum(-1)[..., None]
     return target * (sums / (total + (total == 0)))
+
+
+def _moved(B, up, down, exponent):
+    """The multiplicative step, in which zeros stay zero however large the quotient."""
+    return B * up**exponent / down**exponent
 
 
 def _least_multiplier(share, numerator, denominator, exponent, heavy):
