@@ -1,12 +1,13 @@
-"""The step of a block whose rows keep their sums."""
+"""Rows that keep their sums: the step of such a block, and which activations do."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from musaic_core.lowrank.arrays import dtype_name, library_of
 
-__all__ = ["with_sums_of"]
+__all__ = ["inner_units", "with_sums_of"]
 
 Array = Any
 
@@ -75,3 +76,14 @@ def _least_multiplier(share, numerator, denominator, exponent, heavy):
     most = library_of(share).amax(fallen, -1)[..., None]
     least = library_of(share).amin(risen, -1)[..., None]
     return (most * heavy + least * ~heavy).clip(0)
+
+
+def inner_units(chains: dict, weights: dict | None, moving: Collection) -> set:
+    """The activations of layers that keep sum 1, as a layer below them counts."""
+    units = set()
+    for top, chain in chains.items():
+        given = (weights or {}).get(top, [1.0] * len(chain))
+        for (W, A), weight in zip(chain, given[1:], strict=False):
+            if weight > 0 and W in moving and A in moving:
+                units.add(A)
+    return units
