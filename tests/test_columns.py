@@ -229,6 +229,18 @@ def test_the_orthogonal_divergence_never_rises(beta, init, fixed, scale, seed, b
     assert np.diff(losses).max() <= 1e-9 * losses[0]
 
 
+@pytest.mark.parametrize("beta", [-2.5, -1, 0])
+@pytest.mark.parametrize(("dtype", "room"), [("float32", 1e-6), ("float64", 1e-10)])
+def test_the_orthogonal_objective_of_data_with_zeros_never_rises(beta, dtype, room):
+    V, rng = data((9, 13)).astype(dtype), np.random.default_rng(0)
+    V[rng.random(V.shape) < 0.3] = 0
+    V[:, :3] = 0
+    options = {"beta": beta, "backend": "numpy", "init": "random", "history": True}
+    for seed in range(5):
+        model = orthogonal_nmf(V, 4, max_iter=12, seed=seed, **options)
+        assert np.diff(model.history).max() <= room * model.history[0]
+
+
 @every_beta
 def test_each_block_is_at_its_minimum(beta):
     V = data()

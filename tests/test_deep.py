@@ -242,6 +242,12 @@ def test_the_step_at_given_sums_keeps_them_and_meets_its_condition(beta):
     np.testing.assert_allclose(flat, B * P * (B.sum(1) / (B * P).sum(1))[:, None])
 
 
+def test_the_step_at_given_sums_keeps_zeros_that_nothing_speaks_of():
+    B = np.array([[0, 0, 1]], np.float32)
+    P, Q = (np.array([[0, 0, x]], np.float32) for x in (6.64e13, 6.65e13))
+    np.testing.assert_array_equal(with_sums_of(B, P, Q, 0.5), B)
+
+
 @every_beta
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_step_at_given_sums_keeps_them_however_far_apart_entries_are(beta, dtype):

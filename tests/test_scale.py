@@ -186,7 +186,7 @@ GIVEN = {
 @pytest.mark.parametrize(("dtype", "accuracy"), [("float64", 1e-9), ("float32", 1e-3)])
 def test_factors_that_are_given_may_be_of_any_size(name, dtype, accuracy):
     V, T = (X.astype(dtype) for X in (MATRIX, TENSOR))
-    for beta in BETAS:
+    for beta in (-1, 0.5, 1, 2, 3):
         fits = []
         for power in (0, -66, 66):
 
@@ -204,8 +204,8 @@ def test_factors_that_are_given_may_be_of_any_size(name, dtype, accuracy):
             np.testing.assert_allclose(found, expected, 0, accuracy * expected.max())
 
 
-@pytest.mark.parametrize("backend", ["c", "numpy", "torch"])
-@pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.parametrize("backend", ["c", "torch"])
+@pytest.mark.parametrize("beta", [-1, 0, 2, 3])
 @pytest.mark.parametrize("power", [-66, 66])
 def test_a_start_that_is_far_too_small_or_large_is_left(backend, beta, power):
     W, H = (U.astype(np.float32) for U in (DICTIONARY, STRENGTHS))

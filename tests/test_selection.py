@@ -15,7 +15,9 @@ from musaic_core.lowrank import (
     ncp,
     nmf,
     ntd,
+    rank_stability,
 )
+from musaic_core.lowrank.stability import consensus_matrix
 
 
 def counts(*sizes, rank=3, seed=0):
@@ -104,3 +106,11 @@ def test_arguments_that_do_not_fit_are_refused():
         held_out_divergence(nmf, V, 2, np.ones(3, bool))
     with pytest.raises(ValueError, match="held_out has none"):
         held_out_divergence(nmf, V, 2, np.zeros(V.shape, bool))
+
+
+def test_a_batch_has_no_stability_of_its_own():
+    V = np.stack([counts(6, 8), counts(6, 8, seed=1)])
+    with pytest.raises(ValueError, match="V is a batch"):
+        rank_stability(V, [2], n_runs=2)
+    with pytest.raises(ValueError, match="a batch of matrices"):
+        consensus_matrix([nmf(V, 2, seed=0, max_iter=1)])

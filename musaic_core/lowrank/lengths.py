@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from musaic_core.lowrank.arrays import library_of
+from musaic_core.lowrank.arrays import dtype_name, library_of
 
 __all__ = ["Lengths", "length_of", "row_norms"]
 
@@ -69,5 +69,5 @@ def row_norms(B: Array, norm: int = 2) -> Array:
 
 
 def length_of(B: Array, norm: int) -> Array:
-    """The same to divide by: never below 1e-20."""
-    return row_norms(B, norm).clip(1e-20)
+    """The same to divide by: never below 1e-20, or 1e-200 in double precision."""
+    return row_norms(B, norm).clip(1e-20 if dtype_name(B) == "float32" else 1e-200)

@@ -127,7 +127,7 @@ def minimise(
     held = {name: factors[name] for name in factors if name in fixed}
     for name in factors:
         if scales[name] != 1:
-            factors[name] = factors[name] * scales[name]
+            factors[name] = _times(factors[name], scales[name])
     missing = [name for name in shapes if name not in factors]
     if missing:
         method = init if isinstance(init, str) else "random"
@@ -175,7 +175,7 @@ def minimise(
 
     def result(n_iter: int, **how: Any) -> Any:
         factors = {
-            name: block if scales[name] == 1 else block / scales[name]
+            name: block if scales[name] == 1 else _times(block, 1 / scales[name])
             for name, block in blocks.items()
         }
         factors |= held  # to the last bit, however small an entry
@@ -299,6 +299,12 @@ def _given(init: Any, problem: type, shapes: dict, like: Array) -> dict[Name, Ar
         for (name, shape), factor in zip(shapes.items(), init, strict=True)
         if factor is not None
     }
+
+
+def _times(array: Array, power: float) -> Array:
+    """An array times a power of two that its dtype may not have."""
+    root = 2.0 ** (math.log2(power) // 2)
+    return array * root * (power / root)
 
 
 def _complement(state: Problem, drawn: Sequence[Name], mean: float) -> None:

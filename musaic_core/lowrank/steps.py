@@ -61,6 +61,9 @@ def penalised_step(
         target = goal(B, numerator, denominator)
     if least > 0:
         target = target.clip(least)
+    # where its partner vanishes, a component of free scale would grow without bounds
+    library, most = library_of(B), _most(dtype_name(B))
+    target = library.minimum(target, library.maximum(B, 0 * B + most))
     before = sum(penalty.value(B) for penalty in penalties)
     for _ in range(40):
         change, size = _majorized_change(B, target, positive, negative, divergence.beta)
@@ -70,6 +73,11 @@ def penalised_step(
             B[...] = target
             return
         target = (B + target) / 2
+
+
+def _most(dtype):
+    """What no entry need grow beyond: its powers and products are far from overflow."""
+    return 1e9 if dtype == "float32" else 1e70
 
 
 def _majorized_change(B, target, positive, negative, beta):

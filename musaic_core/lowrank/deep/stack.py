@@ -13,7 +13,7 @@ from typing import Any
 
 from musaic_core.lowrank.deep.below import Below
 from musaic_core.lowrank.deep.penalties import PenalisedLayers
-from musaic_core.lowrank.deep.sums import with_sums_of
+from musaic_core.lowrank.deep.sums import inner_units, with_sums_of
 from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.steps import penalised_step
 
@@ -93,7 +93,7 @@ class Layered(PenalisedLayers):
         tops = [name for name in names if name not in below]
         live = _live_tops(chains, weights, moving)
         free = cls.find_free(live, [name for name in tops if name in moving] or tops)
-        units = cls.find_units(live, moving) | _inner_units(chains, weights, moving)
+        units = cls.find_units(live, moving) | inner_units(chains, weights, moving)
         wanted = wanted | dict.fromkeys(units, 1.0)
         scales = super().find_scales(scale, wanted, tops, [free])
         for top, chain in chains.items():
@@ -293,7 +293,7 @@ class Layered(PenalisedLayers):
                 self._rho[top, depth] = weight * self._layer_scale(self._above[W])
         self._live = _live_tops(self.chains, weights, self._moving)
         units = self.find_units(self._live, self._moving)
-        self._unit = units | _inner_units(self.chains, weights, self._moving)
+        self._unit = units | inner_units(self.chains, weights, self._moving)
         for name in units:
             self._bring_to_sum_one(name)
         for top in self.chains:
@@ -388,17 +388,6 @@ def _live_tops(chains, weights, moving):
     """The factors that move, and whose first layer below has some weight."""
     weights = weights or {}
     return [t for t in chains if t in moving and weights.get(t, [1.0])[0] > 0]
-
-
-def _inner_units(chains, weights, moving):
-    """The activations of layers that keep sum 1, as a layer below them counts."""
-    units = set()
-    for top, chain in chains.items():
-        given = (weights or {}).get(top, [1.0] * len(chain))
-        for (W, A), weight in zip(chain, given[1:], strict=False):
-            if weight > 0 and W in moving and A in moving:
-                units.add(A)
-    return units
 
 
 def _positive(sums):

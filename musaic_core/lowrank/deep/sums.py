@@ -1,12 +1,13 @@
-"""The step of a block whose rows keep their sums."""
+"""Rows that keep their sums: the step of such a block, and which activations do."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from musaic_core.lowrank.arrays import dtype_name, library_of
 
-__all__ = ["with_sums_of"]
+__all__ = ["inner_units", "with_sums_of"]
 
 Array = Any
 
@@ -37,12 +38,12 @@ def with_sums_of(
     tiny = 1e-30
     numerator, denominator = numerator + tiny, denominator + tiny
     share = B / (sums + (sums == 0))
-    heavy = (share * (numerator / denominator) ** exponent).sum(-1)[..., None] > 1
+    heavy = _moved(share, numerator, denominator, exponent).sum(-1)[..., None] > 1
     mu = _least_multiplier(share, numerator, denominator, exponent, heavy)
     accuracy = 1e-6 if dtype_name(B) == "float32" else 1e-13
     for _ in range(50):
         up, down = numerator + mu * ~heavy, denominator + mu * heavy
-        terms = share * (up / down) ** exponent
+        terms = _moved(share, up, down, exponent)
         total = terms.sum(-1)[..., None]
         total = total + (total == 0)
         if bool((abs(total - 1) <= accuracy).all()):
@@ -52,9 +53,14 @@ def with_sums_of(
         height = total ** (1 / exponent)
         height = height * ~heavy + heavy / (height + ~heavy)
         mu = (mu + (1 - height) * total / (height * (slope + (slope == 0)))).clip(0)
-    target = B * (up / down) ** exponent
+    target = _moved(B, up, down, exponent)
     total = target.sum(-1)[..., None]
     return target * (sums / (total + (total == 0)))
+
+
+def _moved(B, up, down, exponent):
+    """The multiplicative step, in which zeros stay zero however large the quotient."""
+    return B * up**exponent / down**exponent
 
 
 def _least_multiplier(share, numerator, denominator, exponent, heavy):
@@ -70,3 +76,14 @@ def _least_multiplier(share, numerator, denominator, exponent, heavy):
     most = library_of(share).amax(fallen, -1)[..., None]
     least = library_of(share).amin(risen, -1)[..., None]
     return (most * heavy + least * ~heavy).clip(0)
+
+
+def inner_units(chains: dict, weights: dict | None, moving: Collection) -> set:
+    """The activations of layers that keep sum 1, as a layer below them counts."""
+    units = set()
+    for top, chain in chains.items():
+        given = (weights or {}).get(top, [1.0] * len(chain))
+        for (W, A), weight in zip(chain, given[1:], strict=False):
+            if weight > 0 and W in moving and A in moving:
+                units.add(A)
+    return units

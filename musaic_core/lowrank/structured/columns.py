@@ -18,7 +18,7 @@ from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.missing import observed
 from musaic_core.lowrank.models import NMF, Model, size_of
 from musaic_core.lowrank.nmf import nmf
-from musaic_core.lowrank.options import Options
+from musaic_core.lowrank.options import Options, complete
 from musaic_core.lowrank.problem import Problem
 from musaic_core.lowrank.run import minimise
 from musaic_core.lowrank.starts import SEPARABLE, random_factor
@@ -56,7 +56,7 @@ def separable_nmf(
 
     Where each component sounds alone in some column, and there is little noise, these
     columns are found, whatever the start. The regression is an `nmf` with templates
-    held.
+    held, and goes on as ``nmf(V, rank, init=model, fixed=("templates",))``.
 
     Parameters
     ----------
@@ -97,11 +97,12 @@ def separable_nmf(
     >>> sorted(separable_nmf(V, 3).columns)
     [0, 1, 3]
     """
-    if options.get("fixed"):
+    options = complete(options)
+    if options["fixed"]:
         raise ValueError("fixed is given; the templates are held, and nothing else is")
     check_choice(method, "method", SEPARABLE)
     rank = check_count(rank, "rank")
-    filled, *_ = observed(V, options.get("data_weights"), options.get("missing"))
+    filled, *_ = observed(V, options["data_weights"], options["missing"])
     columns = SEPARABLE[method](filled, rank).tolist()
     if len(columns) < rank:
         raise ValueError(

@@ -6,7 +6,7 @@ docs/structured_factorizations.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 import numpy as np
@@ -130,8 +130,13 @@ class OrthogonalProblem(NMFProblem):
 
     has_least_squares = False
 
-    def __init__(self, *arguments, **options):
-        super().__init__(*arguments, **options)
+    def __init__(self, V, blocks, masks, divergence, *arguments, **options):
+        if divergence.beta <= 0:
+            # far above the floor of the model, which a column's best strength ignores
+            V = V.clip(divergence.floor)
+            share = 1e-6 if dtype_name(V) == "float32" else 1e-12
+            divergence = replace(divergence, floor=share * divergence.floor)
+        super().__init__(V, blocks, masks, divergence, *arguments, **options)
         # a start of several components a column is none that iterations may end at
         if bool(((self.blocks["activations"] > 0).sum(0) > 1).any()):
             self._assign()
@@ -139,13 +144,6 @@ class OrthogonalProblem(NMFProblem):
     @classmethod
     def model(cls, factors, n_iter):
         return OrthogonalNMF(factors["templates"], factors["activations"], n_iter)
-
-    @property
-    def data(self):
-        """V, with its floor where β ≤ 0."""
-        return (
-            self.V.clip(self.divergence.floor) if self.divergence.beta <= 0 else self.V
-        )
 
     def enlarge(self, factor, moving):
         """Nothing: each column has its best strength already."""
@@ -164,7 +162,7 @@ class OrthogonalProblem(NMFProblem):
 
     def _assign(self):
         """Each column to the template that fits it best, at the best strength."""
-        beta, V, H = self.divergence.beta, self.data, self.blocks["activations"]
+        beta, V, H = self.divergence.beta, self.V, self.blocks["activations"]
         W, library, M = self._templates(), library_of(H), self.data_weights
         V = V if M is None else M * V
         norms = _summed(self.kernels, W**beta, M)
@@ -188,7 +186,7 @@ class OrthogonalProblem(NMFProblem):
         """Each template to the mean of its columns, weighted as β has it."""
         beta, W, H = self.divergence.beta, *self.blocks.values()
         M = self.data_weights
-        V = self.data if M is None else M * self.data
+        V = self.V if M is None else M * self.V
         heard = H > 0
         H1 = library_of(H).where(heard, H, 1 + 0 * H)  # no power of zero
         powers = (heard * H1**beta).mT
@@ -208,8 +206,11 @@ class OrthogonalProblem(NMFProblem):
         W, beta = self.blocks["templates"], self.divergence.beta
         if beta > 1:
             return W
-        least = 1e-20 if dtype_name(W) == "float32" else 1e-150
-        return W.clip(least ** (1 / (2 - beta)))
+        is_single = dtype_name(W) == "float32"
+        if beta > 0:
+            return W.clip((1e-20 if is_single else 1e-150) ** (1 / (2 - beta)))
+        # below what templates of data have that is nowhere below the floor
+        return W.clip((1e-30 if is_single else 1e-250) ** (1 / (1 - beta)))
 
 
 def _summed(kernels, A, weights):
