@@ -66,6 +66,15 @@ def test_stems_that_are_a_little_longer_or_broken_stay_those_of_one_track(tmp_pa
         track.audio()
 
 
+def test_stems_have_one_name_however_it_is_written_and_each_its_own(tmp_path):
+    stems(tmp_path / "song", ("Bass", "VOCALS", "Mixture"))
+    stems(tmp_path / "other", ("keys", "lead"))
+    sound(tmp_path / "other" / "lead.flac")
+    other, song = read_recordings(tmp_path)
+    assert list(song.stem_files) == ["bass", "vocals"]
+    assert list(other.stem_files) == ["keys", "lead.flac", "lead.wav"]
+
+
 def test_hidden_folders_and_side_files_are_left(tmp_path):
     stems(tmp_path / "song", ("bass", "lead"))
     for name in ("cover.jpg", "bass.wav.asd", ".bass.wav", "Thumbs.db"):

@@ -1,7 +1,7 @@
 """Folders of tracks."""
 
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -40,13 +40,16 @@ def read_track(folder: Path) -> Track:
         Holds one audio file a stem and, where known, files named ``notes``, ``beats``,
         ``sections`` and ``chords``, in any form of `musaic_core.data.annotations`.
         Those named as the folder, or ``mixture``, are told by what they hold. An audio
-        file named ``mixture`` among the stems is left: their sum is the mixture.
+        file named ``mixture`` among the stems is left: their sum is the mixture. Stems
+        have their files' names in small letters.
 
     Returns
     -------
     Track
     """
-    stems = {file.stem: file for file in audio_files(folder)}
+    named = [(_plain(file.stem), file) for file in audio_files(folder)]
+    taken = Counter(name for name, _ in named)  # bass.wav may lie beside bass.mp3
+    stems = {file.name if taken[name] > 1 else name: file for name, file in named}
     if len(stems) > 1:
         stems.pop("mixture", None)
     files = _annotation_files(folder)
