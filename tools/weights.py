@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOLVERS = {
     "note_cnn": ("piano", "quartets"),
     "unet": ("songs",),
+    "open_unmix": ("songs",),
     "boundary_cnn": ("songs",),
 }
 MINI = ROOT / "datasets" / "mini"
