@@ -13,7 +13,8 @@ class Solver(SeparatesWaveforms, BaseSolver):
     """
 
     name = "conv_tasnet"
-    parameters = {"steps": [400], "minutes": [None]}
+    in_default_run = False  # it trains for minutes
+    parameters = {"steps": [360], "minutes": [None]}
 
     def prepare(self):
         from musaic_core.learned.conv_tasnet import ConvTasNet

@@ -13,7 +13,7 @@ class Solver(SeparatesByMasks, BaseSolver):
 
     name = "deep_clustering"
     in_default_run = False  # it trains for minutes
-    parameters = {"steps": [360], "minutes": [None]}
+    parameters = {"steps": [300], "minutes": [None]}
 
     def prepare(self):
         from musaic_core.learned import deep_clustering

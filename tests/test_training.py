@@ -234,7 +234,7 @@ def test_a_checkpoint_says_how_long_its_training_took(tmp_path, monkeypatch):
 
 
 TRANSCRIBERS = "note_cnn", "deep_salience"
-SEPARATORS = "unet", "open_unmix", "deep_clustering", "conv_tasnet", "wave_unet"
+SEPARATORS = "unet", "open_unmix", "deep_clustering", "conv_tasnet"
 
 
 @pytest.mark.parametrize("name", [*TRANSCRIBERS, *SEPARATORS, "boundary_cnn"])

@@ -35,6 +35,7 @@ SOLVERS = {
     "note_cnn": ("piano", "quartets"),
     "deep_salience": ("piano", "quartets"),
     "unet": ("songs",),
+    "open_unmix": ("songs",),
     "boundary_cnn": ("songs",),
 }
 MINI = ROOT / "datasets" / "mini"

@@ -22,7 +22,7 @@ class ConvTasNet(nn.Module):
        time, each channel by itself, which reach further from block to block.
     3. A softmax over the stems makes masks that sum to 1.
 
-    With four stems there are 211,708 parameters. A sample depends on some 254 frames
+    With four stems there are 222,189 parameters. A sample depends on some 254 frames
     (1 s) to either side, and by the normalisation on the loudness of all.
 
     Parameters

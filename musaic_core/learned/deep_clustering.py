@@ -26,7 +26,7 @@ class Embedding(OpenUnmix):
     """A point on a sphere for each bin of a magnitude spectrogram.
 
     Layers are those of `OpenUnmix`, which gives logits in place of coordinates. There
-    are 377,274 parameters.
+    are 377,034 parameters.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ class OpenUnmix(nn.Module):
        give a logit for each stem and band. They are interpolated to the rows, and a
        softmax over the stems makes them masks.
 
-    With four stems there are 229,830 parameters. A mask depends on all that is computed
+    With four stems there are 225,714 parameters. A mask depends on all that is computed
     at once. Open-Unmix has a network of nine million parameters for each stem, whose
     masks need not sum to 1.
 
