@@ -533,12 +533,14 @@ def test_zeros_stay_finite_in_single_precision_for_beta_below_zero(
 def test_a_component_whose_partner_vanishes_stays_finite():
     rng = np.random.default_rng(0)
     V = rng.gamma(0.5, 1, (2, 9, 2)) @ rng.gamma(0.5, 1, (2, 2, 13))
-    for seed in range(6):
-        penalties = {"templates": Orthogonality(100.0)}
-        options = {"beta": 3, "penalties": penalties, "seed": seed, "backend": "torch"}
-        model = nmf(V, 4, max_iter=40, history=True, **options)
+    weights = np.ones(V.shape)
+    weights[..., 0] = weights[..., 1, :] = 0
+    penalties = {"templates": Orthogonality(100.0)}
+    options = {"beta": 3, "penalties": penalties, "data_weights": weights}
+    for seed in range(3):
+        model = nmf(V, 4, max_iter=25, history=True, seed=seed, **options)
         assert np.diff(model.history).max() <= 1e-9 * model.history[0]
-        again = nmf(V, 4, init=model, **options | {"max_iter": 0})
+        again = nmf(V, 4, init=model, max_iter=0, **options)
         assert again.objective == pytest.approx(model.objective)
 
 
