@@ -14,6 +14,7 @@ from solving import module_in, plugin
 
 from musaic_core.data.matching import match_notes
 from musaic_core.data.recording import Recording, Track
+from musaic_core.results.figures import draw_factors
 from musaic_core.results.saved import save_spectrograms
 from musaic_core.tasks import blocks
 from musaic_core.tasks.base import Estimate
@@ -217,6 +218,21 @@ def test_pictures_take_little_memory(tmp_path):
     stems = {"bass": y, "lead": y}
     arguments = y, None, stems, SR, tmp_path / "spectrograms.npz"
     assert peak(save_spectrograms, *arguments) < 0.9 * y.nbytes / 1e6
+
+
+def test_activations_of_an_hour_are_drawn_in_little_memory(tmp_path):
+    H = np.zeros((40, 155_000), np.float16)
+    H[:20, :77_500] = 1  # what sounds first is drawn first
+    arrays = {"templates": np.ones((30, 40), np.float16), "activations": H}
+    file = tmp_path / "factors.npz"
+    frequencies = np.linspace(50, 5000, 30)
+    np.savez(file, **arrays, labels=np.arange(40), frequencies=frequencies, frame=0.02)
+    drawn = []
+    taken = peak(lambda: drawn.append(draw_factors(file)))
+    assert taken < 60  # as numbers of 8 bytes alone they are 50
+    lower = drawn[0][400:680, 100:].sum(2)
+    left, right = np.array_split(lower, 2, axis=1)
+    assert left.mean() > 1.5 * right.mean()
 
 
 def test_transcription_sees_a_long_recording_in_little_memory(monkeypatch):

@@ -8,6 +8,8 @@ import matplotlib.figure
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+COLUMNS = 2000  # of a picture of activations, which has fewer pixels
+
 
 def draw_factors(file: Path) -> np.ndarray:
     """Draw templates beside activations, in the order of their pitches or stems.
@@ -25,14 +27,18 @@ def draw_factors(file: Path) -> np.ndarray:
     with np.load(file) as saved:
         order = np.argsort(saved["labels"], kind="stable")
         templates = saved["templates"].astype(float)[:, order]
-        activations = saved["activations"].astype(float)[order]
+        activations = saved["activations"]
+        T = activations.shape[1]
+        # those that can be seen: all of an hour take gigabytes
+        seen = np.linspace(0, T - 1, min(T, COLUMNS)).round().astype(int)
+        activations = activations[:, seen].astype(float)[order]
         labels = saved["labels"][order]
         frequencies, frame = saved["frequencies"], float(saved["frame"])
 
     figure = matplotlib.figure.Figure(figsize=(8, 8), dpi=90)
     upper, lower = figure.subplots(2, 1)
     figure.subplots_adjust(0.12, 0.06, 0.99, 0.96, hspace=0.42)
-    R, T = activations.shape
+    R = len(activations)
     # on a logarithmic axis, as rows of equal height: many times faster than a mesh
     rows = np.geomspace(frequencies[frequencies > 0][0], frequencies[-1], 300)
     nearest = np.searchsorted((frequencies[1:] + frequencies[:-1]) / 2, rows)
