@@ -11,12 +11,14 @@ from musaic_core.data.recording import Recording, Track
 from musaic_core.lowrank import nmf
 from musaic_core.tasks.base import Task
 from musaic_core.tasks.estimate import Estimate
-from musaic_core.tasks.given import Given, Hint
+from musaic_core.tasks.given import Dictionary, Given, Hint
 from musaic_core.tasks.guidance import User, answer_guided, gains, listened
 from musaic_core.tasks.separation import guidance as of_stems
 from musaic_core.tasks.separation import task as separation
 from musaic_core.tasks.separation.task import Separation
 from musaic_core.tasks.transcription import guidance as of_notes
+from musaic_core.tasks.transcription.dictionary import adapted_to_notes
+from musaic_core.tasks.transcription.spectrogram import FRAME
 
 SR = 8000
 
@@ -312,6 +314,55 @@ def test_a_stem_alone_adds_its_spectra_to_the_dictionary(song):
     assert not mask[2, silent].any()
     assert mask[0, silent].all()
     assert plain.mask(np.array(["bass"])) is None
+
+
+class Heard(Task):
+    """A task whose only recording is given, in frames of the transcription's."""
+
+    answers, magnitudes, frame = "notes", True, FRAME
+    frequencies = np.geomspace(60, 6000, 90)
+
+    def represent(self, recording, axes):
+        """Give what the test has set."""
+        return self.V
+
+
+def test_one_note_tells_how_all_others_are_heard():
+    hz = Heard.frequencies
+    partials = hz / (hz[[10, 14, 21], None] * np.arange(1, 9)[:, None, None])
+    spectra = np.exp(-((np.log2(partials) * 30) ** 2)).sum(0).T + 1e-3
+    plain = Dictionary(
+        spectra / spectra.sum(0),
+        np.array([60, 64, 71]),
+        lambda length: (np.tile(spectra[..., None], length), np.array([60, 64, 71])),
+    )
+    response = (hz / 500) ** -0.5
+    true = response[:, None] * plain.templates
+    true /= true.sum(0)
+    H = np.zeros((3, 200))
+    H[0, 20:60] = H[1, 40:90] = H[2, 100:150] = 1
+    task = Heard([], [Track("song", {})])
+    task.V = true @ H
+    given = Given(
+        task,
+        ("frequency", "time"),
+        task.test[0],
+        hints=[Hint(60, 20 * FRAME, 60 * FRAME, True), Hint(71, 0.0, FRAME)],
+    )
+    adapted = adapted_to_notes(plain, task.V, given)
+    assert adapted.labels.tolist() == [60, 64, 71, 60, 60]
+    # of bands that the note has little of, little is known
+    for column, pitch, share in ((1, 64, 0.3), (2, 71, 0.9), (3, 60, 0.5)):
+        own = true[:, plain.labels == pitch][:, 0]
+        before = np.abs(plain.templates[:, plain.labels == pitch][:, 0] - own).sum()
+        after = np.abs(adapted.templates[:, column] - own).sum()
+        assert after < share * before
+    patches, labels = adapted.patches(5)
+    assert patches.shape == (90, 4, 5)
+    assert labels.tolist() == [60, 64, 71, 60]
+    np.testing.assert_allclose(patches[:, 1].sum(1), adapted.templates[:, 1], 1e-6)
+    silent = Given(task, given.axes, task.test[0], hints=[Hint(60, 0.0, 1.0)])
+    assert adapted_to_notes(plain, task.V, silent) is plain
 
 
 def test_models_answer_with_what_they_were_told_and_others_stay_as_they_were(song):
