@@ -1,9 +1,8 @@
 """What hints gained: ``python -m tools.guidance FILES`` writes it from results files.
 
-The files are those of ``benchopt run benchmarks/amt --config
-benchmarks/amt/guidance.yml`` and the like, and what is written is
-`docs/measured/guidance.json`: for each task, corpus, solver, number of hints and share
-of wrong ones, the mean gain over recordings and its 95 % interval.
+The files are those of runs with the configuration ``guidance.yml`` of a benchmark, and
+what is written is `docs/measured/guidance.json`: for each corpus, solver, number of
+hints and share of wrong ones, the mean gain over recordings and its 95 % interval.
 """
 
 import json
