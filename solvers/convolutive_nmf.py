@@ -18,7 +18,6 @@ class Solver(LowRankSolver):
     """
 
     name = "convolutive_nmf"
-    uses_hints = True
     axes = (("frequency", "time"),)
     parameters = {
         "dictionary": ["fixed", "blind"],
@@ -29,7 +28,7 @@ class Solver(LowRankSolver):
     }
 
     def factorize(self, V, given):
-        rank, start, labels = self.rank, "random", given.names
+        rank, start, labels = self.rank, "random", None
         length = min(self.length, V.shape[1])
         if given.dictionary is not None:
             W, labels = given.dictionary.patches(length)

@@ -18,7 +18,6 @@ class Solver(LowRankSolver):
     """
 
     name = "nmf"
-    uses_hints = True
     parameters = {
         "dictionary, beta": [
             ("fixed", 1),
@@ -32,7 +31,8 @@ class Solver(LowRankSolver):
 
     def factorize(self, V, given):
         rank, start = self.rank, "random"
-        if given.dictionary is not None:
+        labels = given.dictionary and given.dictionary.labels
+        if labels is not None:
             W = given.dictionary.templates
             rank = W.shape[1]
             start = (W, np.full((rank, V.shape[1]), V.mean(), V.dtype))
@@ -42,9 +42,9 @@ class Solver(LowRankSolver):
             beta=self.beta,
             init=start,
             fixed=("templates",) if self.dictionary == "fixed" else (),
-            mask=given.mask(given.names),
+            mask=given.mask(labels),
             max_iter=self.n_iter,
             seed=given.seed,
         )
-        model.labels = given.names
+        model.labels = labels
         return model

@@ -25,6 +25,7 @@ from published_site import (
     FREQUENCIES,
     RATE,
     factors,
+    guided,
     make_benchmarks,
     make_site,
     recording,
@@ -254,6 +255,41 @@ def test_of_a_run_that_two_files_have_the_first_counts(benchmarks):
     assert benchmark.files == files[:1]
     assert (benchmark.rows["objective_value"] == 0.25).all()
     assert len(benchmark.rows) == len(rows)
+
+
+def test_guided_runs_stand_beside_the_scores_and_are_none(benchmarks):
+    outputs = benchmarks / "amt" / "outputs"
+    guided().to_parquet(outputs / "guided.parquet")
+    plain = results().assign(objective_name="Task[hints=0,wrong_hints=0]")
+    plain = plain.assign(objective_purity=0.25 + (plain["p_solver_beta"] == 1) / 2)
+    plain.to_parquet(outputs / "run.parquet")
+    files = [outputs / "run.parquet", outputs / "guided.parquet"]
+    benchmark, problems = read_latest(benchmarks / "amt", files)
+    assert not problems
+    assert not benchmark.problems
+    assert benchmark.files == files
+    assert len(benchmark.provenance) == 2
+    assert set(benchmark.rows["corpus"]) == {"tiny a"}
+    tables.label_all([benchmark])
+    table = tables.scores([benchmark])
+    assert table["score"].max() > 0.9  # and not the 0.1 of guided ones
+    steered = table.set_index("label")[["steering_gain", "hints", "purity"]]
+    assert steered.loc["nmf β=1 fixed"].tolist() == pytest.approx([0.04, 4, 0.75])
+    assert steered.loc["network"].isna().tolist()[:2] == [True, True]
+    [(_, text)] = tables.sentences(table, benchmark)
+    assert "The purest components are those of nmf β=1 fixed, 0.750" in text
+    assert "With 4 hints nmf β=1 fixed gains most where none was given, 0.040" in text
+
+
+def test_problems_are_the_same_whatever_users_say(benchmarks):
+    names = ["A[hints=0,phase=x,wrong_hints=0.1]", "A[phase=x]", "A", "A[hints=0]"]
+    outputs = benchmarks / "amt" / "outputs"
+    found = []
+    for name in names:
+        results().assign(objective_name=name).to_parquet(outputs / "run.parquet")
+        benchmark, _ = read_latest(benchmarks / "amt")
+        found += benchmark.rows["objective_name"].unique().tolist()
+    assert found == ["A[phase=x]", "A[phase=x]", "A", "A"]
 
 
 def test_what_is_neither_heard_nor_seen_has_no_page(site):

@@ -11,7 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from published_site import FRAME, FREQUENCIES, curves, factors, make_benchmarks
+from published_site import (
+    FRAME,
+    FREQUENCIES,
+    curves,
+    factors,
+    guided,
+    make_benchmarks,
+)
 from published_site import results as published_results
 from scipy import stats
 
@@ -394,6 +401,7 @@ FRAMES = {
     "whole": published_results,
     "repeated": lambda: published_results(3),
     "curves": curves,
+    "guided": guided,
     "one row": lambda: published_results().iloc[:1],
     "one recording": lambda: published_results().query("objective_track == 'one'"),
     "one solver": lambda: published_results().query("solver_name == 'network'"),
@@ -431,6 +439,37 @@ def test_a_figure_is_made_whatever_the_results(read_only, file, frame):
         assert figure["type"] != "image" or figure["data"]
     flat = str([figure for figure in data.values() if figure["type"] != "image"])
     assert not re.search(r"\bnan\b", flat)
+
+
+def test_what_hints_gain_is_a_curve_a_solver_over_their_number():
+    df = pd.concat([published_results(), guided()], ignore_index=True)
+    plot = load(ROOT / "plots" / "steering_gain.py")
+    true, wrong = (plot.plot(df, "tiny[part=a]", share) for share in (0.0, 0.1))
+    assert [c["label"] for c in true] == ["nmf β=1 fixed", "nmf β=2 blind"]
+    for curve in true:
+        assert curve["x"] == [1, 4]
+        for name in ("y", "y_low", "y_high"):
+            assert curve[name] == pytest.approx([0.01, 0.04])
+    assert [(c["x"], c["y"]) for c in wrong] == [([4], pytest.approx([0.02]))] * 2
+    assert plot.plot(published_results(), "tiny[part=a]", 0.0) == []
+
+
+def test_the_trade_off_says_beneath_what_it_shows():
+    plain = published_results().assign(objective_purity=np.nan)
+    plain.loc[plain["p_solver_beta"] == 2, "objective_purity"] = 0.5
+    dearer = plain["solver_name"] == "network"
+    plain.loc[dearer, "objective_time_predict"] += 9
+    steered = guided().query("p_solver_beta == 1")
+    df = pd.concat([plain, steered], ignore_index=True)
+    plot = load(ROOT / "plots" / "trade_off.py")
+    [figure] = plot.plot(df, "tiny[part=a]")
+    assert figure["label"] == (
+        "No solver is better and faster than nmf β=2 blind, nmf β=1 fixed. "
+        "The purest components are those of nmf β=2 blind (0.50). "
+        "With 4 hints nmf β=1 fixed gains most (+0.040)."
+    )
+    [figure] = plot.plot(published_results(), "tiny[part=a]")
+    assert "hints" not in figure["label"]
 
 
 def test_models_that_only_ranks_tell_apart_are_one_curve():

@@ -6,9 +6,11 @@ import re
 
 import pandas as pd
 import pytest
+from published_site import guided
 from solving import module_in
 
 from musaic_core.publish.tables import COLUMNS
+from tools import guidance
 from tools.tables import ROOT, filled, pages
 
 HEAD = "<!-- {} -->"
@@ -144,6 +146,24 @@ def test_costs_are_those_of_a_problem_beside_its_first_run(root):
         ["mu, c", "5.14", "1"],
         ["hals-mu, c", "2.00", "0.39 ×"],
     ]
+
+
+def test_what_hints_gain_is_a_row_a_solver_and_a_column_a_number(root):
+    records = guidance.measured(guided())
+    (root / "gains.json").write_text(json.dumps(records), encoding="utf-8")
+    assert rows(root, "guidance: gains.json corpus=tiny[part=a]") == [
+        ["solver", "without hints", "1 hint", "4 hints", "4 hints, 10% wrong"],
+        [
+            *("nmf β=1 fixed", "0.090", "+0.010 (+0.010 to +0.010)"),
+            *("+0.040 (+0.040 to +0.040)", "+0.020 (+0.020 to +0.020)"),
+        ],
+        [
+            *("nmf β=2 blind", "0.090", "+0.010 (+0.010 to +0.010)"),
+            *("+0.040 (+0.040 to +0.040)", "+0.020 (+0.020 to +0.020)"),
+        ],
+    ]
+    with pytest.raises(ValueError, match="there is no corpus 'songs'"):
+        rows(root, "guidance: gains.json corpus=songs")
 
 
 def test_solvers_are_shown_with_their_parameters(root):

@@ -22,6 +22,8 @@ a file, and a test fails where it is not what the file says. The markers:
     Of what ``python -m tools.depth recordings`` wrote.
 ``<!-- foretold: docs/measured/foretell.json -->``
     Of what ``python -m tools.foretell`` wrote: a row a pair of corpora.
+``<!-- guidance: docs/measured/guidance.json corpus=mini -->``
+    Of what ``python -m tools.guidance`` wrote: gains by solvers and numbers of hints.
 ``<!-- solvers: kind=low-rank -->``
     What each solver looks at and its parameters, from the code.
 ``<!-- value: docs/measured/deep.json gain -->``
@@ -38,6 +40,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from tools import guidance
 from tools.depth import table, table_of_sizes
 from tools.overview import parameters
 from tools.speed_problems import OURS
@@ -195,6 +198,7 @@ def _value(root, name, key):
 KINDS = {"scores": _scores, "csv": _csv, "speed": _speed, "value": _value}
 KINDS |= {
     "foretold": _foretold,
+    "guidance": guidance.table,
     "solvers": parameters,
     "depth": table,
     "sizes": table_of_sizes,

@@ -27,6 +27,7 @@ from musaic_core.benchmark.solver import SHIPPED, Solver
 from musaic_core.benchmark.store import State, file_name, fitted
 from musaic_core.data.corpus import read_corpus
 from musaic_core.data.recording import Track
+from musaic_core.tasks.guidance import learned_with
 from musaic_core.tasks.structure import hearing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,7 +75,8 @@ def shipped() -> Iterator[tuple[str, Solver]]:
                 RunContext().set_run_context(objective, dataset, solver, 0, base_seed=0)
                 objective._set_dataset(dataset)
                 solver.set_task(objective.task)
-                solver._asked = objective._parameters  # as a run sets it
+                # as a run sets it
+                solver._asked = learned_with(objective._parameters)
                 yield f"{name} {parameters.get('part', part)}", solver
 
 

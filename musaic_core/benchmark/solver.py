@@ -254,10 +254,10 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
         self.time_fit += time.perf_counter() - begin
         return decode
 
-    def _given(self, recording, hints=(), names=None):
+    def _given(self, recording, hints=()):
         supervised = getattr(self, "dictionary", "fixed") != "blind"
         told = self.task, self.given_axes, recording, self.seed, supervised
-        given = Given(*told, self.exponent, hints, names)
+        given = Given(*told, self.exponent, hints)
         if self.given_axes is not None and recording is not None:
             _ = given.V  # which all models share: off their clocks
         return given
@@ -319,7 +319,8 @@ class LowRankSolver(Solver):
 
     @property
     def uses_hints(self):
-        return self.supervised  # hints add entries to the dictionary
+        """Whether it uses the dictionary, which is adapted to hints."""
+        return self.supervised
 
     @classmethod
     def mismatch(cls, task):
@@ -335,10 +336,6 @@ class LowRankSolver(Solver):
         if self.supervised and given.dictionary is None:
             raise InputError("nothing could be read that a dictionary is learned from")
         model = self.factorize(given.V, *self._state, given)
-        if given.hints and not self.supervised:
-            self.task.describe(model, given)  # which names its components
-            given = self._given(recording, given.hints, model.labels)
-            model = self.factorize(given.V, *self._state, given)
         return self.task.describe(model, given), model
 
 

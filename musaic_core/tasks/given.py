@@ -159,8 +159,6 @@ class Given:
         if it does not say.
     hints : tuple of Hint
         What a user has said of the recording, besides what the task has.
-    names : sequence, optional
-        What the components of a model without a dictionary turned out to stand for.
 
     Attributes
     ----------
@@ -190,14 +188,12 @@ class Given:
         supervised=True,
         exponent=None,
         hints=(),
-        names=None,
     ):
         exponent = task.compression if exponent is None else exponent
         self.exponent = exponent if task.magnitudes else 1
         self._task = task
         self._supervised = supervised
         self._hints = tuple(hints)
-        self._names = names
         self.recording = recording
         self.axes = axes
         self.seed = seed
@@ -272,15 +268,6 @@ class Given:
         if learned is None or not self.hints:
             return learned
         return self._task.adapted(learned, self)
-
-    @property
-    def names(self) -> np.ndarray | None:
-        """What components stand for, (C,), if that is known before they are found.
-
-        Those of a dictionary are known. Those of a blind model are once it has answered
-        from the same start: it is asked again where a user has said something.
-        """
-        return self._names if self.dictionary is None else self.dictionary.labels
 
     def magnitudes_of(self, model):
         """A model as one of magnitudes: each component to the power that undoes V's.
