@@ -25,6 +25,7 @@ from musaic_core.lowrank import (
     nmf,
     ntd,
     orthogonal_nmf,
+    robust_nmf,
     separable_nmf,
     source_filter_nmf,
 )
@@ -71,6 +72,7 @@ MODELS = PLAIN | {
         3,
         **o,
     ),
+    "robust": lambda d, **o: robust_nmf(as_dtype(MATRIX, d), 3, 0.5, **o),
     "deep nmf": lambda d, **o: deep_nmf(
         as_dtype(MATRIX, d), (5, 3), start_iter=2, weights=[0.5], **o
     ),

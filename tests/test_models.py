@@ -26,6 +26,7 @@ from musaic_core.lowrank import (
     nmf,
     ntd,
     orthogonal_nmf,
+    robust_nmf,
     separable_nmf,
     source_filter_nmf,
 )
@@ -49,6 +50,7 @@ MAKE = {
     "orthogonal nmf": lambda V, T: orthogonal_nmf(V, 4, **OPTIONS),
     "harmonic nmf": lambda V, T: harmonic_nmf(V, BANDS, **OPTIONS),
     "filtered nmf": lambda V, T: filtered_nmf(V, BANDS, BANDS[:, 0], **OPTIONS),
+    "robust nmf": lambda V, T: robust_nmf(V, 4, 0.5, **OPTIONS),
     "source/filter nmf": lambda V, T: source_filter_nmf(
         V, BANDS[:, 0], BANDS[:, 1], 2, 3, **OPTIONS
     ),

@@ -56,6 +56,7 @@ from musaic_core.lowrank.structured.convolutive import ConvolutiveNMF, convoluti
 from musaic_core.lowrank.structured.filtered import FilteredNMF, filtered_nmf
 from musaic_core.lowrank.structured.harmonic import HarmonicNMF, harmonic_nmf
 from musaic_core.lowrank.structured.orthogonal import OrthogonalNMF, orthogonal_nmf
+from musaic_core.lowrank.structured.robust import RobustNMF, robust_nmf
 from musaic_core.lowrank.structured.source_filter import (
     SourceFilterNMF,
     source_filter_nmf,
@@ -87,6 +88,7 @@ __all__ = [
     "Orthogonality",
     "Penalty",
     "RankStability",
+    "RobustNMF",
     "SeparableNMF",
     "Smoothness",
     "SourceFilterNMF",
@@ -117,6 +119,7 @@ __all__ = [
     "ntd",
     "orthogonal_nmf",
     "rank_stability",
+    "robust_nmf",
     "separable_nmf",
     "snpa",
     "source_filter_nmf",

@@ -226,6 +226,7 @@ class SourceFilterProblem(EntriesProblem):
     def __init__(self, V, *arguments, sources, bands, **options):
         super().__init__(V, *arguments, **options)
         self.sources, self.bands = copy_like(sources, V), copy_like(bands, V)
+        self._heard = None  # the source before its filters, as long as it stays
 
     @classmethod
     def start(cls, V, shapes, init, rng, sources, bands):
@@ -288,7 +289,15 @@ class SourceFilterProblem(EntriesProblem):
         return responses @ self.blocks["filter_activations"]
 
     def _source(self):
-        return self.sources @ self.blocks["source_activations"]
+        if self._heard is None:
+            self._heard = self.sources @ self.blocks["source_activations"]
+        return self._heard
+
+    def moved(self, name):
+        if name == "source_activations":
+            self._heard = None
+
+    extrapolated = moved
 
     def lengths(self, block):
         if block in VOICE:
