@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from musaic_core.lowrank.arrays import library_of
+import numpy as np
+
+from musaic_core.lowrank.arrays import library_of, to_numpy
 from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.problem import Problem
 
@@ -19,11 +21,33 @@ class EntriesProblem(Problem):
     A subclass says in `approximation` what the model of V is, and in `taken_back` what
     the transpose of its map from a block is. Both parts of the gradient follow, and so
     does the multiplicative update. They are computed for each entry of V, where a half
-    problem's kernels go over V once.
+    problem's kernels go over V once. The model is a sum of ``parts``: each is linear in
+    all the blocks that are named for it.
     """
 
     starts = ("random",)
     has_least_squares = False
+    data_block = "activations"
+    parts: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def find_scales(cls, scale, wanted, names, moving, **_):
+        scales = {}
+        for part in cls.parts:
+            those = [name for name in moving if name in part]
+            scales |= super().find_scales(scale, wanted, part, those)
+        return scales
+
+    def product_scale(self, name):
+        return self.scale  # as every part was
+
+    def size(self):
+        return float(to_numpy(self.approximation()).astype(np.float64).mean())
+
+    def enlarge(self, factor, moving):
+        for part in self.parts:
+            for name in [name for name in moving if name in part][:1]:
+                super().enlarge(factor, [name])
 
     def approximation(self) -> Array:
         """The model at the current blocks, of V's shape."""

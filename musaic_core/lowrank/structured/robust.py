@@ -129,19 +129,16 @@ class RobustNMF(NMF):
 class RobustProblem(EntriesProblem):
     """An NMF's blocks, and a block of V's shape with a penalty of its own."""
 
+    parts = ("activations", "templates"), ("outliers",)
+
     def __init__(self, V, *arguments, weight, **options):
         super().__init__(V, *arguments, **options)
-        weights = 0 * V[:1].mT + weight * self.at_scale(1)
+        weights = 0 * V[:1].mT + weight * self.at_scale(1, self.scale)
         self._outlying = Lengths(weights, 2)
 
     @classmethod
     def penalised(cls, shapes, **arguments):
         return ["templates", "activations"]
-
-    @classmethod
-    def find_carriers(cls, moving, **arguments):
-        first = next((n for n in ("activations", "templates") if n in moving), None)
-        return {first, "outliers"} if first and "outliers" in moving else set()
 
     @classmethod
     def start(cls, V, shapes, init, rng, weight):

@@ -223,6 +223,8 @@ class SourceFilterNMF(Model):
 class SourceFilterProblem(EntriesProblem):
     """The model is linear in each of its five blocks with the others held."""
 
+    parts = ACCOMPANIMENT, VOICE
+
     def __init__(self, V, *arguments, sources, bands, **options):
         super().__init__(V, *arguments, **options)
         self.sources, self.bands = copy_like(sources, V), copy_like(bands, V)
@@ -254,15 +256,6 @@ class SourceFilterProblem(EntriesProblem):
         return SourceFilterNMF(
             *given, **voice, accompaniment=accompaniment, n_iter=n_iter
         )
-
-    @classmethod
-    def find_carriers(cls, moving, **arguments):
-        carriers = (
-            next((name for name in part if name in moving), None)
-            for part in (ACCOMPANIMENT, VOICE)
-        )
-        carriers = {*carriers}
-        return set() if None in carriers else carriers
 
     def as_moving(self, name, block):
         return block.mT if name in ("templates", "filters") else block
