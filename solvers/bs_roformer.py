@@ -14,10 +14,12 @@ class Solver(Published, BaseSolver):
     """Complex masks by transformers along time and along bands of a spectrogram.
 
     Code of the package BS-RoFormer (MIT), ``weights`` from a ``.ckpt`` file with its
-    ``.yaml`` beside it, in the form of Music-Source-Separation-Training. The paper's
-    own are not public. Those that are have licences of their own or none, and were
-    trained on MUSDB18-HQ, on its test songs in some cases, and on others: their authors
-    say on what. What a model of one stem leaves is ``other``. Lu et al. 2024.
+    ``.yaml`` beside it, in the form of Music-Source-Separation-Training. A file loads
+    in a version of the package that has its layers, such as 0.4.1. The paper's weights
+    are not public. Of others, their authors say under which licence they are and what
+    they were trained on, such as MUSDB18-HQ or songs of their own: whether test songs
+    of a corpus are among these is not known here. What a model of one stem leaves is
+    ``other``. Lu et al. 2024.
     """
 
     name = "bs_roformer"

@@ -87,7 +87,7 @@ def test_same_seed_gives_same_weights():
 
 @pytest.mark.slow
 def test_stems_that_differ_are_told_apart():
-    state = fit(steps=60)
+    state = fit(steps=30)
     stems = song(9)
     y = sum(stems.values())
     made = waveforms.separate(ConvTasNet, y, state, 2)
