@@ -3,12 +3,9 @@
 from musaic_core.benchmark.digest import versions
 from musaic_core.benchmark.objective import Objective as BaseObjective
 from musaic_core.tasks.base import Estimate
+from musaic_core.tasks.madmom import MADMOM
 from musaic_core.tasks.structure.decoder import make_sections
-from musaic_core.tasks.structure.downbeats import (
-    MADMOM,
-    hear_downbeats,
-    madmom_downbeats,
-)
+from musaic_core.tasks.structure.downbeats import hear_downbeats, madmom_downbeats
 from musaic_core.tasks.structure.saved import save_patterns, save_sections, saved_media
 from musaic_core.tasks.structure.scores import structure_scores
 from musaic_core.tasks.structure.task import Structure

@@ -290,6 +290,21 @@ def test_a_configuration_runs_what_minimises_what_it_asks_for(
     assert left_out not in betas
 
 
+def test_the_full_transcription_has_the_network_of_each_block_once(tmp_path):
+    original = ROOT / "benchmarks" / "amt"
+    for name in ("objective.py", "solvers", "datasets"):
+        (tmp_path / name).symlink_to((original / name).resolve())
+    with asking(config_file=str(original / "full.yml")):
+        benchmark = Benchmark(tmp_path)
+        solvers = benchmark.check_solver_patterns(chosen("solver"))
+        found = [s for s, _ in _list_parametrized_classes(*solvers)]
+    blocks = [s._parameters["block"] for s in found if s.name == "deep_salience"]
+    assert sorted(blocks) == ["convnext", "plain", "residual", "separable", "unet"]
+    names = {s.name for s in found}
+    assert {"nmf", "note_cnn", "silence"} <= names
+    assert not {"unet", "barwise_ssm"} & names  # which give no notes
+
+
 def test_a_solver_without_its_packages_costs_a_run_one_line(running, capsys):
     absent = {"requirements": ["pip::surely-absent-too"], "answers": "notes"}
     with running(Transcription):

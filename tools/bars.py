@@ -22,11 +22,8 @@ import pandas as pd
 
 from musaic_core.benchmark.digest import versions
 from musaic_core.data.corpus import read_corpus, read_recordings
-from musaic_core.tasks.structure.downbeats import (
-    MADMOM,
-    hear_downbeats,
-    madmom_downbeats,
-)
+from musaic_core.tasks.madmom import MADMOM
+from musaic_core.tasks.structure.downbeats import hear_downbeats, madmom_downbeats
 from musaic_core.tasks.structure.features import HOP, SAMPLE_RATE, mono
 from musaic_core.tasks.structure.scores import boundary_f1
 from musaic_core.tasks.structure.task import Structure

