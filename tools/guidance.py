@@ -86,7 +86,7 @@ def table(root: Path, name: str, corpus: str) -> list[list[str]]:
         }
         before = next(iter(mine.values()))["before"]
         cells = [_cell(mine.get(kind)) for kind in kinds]
-        rows.append([solver, f"{before:.3f}", *cells])
+        rows.append([solver, f"{before:.3f}".replace("-", "−"), *cells])
     return rows
 
 
