@@ -151,7 +151,7 @@ def test_costs_are_those_of_a_problem_beside_its_first_run(root):
 def test_what_hints_gain_is_a_row_a_solver_and_a_column_a_number(root):
     records = guidance.measured(guided())
     (root / "gains.json").write_text(json.dumps(records), encoding="utf-8")
-    assert rows(root, "guidance: gains.json corpus=tiny[part=a]") == [
+    assert rows(root, "guidance: gains.json 'corpus=tiny a'") == [
         ["solver", "without hints", "1 hint", "4 hints", "4 hints, 10% wrong"],
         [
             *("nmf β=1 fixed", "0.090", "+0.010 (+0.010 to +0.010)"),

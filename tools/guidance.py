@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from musaic_core.publish.results import readable
 from musaic_core.results.rows import ALL, score_cells, with_labels
 from musaic_core.results.statistics import mean_interval
 
@@ -31,7 +32,8 @@ def measured(df: pd.DataFrame) -> list[dict]:
         With corpus, solver, hints, wrong, recordings, before, gain, low and high.
     """
     df = with_labels(df[df["p_obj_hints"] > 0])
-    keys = ["dataset_name", "label", "p_obj_wrong_hints", "p_obj_hints"]
+    df = df.assign(corpus=df["dataset_name"].map(readable))
+    keys = ["corpus", "label", "p_obj_wrong_hints", "p_obj_hints"]
     return [
         {
             **dict(zip(("corpus", "solver", "wrong", "hints"), key, strict=True)),
@@ -84,7 +86,7 @@ def table(root: Path, name: str, corpus: str) -> list[list[str]]:
         }
         before = next(iter(mine.values()))["before"]
         cells = [_cell(mine.get(kind)) for kind in kinds]
-        rows.append([solver, f"{before:.3f}", *cells])
+        rows.append([solver, f"{before:.3f}".replace("-", "−"), *cells])
     return rows
 
 
