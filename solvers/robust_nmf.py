@@ -22,8 +22,8 @@ class Solver(LowRankSolver):
     parameters = {
         "dictionary": ["fixed"],
         "beta": [1],
-        "weight": [0.5],
-        "n_iter": [50],
+        "weight": [0.3],
+        "n_iter": [30],
     }
 
     def factorize(self, V, given):

@@ -16,6 +16,7 @@ from musaic_core.lowrank.structured.filtered import filtered_nmf
 from musaic_core.lowrank.structured.harmonic import harmonic_nmf
 from musaic_core.lowrank.structured.orthogonal import orthogonal_nmf
 from musaic_core.lowrank.structured.robust import robust_nmf
+from musaic_core.lowrank.structured.semi_supervised import semi_supervised_nmf
 from musaic_core.lowrank.structured.source_filter import source_filter_nmf
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
@@ -91,6 +92,7 @@ def test_structured_models_do_too(beta, device):
         (harmonic_nmf, (bands,)),
         (filtered_nmf, (bands, bands[:, 0])),
         (robust_nmf, (4, 0.5)),
+        (semi_supervised_nmf, (bands[:, 0], 3)),
         (source_filter_nmf, (bands[:, 0], bands[:, 1], 2, 3)),
     ):
         same_numbers(

@@ -26,6 +26,7 @@ from musaic_core.lowrank import (
     ntd,
     orthogonal_nmf,
     robust_nmf,
+    semi_supervised_nmf,
     separable_nmf,
     source_filter_nmf,
 )
@@ -71,6 +72,9 @@ MODELS = PLAIN | {
         2,
         3,
         **o,
+    ),
+    "semi-supervised": lambda d, **o: semi_supervised_nmf(
+        as_dtype(MATRIX, d), as_dtype(BANDS[:, 0], d), 2, **o
     ),
     "robust": lambda d, **o: robust_nmf(as_dtype(MATRIX, d), 3, 0.5, **o),
     "deep nmf": lambda d, **o: deep_nmf(

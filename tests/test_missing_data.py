@@ -26,6 +26,7 @@ from musaic_core.lowrank import (
     nmf,
     ntd,
     orthogonal_nmf,
+    semi_supervised_nmf,
     source_filter_nmf,
 )
 
@@ -43,6 +44,7 @@ MATRIX_MODELS = {
     "source_filter": partial(
         source_filter_nmf, sources=BANDS[:, 0], bands=BANDS[:, 1], n_filters=2, rank=3
     ),
+    "semi_supervised": partial(semi_supervised_nmf, held=BANDS[:, 0], rank=2),
     "convex": partial(convex_nmf, rank=3),
     "orthogonal": partial(orthogonal_nmf, rank=3),
     "multilayer": partial(multilayer_nmf, ranks=(4, 2)),
@@ -327,7 +329,8 @@ def test_a_slice_of_weight_two_is_that_slice_twice(name, beta):
     + [
         (n, i)
         for n in MODELS
-        if n not in ("harmonic", "filtered", "source_filter", "convex")
+        if n
+        not in ("harmonic", "filtered", "source_filter", "semi_supervised", "convex")
         for i in ("nndsvd", "data")
     ],
 )

@@ -27,6 +27,7 @@ from musaic_core.lowrank import (
     ntd,
     orthogonal_nmf,
     robust_nmf,
+    semi_supervised_nmf,
     separable_nmf,
     source_filter_nmf,
 )
@@ -50,6 +51,9 @@ MAKE = {
     "orthogonal nmf": lambda V, T: orthogonal_nmf(V, 4, **OPTIONS),
     "harmonic nmf": lambda V, T: harmonic_nmf(V, BANDS, **OPTIONS),
     "filtered nmf": lambda V, T: filtered_nmf(V, BANDS, BANDS[:, 0], **OPTIONS),
+    "semi-supervised nmf": lambda V, T: semi_supervised_nmf(
+        V, BANDS[:, 0], 2, **OPTIONS
+    ),
     "robust nmf": lambda V, T: robust_nmf(V, 4, 0.5, **OPTIONS),
     "source/filter nmf": lambda V, T: source_filter_nmf(
         V, BANDS[:, 0], BANDS[:, 1], 2, 3, **OPTIONS

@@ -57,6 +57,10 @@ from musaic_core.lowrank.structured.filtered import FilteredNMF, filtered_nmf
 from musaic_core.lowrank.structured.harmonic import HarmonicNMF, harmonic_nmf
 from musaic_core.lowrank.structured.orthogonal import OrthogonalNMF, orthogonal_nmf
 from musaic_core.lowrank.structured.robust import RobustNMF, robust_nmf
+from musaic_core.lowrank.structured.semi_supervised import (
+    SemiSupervisedNMF,
+    semi_supervised_nmf,
+)
 from musaic_core.lowrank.structured.source_filter import (
     SourceFilterNMF,
     source_filter_nmf,
@@ -89,6 +93,7 @@ __all__ = [
     "Penalty",
     "RankStability",
     "RobustNMF",
+    "SemiSupervisedNMF",
     "SeparableNMF",
     "Smoothness",
     "SourceFilterNMF",
@@ -120,6 +125,7 @@ __all__ = [
     "orthogonal_nmf",
     "rank_stability",
     "robust_nmf",
+    "semi_supervised_nmf",
     "separable_nmf",
     "snpa",
     "source_filter_nmf",
