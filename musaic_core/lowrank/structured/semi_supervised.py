@@ -147,17 +147,11 @@ class SemiSupervisedProblem(Problem):
 
     @classmethod
     def start(cls, V, shapes, init, rng, held):
-        rank, spread = (
-            shapes["activations"][0],
-            spread_of(V, shapes["activations"][0], 1),
-        )
+        # free templates as large as the held ones, and the model of V's size
         size = float(held.mean()) or 1.0
-        return {
-            "templates": random_factor(rng, shapes["templates"], size, V.dtype),
-            "activations": random_factor(
-                rng, (rank, V.shape[1]), spread / size, V.dtype
-            ),
-        }
+        loudness = spread_of(V, shapes["activations"][0], 1) / size
+        scales = {"templates": size, "activations": loudness}
+        return {n: random_factor(rng, shapes[n], s, V.dtype) for n, s in scales.items()}
 
     def model(self, factors, n_iter):
         held = in_library_of(factors["templates"], self.held)
