@@ -97,12 +97,21 @@ INLINE vec NAME(omega)(vec z)
     return w;
 }
 
-/* the divergence of x from y, entry by entry, by their ratio */
-INLINE vec NAME(distance)(vec x, vec y, int kind, const HALF *h)
+/* D(x | y) / y^beta near each other, where the terms of D cancel: by the binomial series in
+ * step = (x - y) / y, as in divergence.py */
+INLINE vec NAME(near)(vec step, REAL beta)
 {
-    REAL b = h->beta;
-    if (kind == EUCLIDEAN)
-        return (x - y) * (x - y) * (REAL)0.5;
+    vec coefficient = ONE, series = ONE;
+    for (int j = 1; j < (sizeof(REAL) == 4 ? 8 : 15); j++) {
+        coefficient *= step * ((beta - 1 - j) / (j + 2));
+        series += coefficient;
+    }
+    return step * step * series * (REAL)0.5;
+}
+
+/* the divergence of x from y, entry by entry, where they are not near each other */
+INLINE vec NAME(apart)(vec x, vec y, int kind, REAL b)
+{
     vec q = x / y;
     if (kind == KULLBACK_LEIBLER)
         return y * (q * NAME(vlog)(q) - (q - 1));
@@ -115,4 +124,20 @@ INLINE vec NAME(distance)(vec x, vec y, int kind, const HALF *h)
     ivec is_near = (ivec)(q > (REAL)0.25) & (ivec)(q < 4);
     return (vec)(((ivec)near & is_near) | ((ivec)far & ~is_near)) *
            (1 / (b * (b - 1)));
+}
+
+/* the divergence of x from y, entry by entry */
+INLINE vec NAME(distance)(vec x, vec y, int kind, const HALF *h)
+{
+    REAL b = h->beta, most = (REAL)0.1 / (1 + (b < 0 ? -b : b));
+    if (kind == EUCLIDEAN)
+        return (x - y) * (x - y) * (REAL)0.5;
+    vec step = (x - y) / y, size = ONE;
+    if (kind == KULLBACK_LEIBLER)
+        size = y;
+    else if (kind != ITAKURA_SAITO)
+        size = NAME(vpow)(y, b);
+    vec near = size * NAME(near)(step, b), far = NAME(apart)(x, y, kind, b);
+    ivec is_near = (ivec)(step > -most) & (ivec)(step < most);
+    return (vec)(((ivec)near & is_near) | ((ivec)far & ~is_near));
 }
