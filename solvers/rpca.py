@@ -22,7 +22,7 @@ class Solver(BaseSolver):
     answers = "stems"
     kind = "peer"
     axes = (("frequency", "time"),)
-    parameters = {"n_iter": [5]}
+    parameters = {"n_iter": [8]}
 
     def misfit(self, task):
         if "vocals" not in task.labels or len(task.labels) < 2:
@@ -50,7 +50,7 @@ class Solver(BaseSolver):
             X / size,
             reg_E=2 / np.sqrt(max(X.shape)),
             mu_init=1.25,
-            learning_rate=5,
+            learning_rate=3,
             n_iter_max=self.n_iter,
             verbose=0,
         )

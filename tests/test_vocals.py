@@ -54,7 +54,7 @@ def test_what_repeats_is_not_the_voice(name):
     stems = solver.predict(recording, given_of(y, 1))
     np.testing.assert_allclose(stems["vocals"] + stems["other"], y, atol=1e-5)
     found = stems["vocals"]
-    assert share_of(voice, found) > 1.1 * share_of(3 * rest, found)
+    assert share_of(voice, found) > 0.03 + share_of(3 * rest, found)
 
 
 def test_a_melody_is_found_without_a_singers_templates():
