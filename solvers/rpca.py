@@ -22,6 +22,7 @@ class Solver(BaseSolver):
     answers = "stems"
     kind = "peer"
     axes = (("frequency", "time"),)
+    in_default_run = False  # its decompositions take longer than all others' work
     parameters = {"n_iter": [8]}
 
     def misfit(self, task):

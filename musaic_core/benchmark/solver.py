@@ -48,8 +48,8 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
     n_parameters : int
         Numbers that it consists of, where it has no state that would say.
     in_default_run : bool
-        Whether a run has it that names no solvers. One that trains for minutes, and
-        whose weights do not ship, is for the full comparison: that of ``-s all``.
+        Whether a run has it that names no solvers. One that is slow, or trains for
+        minutes as its weights do not ship, is for the full comparison: ``-s all``.
     exponent : {1, 2} or None
         2 where it models powers: its V is then the square of the task's magnitudes.
         None where it takes magnitudes as compressed as the task gives them.
