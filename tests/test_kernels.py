@@ -15,7 +15,7 @@ import threadpoolctl
 import torch
 
 from musaic_core.lowrank import kernels
-from musaic_core.lowrank.divergence import BetaDivergence
+from musaic_core.lowrank.divergence import BetaDivergence, beta_divergence
 from musaic_core.lowrank.kernels.arrays import ArrayKernels
 from musaic_core.lowrank.ncp import NCPProblem
 from musaic_core.lowrank.nmf import NMFProblem, nmf
@@ -104,6 +104,21 @@ def test_c_kernels_weigh_entries_as_the_reference_does(native, beta, dtype, rtol
                 moved = b.copy(order="K")
                 native.mu(x, A, moved, divergence, ordered)
                 np.testing.assert_allclose(moved, expected, rtol, 1e-30)
+
+
+@pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 1e-4), ("float64", 1e-12)])
+@pytest.mark.parametrize("away", [1e-5, 1e-3, 0.03, 0.3])
+def test_the_divergence_of_a_good_fit_is_not_lost_in_rounding(
+    native, beta, dtype, rtol, away
+):
+    rng = np.random.default_rng(0)
+    B = rng.gamma(2, 1, (1, 333)).astype(dtype)
+    X = (B * (1 + away * rng.uniform(-1, 1, (20, 333)))).astype(dtype)
+    A = np.ones((20, 1), dtype)
+    expected = beta_divergence(X.astype(float), np.repeat(B, 20, 0).astype(float), beta)
+    divergence = BetaDivergence.for_data(beta, 2.0, dtype)
+    np.testing.assert_allclose(native.loss(X, A, B, divergence), expected, rtol=rtol)
 
 
 @pytest.mark.parametrize("beta", BETAS)
