@@ -8,7 +8,7 @@ import soundfile
 from solving import plugin
 
 from musaic_core.data.notes import Notes
-from musaic_core.data.recording import Track
+from musaic_core.data.recording import Recording, Track
 from musaic_core.lowrank import nmf
 from musaic_core.lowrank.models import NMF
 from musaic_core.tasks.base import Estimate
@@ -328,6 +328,7 @@ def test_separation_measures_models_with_components_and_no_others(tmp_path):
         soundfile.write(tmp_path / f"{name}.wav", y, sr)
     track = Track("song", {name: tmp_path / f"{name}.wav" for name in ("bass", "lead")})
     objective = plugin("objectives/mss.py", phase="mixture")
+    objective.task = SimpleNamespace(test=[Recording(track)])
     model = nmf(magnitudes(*track.audio()), 2, beta=1, seed=0, max_iter=100)
     found = objective.interpret(track, Estimate({}, evidence=model))
     assert tuple(found) == INTERPRETABILITY

@@ -130,7 +130,9 @@ def test_tensor_solvers_take_any_shape_and_each_use_of_a_dictionary(name, shape)
         options = {"dictionary": dictionary, "beta": 1, "n_iter": 5, **ranks[name]}
         known = Dictionary(templates, np.arange(7))
         told = SimpleNamespace(
-            seed=0, dictionary=None if dictionary == "blind" else known
+            seed=0,
+            dictionary=None if dictionary == "blind" else known,
+            mask=lambda labels: None,
         )
         found = plugin(f"solvers/{name}.py", **options).factorize(V, told)
         assert found.reconstruct().shape == shape

@@ -285,7 +285,7 @@ def test_what_is_no_track_and_no_stem_is_left_out_of_a_corpus(tmp_path):
     soundfile.write(tmp_path / "song" / "Lead.FLAC", y.T, sr, format="FLAC")
     (track,) = read_corpus(tmp_path)
     assert track.id == "song"
-    assert list(track.stem_files) == ["Lead", "bass"]
+    assert list(track.stem_files) == ["lead", "bass"]
     assert track.audio()[0].shape == (2, 8000)
 
 

@@ -104,6 +104,13 @@ def test_notes_do_not_depend_on_the_scale_of_the_salience(decoder, salience, sca
     np.testing.assert_array_equal(scaled.velocities, found.velocities)
 
 
+def test_a_note_that_is_alone_in_silence_is_found_at_any_scale(decoder):
+    salience = np.zeros((88, 40))
+    salience[30, 20] = 1
+    found = [len(decoder.decode(Salience(s * salience))) for s in (1e-6, 1e-2, 1, 1e6)]
+    assert found == [found[0]] * 4
+
+
 @pytest.mark.parametrize("factor", [1e-6, 3.7, 1e6])
 def test_a_louder_recording_gives_the_same_notes(decoder, factor):
     music = heard(melody(seed=5), 430, noise=0.1)

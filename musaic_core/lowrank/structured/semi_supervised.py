@@ -141,9 +141,9 @@ class SemiSupervisedProblem(Problem):
         self.n_held = held.shape[1]
 
     @classmethod
-    def find_carriers(cls, moving, **arguments):
-        # held templates do not scale, so the activations must
-        return {"activations"} if "activations" in moving else set()
+    def find_scales(cls, scale, wanted, names, moving, **_):
+        # held templates stay as they are, and so do the free ones beside them
+        return {"templates": 1.0, "activations": scale}
 
     @classmethod
     def start(cls, V, shapes, init, rng, held):

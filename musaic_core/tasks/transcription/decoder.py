@@ -220,7 +220,8 @@ def find_rises(heard: Salience) -> Rises:
     -------
     Rises
     """
-    loudness = float(np.quantile(heard.level.max(0), 0.95)) or 1.0
+    loudest = heard.level.max(0)
+    loudness = float(np.quantile(loudest, 0.95) or loudest.max()) or 1.0
     level = heard.level / loudness
     before = np.pad(level, ((0, 0), (LAG, 0)))[:, : level.shape[1]]
     if heard.onset is None:
