@@ -21,6 +21,7 @@ class Solver(BaseSolver):
     name = "repet"
     answers = "stems"
     kind = "peer"
+    in_default_run = False  # as rpca, the other peer for vocals
     axes = (("frequency", "time"),)
 
     def misfit(self, task):
