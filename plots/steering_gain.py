@@ -2,9 +2,8 @@
 
 import benchopt
 import numpy as np
-import pandas as pd
 
-from musaic_core.results.rows import APART, datasets, kinds, score_cells
+from musaic_core.results.rows import APART, datasets, guidance, kinds, score_cells
 from musaic_core.results.statistics import mean_interval
 
 NOBODY = "nobody gave hints here; guidance.yml is a run in which a user does"
@@ -12,8 +11,7 @@ NOBODY = "nobody gave hints here; guidance.yml is a run in which a user does"
 
 def shares(df):
     """Shares of wrong hints that there are results for."""
-    found = pd.to_numeric(df.get("p_obj_wrong_hints", pd.Series(0.0, df.index)))
-    return sorted(found.fillna(0).unique().tolist())
+    return sorted(guidance(df)[1].unique().tolist())
 
 
 class Plot(benchopt.BasePlot):
@@ -23,12 +21,7 @@ class Plot(benchopt.BasePlot):
 
     def plot(self, df, dataset, wrong):
         """A curve a solver, of means over recordings with their 95 % intervals."""
-        none = pd.Series(0.0, df.index)
-        given, lies = (
-            pd.to_numeric(df.get(f"p_obj_{name}", none)).fillna(0)
-            for name in ("hints", "wrong_hints")
-        )
-        curves = {}
+        (given, lies), curves = guidance(df), {}
         for n_hints, rows in df[(given > 0) & (lies == wrong)].groupby(given):
             cells = score_cells(rows, dataset, "objective_steering_gain")
             for label in dict.fromkeys(label for label, _ in cells.columns):

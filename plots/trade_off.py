@@ -9,28 +9,23 @@ from musaic_core.results.figures import message, render
 from musaic_core.results.rows import (
     NO_SCORES,
     datasets,
+    guidance,
     kinds,
+    most_guided,
     score_cells,
     score_table,
     seconds,
     with_labels,
 )
-from musaic_core.results.statistics import ranking
+from musaic_core.results.statistics import front, ranking
 
 
 def solvers(df, dataset):
     """A row a solver that competes: score, cost, purity, gain; and how many hints."""
     df = with_labels(df)
-    none = pd.Series(0.0, df.index)
-    hints, wrong = (
-        pd.to_numeric(df.get(f"p_obj_{name}", none)).fillna(0)
-        for name in ("hints", "wrong_hints")
-    )
-    plain = df[hints == 0]
+    plain, guided = df[guidance(df)[0] == 0], most_guided(df)
     table = ranking(score_cells(plain, dataset, "objective_value"), kinds(plain))
     table = table[~table["apart"] & (table["n"] > 0)]
-    most = hints[wrong == 0].max()
-    guided = df[(hints == most) & (wrong == 0) & (hints > 0)]
     found = {
         "score": table["mean"],
         "seconds": seconds(plain, dataset)["predict"],
@@ -39,22 +34,15 @@ def solvers(df, dataset):
     }
     found = {name: column.reindex(table.index) for name, column in found.items()}
     found = pd.DataFrame(found, dtype=float)
-    return found[found["seconds"] > 0].sort_values("seconds"), most
-
-
-def on_front(table):
-    """Which solvers no other beats in both score and seconds."""
-    # by seconds, so that only what comes before can beat one
-    best = table["score"].cummax().shift(fill_value=-np.inf)
-    return table["score"] > best
+    return found[found["seconds"] > 0].sort_values("seconds"), guidance(guided)[0].max()
 
 
 def draw(table):
     """Score against seconds; purity is the colour, and the gain the size; RGB."""
     figure = matplotlib.figure.Figure((8, 6), dpi=110, layout="constrained")
     axes = figure.subplots()
-    front = table[on_front(table)]
-    axes.step(front["seconds"], front["score"], ":", color="#555555", where="post")
+    best = table[front(table["seconds"], table["score"])]
+    axes.step(best["seconds"], best["score"], ":", color="#555555", where="post")
     sizes = 60 + 600 * np.sqrt(table["gain"].fillna(0).clip(0) / 0.1)
     colours, known = table["purity"], table["purity"].notna()
     axes.scatter(
@@ -93,15 +81,15 @@ def draw(table):
 
 def told(table, n_hints):
     """What the figure shows, from its numbers."""
-    front = table[on_front(table)]
-    said = [f"No solver is better and faster than {', '.join(front.index)}"]
+    best = table[front(table["seconds"], table["score"])]
+    said = [f"No solver is better and faster than {', '.join(best.index)}"]
     for column, what in (
         ("purity", "The purest components are those of {} ({:.2f})"),
         ("gain", f"With {n_hints:.0f} hints {{}} gains most ({{:+.3f}})"),
     ):
         if table[column].notna().any():
-            best = table[column].idxmax()
-            said.append(what.format(best, table[column].max()))
+            most = table[column].idxmax()
+            said.append(what.format(most, table[column].max()))
     return ". ".join(said) + "."
 
 

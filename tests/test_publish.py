@@ -46,6 +46,7 @@ from musaic_core.publish.pack import (
 from musaic_core.publish.results import describe, incomplete, read_latest, readable
 from musaic_core.publish.tracks import EXCERPT, pack_factors
 from musaic_core.results.saved import save_factors
+from musaic_core.results.statistics import front
 
 
 @pytest.fixture(scope="session")
@@ -339,7 +340,7 @@ def test_fit_and_predict_are_two_columns(amt, site):
 )
 def test_what_is_on_the_front_is_beaten_by_none_and_beats_the_rest(points):
     costs, qualities = np.array(points, float).reshape(-1, 2).T
-    on = tables.front(costs, qualities)
+    on = front(costs, qualities)
 
     def beats(i, j):
         as_good = costs[i] <= costs[j] and qualities[i] >= qualities[j]

@@ -11,7 +11,7 @@ import benchopt.benchmark
 import numpy as np
 import pandas as pd
 
-from musaic_core.results.rows import APART
+from musaic_core.results.rows import APART, guidance
 
 NEEDED = {
     *("solver_name", "solver_description", "dataset_name", "objective_name"),
@@ -237,9 +237,9 @@ def _read(file):
     for column in ("objective_value", *(f"objective_{name}" for name in NUMBERS)):
         values = rows.get(column, pd.Series(np.nan, rows.index))
         rows[column] = pd.to_numeric(values, errors="coerce")
-    for column in ("idx_rep", "p_obj_hints", "p_obj_wrong_hints"):
-        values = rows.get(column, pd.Series(0, rows.index))
-        rows[column] = pd.to_numeric(values, errors="coerce").fillna(0)
+    values = rows.get("idx_rep", pd.Series(0, rows.index))
+    rows["idx_rep"] = pd.to_numeric(values, errors="coerce").fillna(0)
+    rows["p_obj_hints"], rows["p_obj_wrong_hints"] = guidance(rows)
     rows["objective_name"] = rows["objective_name"].map(_unguided)
     return rows
 

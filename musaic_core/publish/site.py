@@ -17,6 +17,7 @@ from musaic_core.publish.folder import replaced_folder
 from musaic_core.publish.pack import write_plotly, write_report, write_text
 from musaic_core.publish.results import Benchmark
 from musaic_core.publish.tracks import EXCERPT, find_recordings, slug, write_media
+from musaic_core.results.statistics import front
 
 HERE = Path(__file__).parent
 
@@ -289,7 +290,7 @@ def _points(scores, benchmarks):
             better = -1 if task in losses else 1
             competes = ~group["apart"] & (group["n"] == group["of"])
             quality = (better * group["score"]).where(competes)
-            on_front = tables.front(group[cost], quality)
+            on_front = front(group[cost], quality)
             points.loc[group.index, f"front_{cost}"] = on_front
     return _records(points)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from musaic_core.publish.results import Benchmark, describe
-from musaic_core.results.rows import score_cells, seconds, with_labels
+from musaic_core.results.rows import most_guided, score_cells, seconds, with_labels
 from musaic_core.results.statistics import ranking
 
 # A cost's column, and what a page calls it: with music of known length, and without.
@@ -66,7 +66,8 @@ def scores(benchmarks: Iterable[Benchmark]) -> pd.DataFrame:
             kinds = df.groupby("label")["objective_kind"].max().to_dict()
             table = ranking(cells, kinds, benchmark.lower_is_better)
             spent = seconds(df, df["dataset_name"].iloc[0])
-            guided = _most_guided(benchmark, corpus)
+            guided = benchmark.guided
+            guided = most_guided(guided[guided["corpus"] == corpus])
             for label, row in table.iterrows():
                 run = df[df["label"] == label]
                 known = not np.isnan(row["interval"].half_width)
@@ -131,14 +132,6 @@ def _costs(run, spent):
     }
 
 
-def _most_guided(benchmark, corpus):
-    """The runs of a corpus with the most hints, all of them true."""
-    guided = benchmark.guided
-    true = (guided["corpus"] == corpus) & (guided["p_obj_wrong_hints"] == 0)
-    guided = guided[true]
-    return guided[guided["p_obj_hints"] == guided["p_obj_hints"].max()]
-
-
 def _steered(run):
     return {
         "steering_gain": _mean(run, "objective_steering_gain"),
@@ -164,32 +157,6 @@ def units(benchmark: Benchmark) -> dict[str, str]:
         By the columns of `COSTS`.
     """
     return {cost: names[not benchmark.per_minute] for cost, names in COSTS.items()}
-
-
-def front(costs, qualities) -> np.ndarray:
-    """Find the points that no other point beats.
-
-    A point beats another that is dearer and no better, or worse and no cheaper.
-
-    Parameters
-    ----------
-    costs : array-like, shape (n,)
-        Lower is better.
-    qualities : array-like, shape (n,)
-        Higher is better. What is NaN in either is on no front.
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-        Whether each is on the front.
-    """
-    costs, qualities = np.asarray(costs, float), np.asarray(qualities, float)
-    beaten = (
-        (costs <= costs[:, None])
-        & (qualities >= qualities[:, None])
-        & ((costs < costs[:, None]) | (qualities > qualities[:, None]))
-    ).any(1)
-    return ~beaten & np.isfinite(costs) & np.isfinite(qualities)
 
 
 def number(value: float | None) -> str:

@@ -69,6 +69,45 @@ def _told(column, value):
     return f"{name}={value:g}"
 
 
+def guidance(df: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Say how a user guided the models, by row; 0 where nobody did.
+
+    Parameters
+    ----------
+    df : DataFrame
+        Results of benchopt.
+
+    Returns
+    -------
+    hints : Series of float
+        How many were asked for on each recording.
+    wrong : Series of float
+        The share of them that say the opposite.
+    """
+    none = pd.Series(0.0, df.index)
+    columns = (df.get(f"p_obj_{name}", none) for name in ("hints", "wrong_hints"))
+    hints, wrong = (pd.to_numeric(c, errors="coerce").fillna(0) for c in columns)
+    return hints, wrong
+
+
+def most_guided(df: pd.DataFrame) -> pd.DataFrame:
+    """Choose the rows of runs with the most hints, all of them true.
+
+    Parameters
+    ----------
+    df : DataFrame
+        Results of benchopt.
+
+    Returns
+    -------
+    DataFrame
+        Empty where nobody gave any.
+    """
+    hints, wrong = guidance(df)
+    true = hints.where((hints > 0) & (wrong == 0))
+    return df[true == true.max()]
+
+
 def kinds(df: pd.DataFrame, dataset: str = ALL) -> dict[str, str]:
     """Say of what kind each solver is.
 

@@ -267,3 +267,29 @@ def ranking(
     table = table.astype({"rank": "Int64", "apart": bool})
     order = table["mean"] if lower_is_better else -table["mean"]
     return table.iloc[np.lexsort([order, table["apart"]])]
+
+
+def front(costs, qualities) -> np.ndarray:
+    """Find the points that no other point beats.
+
+    A point beats another that is dearer and no better, or worse and no cheaper.
+
+    Parameters
+    ----------
+    costs : array-like, shape (n,)
+        Lower is better.
+    qualities : array-like, shape (n,)
+        Higher is better. What is NaN in either is on no front.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        Whether each is on the front.
+    """
+    costs, qualities = np.asarray(costs, float), np.asarray(qualities, float)
+    beaten = (
+        (costs <= costs[:, None])
+        & (qualities >= qualities[:, None])
+        & ((costs < costs[:, None]) | (qualities > qualities[:, None]))
+    ).any(1)
+    return ~beaten & np.isfinite(costs) & np.isfinite(qualities)
