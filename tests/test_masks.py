@@ -9,7 +9,7 @@ from solving import plugin, solve
 from musaic_core.benchmark import solver as base
 from musaic_core.data.corpus import read_corpus
 from musaic_core.data.errors import InputError
-from musaic_core.learned import deep_clustering, masks
+from musaic_core.learned import deep_clustering, masks, mixing
 from musaic_core.learned.deep_clustering import DIMENSIONS, DeepClustering
 from musaic_core.learned.open_unmix import OpenUnmix
 from musaic_core.learned.unet import UNet
@@ -25,7 +25,7 @@ LABELS = ["high", "low"]
 def short_examples():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(masks, "LENGTH", 32)
-        patch.setattr(masks, "CHECKED", 4)
+        patch.setattr(mixing, "CHECKED", 4)
         yield
 
 

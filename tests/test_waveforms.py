@@ -8,7 +8,7 @@ from solving import plugin, solve
 
 from musaic_core.benchmark import solver as base
 from musaic_core.data.recording import Track
-from musaic_core.learned import waveforms
+from musaic_core.learned import mixing, waveforms
 from musaic_core.learned.conv_tasnet import ConvTasNet
 from musaic_core.learned.waveforms import RATE
 from musaic_core.tasks.separation import waveforms as at_rates
@@ -22,7 +22,7 @@ LABELS = ["high", "low"]
 def short_examples():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(waveforms, "SECONDS", 1)
-        patch.setattr(waveforms, "CHECKED", 4)
+        patch.setattr(mixing, "CHECKED", 4)
         yield
 
 

@@ -15,18 +15,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from musaic_core.data.errors import InputError
 from musaic_core.learned import disturb
-from musaic_core.learned.training import halved, held_out, load, train
+from musaic_core.learned.mixing import drawn, in_decibels, train_to_separate
+from musaic_core.learned.training import load
 
 LENGTH = 128  # frames of an example
-BATCH = 4  # examples a step
-CHECKED = 32  # examples of held-out recordings
-TOGETHER = 0.4  # share of examples whose stems are of one song and place
 FINE = 36  # bands in an octave, where rows are closer than that
 BLOCK = 1024  # frames that are computed at once
 REACH = 128  # frames before and after them that are looked at
-QUIETEST = -25.0  # dB beside the mixture: a smaller error is not worth learning from
 
 
 class Bands(nn.Module):
@@ -118,7 +114,7 @@ def fit(
         Another one: ``loss(output, along)`` of what the network gives, and of what of
         each stem is in phase with the mixture (batch, stems, F, T).
     **options
-        As `train` takes them: steps, of `BATCH` examples, minutes, device, checkpoints.
+        As `train` takes them: steps, minutes, device, checkpoints.
 
     Returns
     -------
@@ -130,7 +126,6 @@ def fit(
     InputError
         A stem is in none of the recordings.
     """
-    learned, apart = split(recordings, labels, seed)
     audible = np.maximum(frequencies, frequencies[1] / 2)  # whose logarithm is finite
     n_seconds = max(1, round(LENGTH * frame))
 
@@ -149,60 +144,22 @@ def fit(
         loudness = loudness * np.float32(10 ** (rng.uniform(-6, 6) / 20))
         return V / loudness, along / loudness, lost / loudness**2
 
-    def batch(songs, rng, as_it_is=False):
-        examples = [example(songs, rng, as_it_is) for _ in range(BATCH)]
-        return [np.stack(arrays) for arrays in zip(*examples, strict=True)]
-
     def energy_of_errors(masks, along, lost):
         V = along.sum(1, keepdim=True)
         error = _by_second((along - masks * V) ** 2, n_seconds) + lost
         relative = error / (_by_second(V**2, n_seconds) + 1e-6)
-        return 10 * torch.log10(relative + 10 ** (QUIETEST / 10)).mean()
+        return in_decibels(relative)
 
-    rng = np.random.default_rng(seed)
-    n_checks = CHECKED // BATCH if apart else 0
-    state = train(
+    state = train_to_separate(
         lambda: network(frequencies, len(labels)),
-        lambda rng: batch(learned, rng),
+        example,
         energy_of_errors if loss is None else lambda x, along, _: loss(x, along),
-        check=[batch(apart, rng, as_it_is=True) for _ in range(n_checks)],
+        recordings,
+        labels,
         seed=seed,
-        rate=3e-3,
         **options,
     )
-    return halved(state) | {"frequencies": np.asarray(frequencies, np.float32)}
-
-
-def split(
-    recordings: Sequence[tuple[str, dict[str, np.ndarray]]],
-    labels: Sequence[str],
-    seed: int,
-) -> tuple[list[dict[str, np.ndarray]], list[dict[str, np.ndarray]]]:
-    """Choose the recordings that are held out, where the others have all stems.
-
-    Parameters
-    ----------
-    recordings : sequence of (str, dict of str to ndarray)
-        Id of each, and its stems; some may be missing.
-    labels : sequence of str
-        Names of the stems that are to be learned.
-    seed : int
-
-    Returns
-    -------
-    learned, apart : list of dict of str to ndarray
-        Stems to learn from, and those that are held out, if any.
-
-    Raises
-    ------
-    InputError
-        A stem is in none of the recordings.
-    """
-    for apart in (held_out((name for name, _ in recordings), seed), set()):
-        learned = [stems for name, stems in recordings if name not in apart]
-        if all(any(label in stems for stems in learned) for label in labels):
-            return learned, [stems for name, stems in recordings if name in apart]
-    raise InputError(f"no training recording has all of {', '.join(labels)} to learn")
+    return state | {"frequencies": np.asarray(frequencies, np.float32)}
 
 
 def _by_second(energy, n_seconds):
@@ -216,23 +173,14 @@ def _mixed(songs, labels, frequencies, frame, rng, as_it_is):
 
     One channel of each stem is heard, any one.
     """
-    song = songs[rng.integers(len(songs))]
-    together, place = as_it_is or rng.random() < TOGETHER, rng.random()
-    semitones = rng.uniform(-4, 4)
     stems = np.zeros((len(labels), len(frequencies), LENGTH), np.float32)
-    for stem, name in zip(stems, labels, strict=True):
-        if not together:
-            having = [song for song in songs if name in song]
-            song, place = having[rng.integers(len(having))], rng.random()
-            semitones = rng.uniform(-4, 4)
-        if name not in song or (not as_it_is and rng.random() < 0.07):
-            continue
-        V = song[name][:, :, rng.integers(song[name].shape[2])]
+    for number, V, place, semitones in drawn(songs, labels, rng, as_it_is):
+        V = V[:, :, rng.integers(V.shape[2])]
         first = int(place * max(1, V.shape[1] - LENGTH + 1))
         V = V[:, first : first + LENGTH]
         if not as_it_is:
             V = _disturbed(V, frequencies[: len(V)], frame, semitones, rng)
-        stem[: len(V), : V.shape[1]] = V
+        stems[number, : len(V), : V.shape[1]] = V
     return stems
 
 

@@ -16,8 +16,8 @@ from scipy.fft import irfft, rfft, rfftfreq
 from torch import Tensor, nn
 
 from musaic_core.learned import disturb
-from musaic_core.learned.masks import BATCH, CHECKED, QUIETEST, TOGETHER, split
-from musaic_core.learned.training import halved, load, train
+from musaic_core.learned.mixing import drawn, in_decibels, train_to_separate
+from musaic_core.learned.training import load
 
 RATE = 16_000  # Hz
 SECONDS = 4  # of an example
@@ -46,7 +46,7 @@ def fit(
     seed : int
         Of the weights at the start, and of all that is drawn.
     **options
-        As `train` takes them: steps, of `BATCH` examples, minutes, device, checkpoints.
+        As `train` takes them: steps, minutes, device, checkpoints.
 
     Returns
     -------
@@ -58,7 +58,6 @@ def fit(
     InputError
         A stem is in none of the recordings.
     """
-    learned, apart = split(recordings, labels, seed)
 
     def example(songs, rng, as_it_is):
         stems = _mixed(songs, labels, rng, as_it_is)
@@ -67,28 +66,21 @@ def fit(
         loudness = loudness * np.float32(10 ** (rng.uniform(-6, 6) / 20))
         return mixture / loudness, stems / loudness
 
-    def batch(songs, rng, as_it_is=False):
-        examples = [example(songs, rng, as_it_is) for _ in range(BATCH)]
-        return [np.stack(arrays) for arrays in zip(*examples, strict=True)]
-
     def loss(found, stems):
         mixture = stems.sum(1, keepdim=True)
         error = _by_second(stems - consistent(found, mixture[:, 0]))
         relative = error / (_by_second(mixture) + 1e-6)
-        return 10 * torch.log10(relative + 10 ** (QUIETEST / 10)).mean()
+        return in_decibels(relative)
 
-    rng = np.random.default_rng(seed)
-    n_checks = CHECKED // BATCH if apart else 0
-    state = train(
+    return train_to_separate(
         lambda: network(len(labels)),
-        lambda rng: batch(learned, rng),
+        example,
         loss,
-        check=[batch(apart, rng, as_it_is=True) for _ in range(n_checks)],
+        recordings,
+        labels,
         seed=seed,
-        rate=3e-3,
         **options,
     )
-    return halved(state)
 
 
 def consistent(stems: Tensor, mixture: Tensor) -> Tensor:
@@ -114,25 +106,16 @@ def _by_second(y):
 
 def _mixed(songs, labels, rng, as_it_is):
     """Stems (stems, samples) of one song or of several, disturbed; one channel each."""
-    song = songs[rng.integers(len(songs))]
-    together, place = as_it_is or rng.random() < TOGETHER, rng.random()
-    semitones = rng.uniform(-4, 4)
     stems = np.zeros((len(labels), SECONDS * RATE), np.float32)
-    for stem, name in zip(stems, labels, strict=True):
-        if not together:
-            having = [song for song in songs if name in song]
-            song, place = having[rng.integers(len(having))], rng.random()
-            semitones = rng.uniform(-4, 4)
-        if name not in song or (not as_it_is and rng.random() < 0.07):
-            continue
-        y = song[name][rng.integers(len(song[name]))]
+    for number, channels, place, semitones in drawn(songs, labels, rng, as_it_is):
+        y = channels[rng.integers(len(channels))]
         if as_it_is:
-            y = _cut(y, len(stem), place)
+            y = _cut(y, SECONDS * RATE, place)
         else:
             # in another key, and as much faster; lengths that are fast to transform
-            n = 160 * round(len(stem) * 2 ** (semitones / 12) / 160)
-            y = _disturbed(_cut(y, n, place), len(stem), rng)
-        stem[:] = y
+            n = 160 * round(SECONDS * RATE * 2 ** (semitones / 12) / 160)
+            y = _disturbed(_cut(y, n, place), SECONDS * RATE, rng)
+        stems[number] = y
     return stems
 
 
