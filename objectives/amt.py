@@ -3,6 +3,7 @@
 from musaic_core.benchmark.guided import GuidedObjective
 from musaic_core.data.errors import InputError
 from musaic_core.tasks.base import Estimate
+from musaic_core.tasks.faithfulness import faithfulness_to_notes
 from musaic_core.tasks.interpretability import (
     INTERPRETABILITY,
     interpretability_of_notes,
@@ -24,8 +25,8 @@ class Objective(GuidedObjective):
     mir_eval.multipitch are columns, ``frame_`` and ``chroma_``. The score to rank by is
     the F-measure of the onsets. Times are of learning and tuning (fit) and of
     transcribing (predict); the spectrograms that models share are computed beforehand.
-    ``purity`` and ``completeness`` say how far a model's components stand for pitches:
-    1 is perfect, 0 is chance.
+    ``purity``, ``completeness`` and ``faithfulness`` say how far a model's components
+    stand for pitches: 1 is perfect, 0 is chance.
 
     With ``hints``, a simulated user who listens to half of a recording says of so many
     notes whether they sound; ``steering_gain`` is what the other half gains by that.
@@ -68,7 +69,10 @@ class Objective(GuidedObjective):
         model, notes = estimate.evidence, self.annotated(track, "notes")
         if model is None or not notes:
             return {}
-        return interpretability_of_notes(model, band_frequencies(), notes, FRAME)
+        columns = interpretability_of_notes(model, band_frequencies(), notes, FRAME)
+        V = self.task.represent(track)
+        faithfulness = faithfulness_to_notes(model, V, notes, FRAME)
+        return columns | {"faithfulness": faithfulness}
 
     def save(self, track, estimate, folder):
         # of one recording: the reports draw one, and all of them would fill the disk

@@ -3,6 +3,7 @@
 from musaic_core.benchmark.digest import versions
 from musaic_core.benchmark.objective import Objective as BaseObjective
 from musaic_core.tasks.base import Estimate
+from musaic_core.tasks.interpretability import interpretability_of_sections
 from musaic_core.tasks.madmom import MADMOM
 from musaic_core.tasks.structure.decoder import make_sections
 from musaic_core.tasks.structure.downbeats import hear_downbeats, madmom_downbeats
@@ -30,14 +31,19 @@ class Objective(BaseObjective):
     cqt, chroma and mfcc; log_mel and mfcc are negative in places, so not for
     factorizations. ``bars`` are heard in the audio, by a network that comes with the
     suite; or by those of madmom, where that is installed; or they are annotated: then
-    models are told where the bars of what they are tested on begin.
+    models are told where the bars of what they are tested on begin. ``purity`` and
+    ``completeness`` say how far a model's patterns stand for sections that are alike:
+    1 is perfect, 0 is chance.
     """
 
     name = "Music structure analysis"
     title = "Structure"
     url = "../../msa"  # the reports link it: the folder they lie in
     task_class = Structure
-    score_columns = ("boundary_f1_3", "boundary_f1_05", "pairwise_f1", "nce_f1")
+    score_columns = (
+        *("boundary_f1_3", "boundary_f1_05", "pairwise_f1", "nce_f1"),
+        *("purity", "completeness"),
+    )
     needs = ("sections",)
     media = staticmethod(saved_media)
     parameters = {
@@ -75,6 +81,14 @@ class Objective(BaseObjective):
             return {}
         scores = structure_scores(track.sections, sections)
         return {"value": scores["boundary_f1_3"], **scores}
+
+    def interpret(self, track, estimate):
+        model, sections = estimate.model, self.annotated(track, "sections")
+        if model is None or sections is None:
+            return {}
+        bars = estimate.evidence.bars
+        patterns = model.along_last_mode(len(bars) - 1)
+        return interpretability_of_sections(patterns, bars, sections)
 
     def save(self, track, estimate, folder):
         reference = self.annotated(track, "sections")

@@ -6,6 +6,7 @@ from musaic_core.benchmark.guided import GuidedObjective
 from musaic_core.benchmark.stems import StemsObjective
 from musaic_core.data.errors import InputError, report_once
 from musaic_core.results.saved import save_factors, save_spectrograms
+from musaic_core.tasks.faithfulness import faithfulness_to_stems
 from musaic_core.tasks.interpretability import (
     INTERPRETABILITY,
     interpretability_of_stems,
@@ -101,7 +102,9 @@ class Objective(GuidedObjective, StemsObjective):
         if model is None or not has_stems(track):
             return {}
         spectra = self.spectra_of(track)
-        return interpretability_of_stems(model, bin_frequencies(), spectra)
+        columns = interpretability_of_stems(model, bin_frequencies(), spectra)
+        stems = dict(zip(self.stems_of(track), spectra, strict=True))
+        return columns | {"faithfulness": faithfulness_to_stems(model, stems)}
 
     def save(self, track, estimate, folder):
         stems, sr = estimate.answer, track.rate

@@ -49,6 +49,15 @@ def test_the_interval_is_that_of_what_recordings_say():
     assert (found["low"], found["high"]) == (-1, 1)
 
 
+def test_recordings_agree_as_far_as_each_ranks_models_as_the_others_do():
+    alike = foretold(of_mini(CORPUS), results(RECORDINGS))
+    assert alike["agreement"] == pytest.approx(1)
+    opposed = results({name: [v[0], -v[0]] for name, v in CORPUS.items()})
+    assert foretold(of_mini(CORPUS), opposed)["agreement"] == pytest.approx(-1)
+    alone = results({name: values[:1] for name, values in RECORDINGS.items()})
+    assert np.isnan(foretold(of_mini(CORPUS), alone)["agreement"])
+
+
 def test_floors_and_models_without_scores_are_left_out():
     floor = results({"silence": [0.0, 0.0]}, "floor")
     failed = results({"e": [np.nan, np.nan]})
@@ -85,7 +94,10 @@ def test_parts_are_found_in_the_newest_results_and_kept_beside_what_is_known(
     assert list(known) == ["dance piano", "dance songs", "other part"]
     assert known["dance piano"]["tau"] == 0.667
     assert known["dance songs"]["tau"] == 1
-    assert "dance piano: tau 0.67 (0.67 to 0.67)" in capsys.readouterr().out
+    assert (
+        "dance piano: tau 0.67 (0.67 to 0.67; among recordings 1.00)"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(

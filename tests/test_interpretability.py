@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from solving import plugin
@@ -12,6 +13,7 @@ from musaic_core.data.recording import Recording, Track
 from musaic_core.lowrank import nmf
 from musaic_core.lowrank.models import NMF
 from musaic_core.tasks.base import Estimate
+from musaic_core.tasks.concepts import labels_at, pitches_sounding
 from musaic_core.tasks.interpretability import (
     INTERPRETABILITY,
     alignment_in_bins,
@@ -20,8 +22,8 @@ from musaic_core.tasks.interpretability import (
     harmonicity,
     hoyer,
     interpretability_of_notes,
+    interpretability_of_sections,
     interpretability_of_stems,
-    pitches_sounding,
 )
 from musaic_core.tasks.separation.wiener import magnitudes
 from musaic_core.tasks.transcription.spectrogram import spectrogram
@@ -143,11 +145,12 @@ def test_where_there_is_nothing_to_tell_there_is_no_number():
 
 def test_notes_sound_from_onset_to_offset():
     notes = Notes.from_rows([(0.1, 0.3, 60, 80, ""), (0.2, 0.4, 64, 80, "")])
-    sounding = pitches_sounding(notes, np.arange(10) * 0.05)
+    pitches, sounding = pitches_sounding(notes, np.arange(10) * 0.05)
+    assert pitches.tolist() == [60, 64]
     assert np.flatnonzero(sounding[0]).tolist() == [2, 3, 4, 5]
     assert np.flatnonzero(sounding[1]).tolist() == [4, 5, 6, 7]
     # those that are not in the excerpt are no concepts
-    assert len(pitches_sounding(notes, np.arange(4) * 0.05)) == 1
+    assert pitches_sounding(notes, np.arange(4) * 0.05)[0].tolist() == [60]
 
 
 # in bins
@@ -268,7 +271,7 @@ def test_a_model_of_notes_is_measured_in_their_time():
         for onset in rng.uniform(0, 9, 6)
     ]
     notes = Notes.from_rows(rows)
-    sounding = pitches_sounding(notes, np.arange(500) * FRAME)
+    _, sounding = pitches_sounding(notes, np.arange(500) * FRAME)
     W = np.stack([tone(f) for f in (261.6, 329.6, 392.0, 523.3)], axis=1)
     model = NMF(W, sounding.astype(float))
     found = interpretability_of_notes(model, FREQUENCIES, notes, FRAME)
@@ -291,6 +294,40 @@ def test_a_model_of_stems_may_have_channels_and_fewer_rows():
     assert found["purity"] == pytest.approx(1)
 
 
+# of sections
+
+
+def test_patterns_that_are_the_sections_are_pure_and_complete():
+    sections = pd.DataFrame(
+        [(0, 8, "A"), (8, 16, "B"), (16, 24, "A"), (24, 28, "C")],
+        columns=["start", "end", "label"],
+    )
+    bars = np.arange(0, 29, 2.0)
+    there = labels_at(sections, bars[:-1] + 1)
+    assert there.sum(1).tolist() == [8, 4, 2]
+    found = interpretability_of_sections(there.T * [3.0, 1.0, 2.0], bars, sections)
+    assert values(found) == pytest.approx((1, 1))
+    one = interpretability_of_sections(np.ones((14, 1)), bars, sections)
+    assert one["purity"] == pytest.approx(0, abs=0.01)
+
+
+def test_structure_measures_models_with_patterns_and_no_others():
+    sections = pd.DataFrame(
+        [(0, 6, "A"), (6, 12, "B")], columns=["start", "end", "label"]
+    )
+    bars = np.arange(0, 13, 2.0)
+    patterns = labels_at(sections, bars[:-1] + 1).T.astype(float)
+    model = SimpleNamespace(along_last_mode=lambda n: patterns[:n])
+    track = SimpleNamespace(sections=sections)
+    objective = plugin("objectives/msa.py", bars="heard")
+    heard = SimpleNamespace(bars=bars)
+    found = objective.interpret(track, Estimate(sections, model, heard))
+    assert values(found) == pytest.approx((1, 1))
+    assert objective.interpret(track, Estimate(sections, None, heard)) == {}
+    track.sections = None
+    assert objective.interpret(track, Estimate(sections, model, heard)) == {}
+
+
 # of objectives
 
 
@@ -305,11 +342,14 @@ def test_transcription_measures_models_with_components_and_no_others():
     model = NMF(
         np.stack([V.sum(1) for V in spectra], axis=1),
         np.stack([V.sum(0) / V.sum() for V in spectra]),
+        labels=list(heard),
     )
     track = SimpleNamespace(notes=Notes.from_rows([(*n, 80, "") for n in notes]))
     objective = plugin("objectives/amt.py")
+    objective.task = SimpleNamespace(represent=lambda _: sum(spectra))
     found = objective.interpret(track, Estimate([], evidence=model))
-    assert tuple(found) == INTERPRETABILITY
+    assert set(found) == set(INTERPRETABILITY)
+    assert found["faithfulness"] > 0.5
     assert found["purity"] > 0.5
     assert found["completeness"] > 0.5
     assert found["harmonicity"] > 0.5
@@ -331,9 +371,16 @@ def test_separation_measures_models_with_components_and_no_others(tmp_path):
     objective.task = SimpleNamespace(test=[Recording(track)])
     model = nmf(magnitudes(*track.audio()), 2, beta=1, seed=0, max_iter=100)
     found = objective.interpret(track, Estimate({}, evidence=model))
-    assert tuple(found) == INTERPRETABILITY
+    assert set(found) == set(INTERPRETABILITY)
     assert found["purity"] > 0.6
     assert found["completeness"] > 0.6
+    assert np.isnan(found["faithfulness"])  # it claims nothing
+    model.labels = ["bass", "lead"]
+    claims = objective.interpret(track, Estimate({}, evidence=model))["faithfulness"]
+    assert abs(claims) > 0.6
+    model.labels = ["lead", "bass"]
+    others = objective.interpret(track, Estimate({}, evidence=model))["faithfulness"]
+    assert claims * others < 0
     assert objective.interpret(track, Estimate({})) == {}
     alone = Track("alone", {"mixture": track.stem_files["bass"]})
     assert objective.interpret(alone, Estimate({}, evidence=model)) == {}

@@ -66,8 +66,9 @@ FORETOLD = """
 
 How far the order of models on `mini`, learned from one timbre and scored in another, is
 their order on recordings, on which nothing was chosen: Kendall's rank correlation τ of
-their mean scores, its 95 % interval over the choice of recordings, and by how much
-scores are higher on `mini`, on average (F-measures; for separation, dB).
+their mean scores, its 95 % interval over the choice of recordings, the same correlation
+between each recording and the mean of the others, and by how much scores are higher on
+`mini`, on average (F-measures; for separation, dB).
 
 <!-- foretold: docs/measured/foretell.json --><!-- end -->
 
@@ -76,9 +77,11 @@ of all pairs: at τ = 0.8 in nine of ten, at 0.3 in two of three, at 0 in half. 
 order can be relied on where the whole interval is high, as from 0.7 on. Where it is
 not, `mini` shows that a model works, what it takes and what it costs, and not which of
 two is to be preferred: compare these on a corpus above, or on recordings of your own
-(`folder`). Scores themselves are to be expected where the difference is near 0.
-Intervals are of few recordings, and all models learned from `mini`: of models that
-learn from a large corpus, it foretells nothing.
+(`folder`). Where recordings don't agree among themselves, no corpus could foretell
+them: what sets models apart is then less than what sets songs apart. Scores themselves
+are to be expected where the difference is near 0. Intervals are of few recordings, and
+all models learned from `mini`: of models that learn from a large corpus, it foretells
+nothing.
 """
 
 

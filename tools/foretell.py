@@ -10,6 +10,9 @@ docs/measured/foretell.json what it prints:
 - ``tau``, Kendall's rank correlation of the models' mean scores (1: recordings rank the
   models as the corpus does, 0: one order says nothing of the other), and ``low`` and
   ``high``, its 95 % interval by bootstrap: how it varies with the choice of recordings;
+- ``agreement``, the mean over recordings of the same correlation between one recording
+  and the mean of the others: where recordings don't agree on an order, nothing can
+  foretell it;
 - ``difference``, by how much scores are higher on the corpus, on average over models;
 - how many ``models`` and ``recordings`` that is of.
 
@@ -42,7 +45,7 @@ def foretold(corpus: pd.DataFrame, recordings: pd.DataFrame) -> dict[str, float]
     Returns
     -------
     dict of str to float
-        As the module says; tau and its bounds are NaN where fewer than two models have
+        As the module says; correlations are NaN where fewer than two models have
         scores in both, or all have the same.
     """
     there, here = _scores(corpus), _scores(recordings)
@@ -58,6 +61,7 @@ def foretold(corpus: pd.DataFrame, recordings: pd.DataFrame) -> dict[str, float]
         "tau": _tau(expected, scores.mean()),
         "low": float(low),
         "high": float(high),
+        "agreement": _agreement(scores),
         "difference": float((expected - scores.mean()).mean()),
         "models": len(models),
         "recordings": len(scores),
@@ -72,6 +76,13 @@ def _scores(rows):
         "score", ["dataset_name", "objective_track"], "solver_name"
     )
     return table.dropna(axis=1, how="all").dropna(how="all")
+
+
+def _agreement(scores):
+    """How well each recording's order is foretold by the mean of the others."""
+    taus = [_tau(scores.drop(i).mean(), scores.loc[i]) for i in scores.index]
+    taus = [tau for tau in taus if not np.isnan(tau)]
+    return float(np.mean(taus)) if taus else np.nan
 
 
 def _tau(expected, means):
@@ -142,7 +153,8 @@ def main(arguments: Sequence[str] | None = None, file: Path = FILE) -> None:
         }
         print(
             f"{task} {part}: tau {found['tau']:.2f} ({found['low']:.2f} to "
-            f"{found['high']:.2f}), scores {found['difference']:+.3f} on the corpus; "
+            f"{found['high']:.2f}; among recordings {found['agreement']:.2f}), "
+            f"scores {found['difference']:+.3f} on the corpus; "
             f"{found['models']} models, {found['recordings']} recordings"
         )
     text = json.dumps(known, indent=1, sort_keys=True)

@@ -22,6 +22,8 @@ a file, and a test fails where it is not what the file says. The markers:
     Of what ``python -m tools.depth recordings`` wrote.
 ``<!-- foretold: docs/measured/foretell.json -->``
     Of what ``python -m tools.foretell`` wrote: a row a pair of corpora.
+``<!-- layers: docs/measured/layers.json -->``
+    Of what ``python -m tools.layers`` wrote: a row a concept, a column a layer.
 ``<!-- guidance: docs/measured/guidance.json corpus=mini -->``
     Of what ``python -m tools.guidance`` wrote: gains by solvers and numbers of hints.
 ``<!-- solvers: kind=low-rank -->``
@@ -40,7 +42,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tools import guidance
+from tools import guidance, layers
 from tools.depth import table, table_of_sizes
 from tools.overview import parameters
 from tools.speed_problems import OURS
@@ -178,17 +180,18 @@ def _costs(root, name, *, problem):
 
 def _foretold(root, name):
     pairs = json.loads((root / name).read_text(encoding="utf-8"))
-    yield "task", "τ", "95 % interval", "mini − recordings", "models", "recordings"
+    counted = "mini − recordings", "models", "recordings"
+    yield "task", "τ", "95 % interval", "τ among recordings", *counted
     # tasks in the order of their titles here, others after them
     order = sorted(pairs, key=lambda pair: [*PAIRS, pair].index(pair))
     for pair, found in ((pair, pairs[pair]) for pair in order):
-        tau, low, high = (
-            "–" if found[key] is None else f"{found[key]:.2f}".replace("-", "−")
-            for key in ("tau", "low", "high")
+        tau, low, high, among = (
+            "–" if found.get(key) is None else f"{found[key]:.2f}".replace("-", "−")
+            for key in ("tau", "low", "high", "agreement")
         )
         difference = f"{found['difference']:+.2f}".replace("-", "−")
         counts = found["models"], found["recordings"]
-        yield PAIRS.get(pair, pair), tau, f"{low} to {high}", difference, *counts
+        yield PAIRS.get(pair, pair), tau, f"{low} to {high}", among, difference, *counts
 
 
 def _value(root, name, key):
@@ -199,6 +202,7 @@ KINDS = {"scores": _scores, "csv": _csv, "speed": _speed, "value": _value}
 KINDS |= {
     "foretold": _foretold,
     "guidance": guidance.table,
+    "layers": layers.table,
     "solvers": parameters,
     "depth": table,
     "sizes": table_of_sizes,

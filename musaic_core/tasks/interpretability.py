@@ -22,13 +22,15 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.optimize
 
 from musaic_core.data.notes import Notes
 from musaic_core.lowrank.harmonicity import harmonic_combs
+from musaic_core.tasks.concepts import labels_at, pitches_sounding
 
 INTERPRETABILITY = (  # the columns
-    *("purity", "completeness"),
+    *("purity", "completeness", "faithfulness"),
     *("template_sparsity", "activation_sparsity", "harmonicity"),
 )
 SHIFTS = 10  # of the reference, around the recording, that chance is the mean of
@@ -61,12 +63,35 @@ def interpretability_of_notes(
         ``purity`` and ``completeness`` of the middle `FRAMES` frames, and what `form`
         gives.
     """
-    W, H = _factors(model)
+    W, H = as_arrays(model)
     middle = max(0, (H.shape[1] - FRAMES) // 2)
     H = H[:, middle : middle + FRAMES]
-    sounding = pitches_sounding(notes, (middle + np.arange(H.shape[1])) * frame)
+    _, sounding = pitches_sounding(notes, (middle + np.arange(H.shape[1])) * frame)
     loudness = H * W.sum(0)[:, None]
     return alignment_in_time(loudness, sounding) | form(W, H, frequencies[: len(W)])
+
+
+def interpretability_of_sections(
+    patterns: np.ndarray, bars: np.ndarray, sections: pd.DataFrame
+) -> dict[str, float]:
+    """Measure how far components stand for sections that are alike.
+
+    Parameters
+    ----------
+    patterns : ndarray, shape (B, C)
+        How much of each component each bar has.
+    bars : ndarray, shape (B + 1,)
+        Times, s.
+    sections : DataFrame
+        ``start`` (s), ``end`` (s), ``label``, of the reference.
+
+    Returns
+    -------
+    dict of str to float
+        ``purity`` and ``completeness``.
+    """
+    labels = labels_at(sections, (bars[:-1] + bars[1:]) / 2)
+    return alignment_in_time(np.asarray(patterns).T, labels)
 
 
 def interpretability_of_stems(
@@ -88,34 +113,11 @@ def interpretability_of_stems(
     dict of str to float
         ``purity`` and ``completeness``, and what `form` gives.
     """
-    W, H = _factors(model)
+    W, H = as_arrays(model)
     powers = np.stack([np.square(stem[: len(W)], dtype=np.float32) for stem in stems])
     shares = powers / (powers.sum(0) + np.finfo(np.float32).tiny)
     H = H.reshape(len(H), shares.shape[2], -1).sum(2)
     return alignment_in_bins(W, H, shares) | form(W, H, frequencies[: len(W)])
-
-
-def pitches_sounding(notes: Notes, times: np.ndarray) -> np.ndarray:
-    """Say which pitches sound when.
-
-    Parameters
-    ----------
-    notes : Notes
-    times : ndarray, shape (T,)
-        s.
-
-    Returns
-    -------
-    ndarray of bool, shape (number of pitches that occur, T)
-        In the order of the pitches.
-    """
-    pitches = np.unique(notes.pitches)
-    sounding = np.zeros((len(pitches), len(times)), bool)
-    edges = np.searchsorted(times, notes.intervals)
-    rows = np.searchsorted(pitches, notes.pitches)
-    for row, (first, last) in zip(rows, edges, strict=True):
-        sounding[row, first:last] = True
-    return sounding[sounding.any(1)]
 
 
 def alignment_in_time(loudness: np.ndarray, concepts: np.ndarray) -> dict[str, float]:
@@ -341,8 +343,17 @@ def _combs(frequencies):
     return moved[0], moved.mean(0)
 
 
-def _factors(model):
-    """Templates and activations as NumPy's, from wherever they are."""
+def as_arrays(model: Any) -> list[np.ndarray]:
+    """Templates (F, C) and activations (C, …) as NumPy's, from wherever they are.
+
+    Parameters
+    ----------
+    model : Model
+
+    Returns
+    -------
+    list of two ndarrays
+    """
     factors = (model.templates, model.activations)
     return [
         (f.detach().cpu().numpy() if hasattr(f, "detach") else np.asarray(f))
