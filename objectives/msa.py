@@ -54,7 +54,7 @@ class Objective(BaseObjective):
             return True, "its training recordings have no sections to tune on"
         return super().skip(missing)
 
-    def make_task(self, train, test, **data):
+    def make_task(self, train, test, hints=None, **data):
         if self.bars not in BARS:
             raise ValueError(f"bars is {self.bars!r}; choose {', '.join(BARS)}")
         downbeats = None
@@ -68,6 +68,7 @@ class Objective(BaseObjective):
             downbeats=downbeats,
             hear=BARS[self.bars],
             seed=self.seed,
+            hints=hints,
         )
 
     def score(self, track, sections):

@@ -231,6 +231,7 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
                 evidence,
                 n_parameters=getattr(model, "n_parameters", self.n_parameters),
                 time_predict=time.perf_counter() - begin,
+                hints=given.hints if self.uses_hints else (),
             )
 
         test = self.task.test

@@ -112,8 +112,8 @@ class Task:
         What they are scored on: kept as recordings.
     seed : int
         Of the task's own random choices.
-    hints : dict of str to list of Hint, optional
-        What users have said, by the recordings' ids.
+    hints : dict of str to list of Hint or Exception, optional
+        What users have said, by the recordings' ids, or why it can't be read.
 
     Attributes
     ----------
@@ -136,7 +136,7 @@ class Task:
     sounds_alone : bool
         Class attribute: whether what a hint says to sound does so alone.
     labels : list
-        What its answers speak of, such as names of stems; empty if of nothing.
+        What its answers and hints speak of, such as names of stems.
     folds : list of callable
         Each makes a task of one test recording and the others to learn from, if any.
     """
@@ -160,7 +160,7 @@ class Task:
         train: Iterable[Track],
         test: Iterable[Track | Recording],
         seed: int = 0,
-        hints: dict[str, list[Hint]] | None = None,
+        hints: dict[str, list[Hint] | Exception] | None = None,
     ) -> None:
         self.train = list(train)
         self.test = [Recording(t) if isinstance(t, Track) else t for t in test]

@@ -18,15 +18,17 @@ the numbers mean.
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from musaic_core.data.recording import Recording
+from musaic_core.data.errors import InputError, reason_of
+from musaic_core.data.hints import Hint, read_hints
+from musaic_core.data.recording import Recording, Track
 from musaic_core.tasks.base import Task
 from musaic_core.tasks.estimate import Estimate
-from musaic_core.tasks.given import Hint
 
 LISTENING = 5.0  # s that a user listens to, and after which as many are left out
 
@@ -161,6 +163,41 @@ def answer_guided(
         return replace(after, hints=hints, before=before.answer)
 
     return first | task.each([r for r in test if not first[r.id].error], answer)
+
+
+def replayed(
+    files: Mapping[str, Path], tracks: Iterable[Track], parts: Iterable[Track]
+) -> dict[str, list[Hint] | InputError]:
+    """Read what users have said of recordings, at the times of what is analysed.
+
+    Parameters
+    ----------
+    files : mapping of str to Path
+        As `read_hints` reads them, by the tracks' ids.
+    tracks : iterable of Track
+        Whose times the files have.
+    parts : iterable of Track
+        What is analysed of each: all of it, or a part amid it.
+
+    Returns
+    -------
+    dict of str to list of Hint or InputError
+        By the tracks' ids, or why they can't be read.
+    """
+
+    def read(track, part):
+        try:
+            begin = (track.duration - part.duration) / 2
+            hints = [
+                replace(hint, start=hint.start - begin, end=hint.end - begin)
+                for hint in read_hints(files[track.id])
+            ]
+        except Exception as error:
+            return InputError(reason_of(error, track.id))
+        return [hint for hint in hints if hint.start < part.duration and hint.end >= 0]
+
+    pairs = zip(tracks, parts, strict=True)
+    return {track.id: read(track, part) for track, part in pairs if track.id in files}
 
 
 def learned_with(parameters: Mapping[str, Any]) -> dict[str, Any]:

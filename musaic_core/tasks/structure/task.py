@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from musaic_core.data.errors import InputError
+from musaic_core.data.hints import BOUNDARY
 from musaic_core.data.recording import Track
 from musaic_core.tasks.bars import fold_bars
 from musaic_core.tasks.base import Task
@@ -73,6 +74,7 @@ class Structure(Task):
         ("frequency × time in bar", "bar"),
         ("frequency", "time in bar", "bar"),
     )
+    labels = [BOUNDARY]
     frame = FRAME
 
     def __init__(
