@@ -218,25 +218,30 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
             report_once(f"{self.name}: {error}")
             return {r.id: Estimate(error=str(error)) for r in self.task.test}
 
+        by_decoder = self.describes and self.task.decodes_hints
+        uses_hints = self.uses_hints or by_decoder
+
         def estimate(recording, hints=()):
             given = self._given(recording, hints)
             begin = time.perf_counter()
             answer, model = self._describe(recording, given)
             evidence = None
             if decode is not None:
-                answer, evidence = decode(answer, recording)
+                told = (given.hints,) if self.task.decodes_hints else ()
+                answer, evidence = decode(answer, recording, *told)
             return Estimate(
                 answer,
                 model,
                 evidence,
                 n_parameters=getattr(model, "n_parameters", self.n_parameters),
                 time_predict=time.perf_counter() - begin,
+                hints=given.hints if uses_hints else (),
             )
 
         test = self.task.test
         if self._references is not None:
             test = [self._references[recording.id] for recording in test]
-        again = estimate if self.uses_hints else None
+        again = estimate if uses_hints else None
         return answer_guided(self.task, test, estimate, self._user, again)
 
     def _learn(self):

@@ -112,8 +112,8 @@ class Task:
         What they are scored on: kept as recordings.
     seed : int
         Of the task's own random choices.
-    hints : dict of str to list of Hint, optional
-        What users have said, by the recordings' ids.
+    hints : dict of str to list of Hint or Exception, optional
+        What users have said, by the recordings' ids, or why it can't be read.
 
     Attributes
     ----------
@@ -129,6 +129,8 @@ class Task:
         Class attribute: the task whose learned states serve this one too, if any do.
     decoded_by : tuple of str
         Class attribute: parameters of its objective that change no learned state.
+    decodes_hints : bool
+        Class attribute: whether its decoder takes hints as well, of any model.
     magnitudes : bool
         Whether V is magnitudes: a model of powers is then given their squares.
     compression : float
@@ -136,7 +138,7 @@ class Task:
     sounds_alone : bool
         Class attribute: whether what a hint says to sound does so alone.
     labels : list
-        What its answers speak of, such as names of stems; empty if of nothing.
+        What its answers and hints speak of, such as names of stems.
     folds : list of callable
         Each makes a task of one test recording and the others to learn from, if any.
     """
@@ -147,6 +149,7 @@ class Task:
     has_train = True
     learns_as: type[Task] | None = None
     decoded_by: tuple[str, ...] = ()
+    decodes_hints = False
     magnitudes = False
     compression = 1.0
     sounds_alone = False
@@ -160,7 +163,7 @@ class Task:
         train: Iterable[Track],
         test: Iterable[Track | Recording],
         seed: int = 0,
-        hints: dict[str, list[Hint]] | None = None,
+        hints: dict[str, list[Hint] | Exception] | None = None,
     ) -> None:
         self.train = list(train)
         self.test = [Recording(t) if isinstance(t, Track) else t for t in test]
@@ -294,8 +297,9 @@ class Task:
         Returns
         -------
         callable
-            ``decode(description, recording)`` gives the answer, and what else there is
-            to show of how it came about, or None.
+            ``decode(description, recording)``, with the hints as third argument where
+            the task ``decodes_hints``, gives the answer, and what else there is to show
+            of how it came about, or None.
         """
 
     def each(self, tracks: Iterable, estimate: Callable[[Any], Estimate]) -> dict:

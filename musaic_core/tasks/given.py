@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from musaic_core.data.errors import reason_of, report_once
+from musaic_core.data.hints import Hint
 from musaic_core.data.recording import Recording, Track
 from musaic_core.lowrank.models import NMF
 
@@ -119,26 +120,6 @@ class Dictionary:
             return through(patches), labels
 
         return Dictionary(through(self.templates), self.labels, learn_patches)
-
-
-@dataclass(frozen=True)
-class Hint:
-    """What a user says of a stretch of a recording; it may be wrong.
-
-    Parameters
-    ----------
-    label : int or str
-        MIDI note number, or name of a stem.
-    start, end : float
-        The stretch, s.
-    sounds : bool
-        Whether it sounds there: a note beside others, a stem alone.
-    """
-
-    label: int | str
-    start: float
-    end: float
-    sounds: bool = False
 
 
 class Given:
@@ -320,9 +301,20 @@ class Given:
 
     @property
     def hints(self) -> tuple[Hint, ...]:
-        """What a user has said of the recording."""
+        """What a user has said of the recording, in words that the task knows.
+
+        Raises
+        ------
+        InputError
+            The file that they are kept in can't be read.
+        """
         of_task = self._task.hints.get(getattr(self.recording, "id", None), ())
-        return (*of_task, *self._hints)
+        if isinstance(of_task, Exception):
+            raise of_task
+        said = (*of_task, *self._hints)
+        return tuple(
+            hint for hint in said if hint.label in (self.labels or [hint.label])
+        )
 
     def frames_of(self, hint: Hint) -> slice:
         """The frames of a hint's stretch.
@@ -352,6 +344,8 @@ class Given:
         """
         mask = np.ones((len(labels), n_frames), bool)
         for hint in self.hints:
+            if hint.is_region:  # the component may sound beside it
+                continue
             named = np.asarray(labels) == hint.label
             if not hint.sounds:
                 mask[named, self.frames_of(hint)] = False
