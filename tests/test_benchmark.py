@@ -86,7 +86,7 @@ def test_rows_tell_how_training_went(tmp_path, monkeypatch):
 
     solver = Learns.get_instance()
     solver.fitted_in = lambda _: (solver.fit([], None), 0.0)
-    solver.task = types.SimpleNamespace(folds=(), test=[], each=lambda *_: {})
+    solver.task, solver._references = Task([], []), None
     for _ in range(2):  # as benchopt may
         solver.run(None)
         assert json.loads(solver.get_result()["losses"]) == [[[1, 0.5, None]]]
