@@ -171,7 +171,7 @@ loud = st.lists(
 )
 
 
-def notes_of(played, velocities):
+def notes_of(pitches, velocities):
     """A note every two seconds; none where there is no velocity."""
     return Notes.from_rows(
         (2.0 * n, 2.0 * n + 1, pitch, velocity, "")
@@ -185,9 +185,10 @@ def notes_of(played, velocities):
 @whatever
 @given(played=loud)
 def test_velocities_are_scored_as_by_mir_eval(played):
-    reference = notes_of(played, [true for _, true, *_ in played])
+    pitches, velocities, *_ = zip(*played, strict=True)
+    reference = notes_of(pitches, velocities)
     heard = [told if is_heard else None for _, _, told, is_heard in played]
-    estimate = notes_of(played, heard)
+    estimate = notes_of(pitches, heard)
     scores = velocity_scores(reference, estimate)
     if len(set(reference.velocities)) < 2:
         assert scores == {}
@@ -205,8 +206,8 @@ def test_velocities_are_scored_as_by_mir_eval(played):
 @whatever
 @given(played=loud, scale=st.floats(0.1, 3), shift=st.floats(-20, 20))
 def test_no_scale_of_velocities_is_asked_for(played, scale, shift):
-    reference = notes_of(played, [true for _, true, *_ in played])
-    estimate = notes_of(played, [true for _, true, *_ in played])
+    pitches, velocities, *_ = zip(*played, strict=True)
+    reference, estimate = (notes_of(pitches, velocities) for _ in range(2))
     estimate.velocities = scale * estimate.velocities + shift
     scores = velocity_scores(reference, estimate)
     assert set(scores.values()) == ({1.0} if scores else set())
