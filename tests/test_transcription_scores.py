@@ -175,9 +175,7 @@ def notes_of(pitches, velocities):
     """A note every two seconds; none where there is no velocity."""
     return Notes.from_rows(
         (2.0 * n, 2.0 * n + 1, pitch, velocity, "")
-        for n, ((pitch, *_), velocity) in enumerate(
-            zip(played, velocities, strict=True)
-        )
+        for n, (pitch, velocity) in enumerate(zip(pitches, velocities, strict=True))
         if velocity is not None
     )
 
