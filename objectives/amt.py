@@ -14,6 +14,7 @@ from musaic_core.tasks.transcription.saved import save_notes, saved_media
 from musaic_core.tasks.transcription.scores import transcription_scores
 from musaic_core.tasks.transcription.spectrogram import FRAME, band_frequencies
 from musaic_core.tasks.transcription.task import Transcription
+from musaic_core.tasks.transcription.velocities import velocity_scores
 
 
 class Objective(GuidedObjective):
@@ -22,7 +23,8 @@ class Objective(GuidedObjective):
     Scores are mir_eval's (Raffel et al. 2014). An onset is right within 50 ms and a
     quarter tone; notes also need their offset, within 50 ms or a fifth of the note's
     length; frames compare the sounding pitches every 50 ms: all the numbers of
-    mir_eval.multipitch are columns, ``frame_`` and ``chroma_``. The score to rank by is
+    mir_eval.multipitch are columns, ``frame_`` and ``chroma_``; ``velocity_`` asks of
+    notes for their onset and their velocity. The score to rank by is
     the F-measure of the onsets. Times are of learning and tuning (fit) and of
     transcribing (predict); the spectrograms that models share are computed beforehand.
     ``purity``, ``completeness`` and ``faithfulness`` say how far a model's components
@@ -37,7 +39,7 @@ class Objective(GuidedObjective):
     url = "../../amt"  # the reports link it: the folder they lie in
     task_class = Transcription
     score_columns = (
-        *("onset_f1", "note_f1", "frame_accuracy", "chroma_accuracy"),
+        *("onset_f1", "note_f1", "velocity_f1", "frame_accuracy", "chroma_accuracy"),
         *INTERPRETABILITY,
     )
     needs = ("notes",)
@@ -55,6 +57,7 @@ class Objective(GuidedObjective):
             name = track.id if callable(track.notes_from) else track.notes_from
             raise InputError(f"{name}: has no pitched notes, so there is no score")
         scores = transcription_scores(track.notes, notes, track.duration)
+        scores |= velocity_scores(track.notes, notes)
         return {"value": scores["onset_f1"], **scores}
 
     def corrections(self, track, notes):

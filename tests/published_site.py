@@ -28,6 +28,7 @@ TASKS = {  # folder: title, and whether the score is a loss
     "msa": ("Structure", False),
     "loss": ("Approximation", True),
 }
+LOSSES = "[[[10, 0.5, 0.6], [20, 0.3, 0.4], [30, 0.2, 0.45]], [[10, 0.7, null]]]"
 OBJECTIVE = '''
 import numpy as np
 from musaic_core.benchmark.objective import Objective as BaseObjective
@@ -133,6 +134,7 @@ def results(n_repetitions=1):
                         "objective_time_fit": 30.0 + quality,
                         "objective_time_predict": 7.0 + quality,
                         "objective_duration": float(SECONDS),
+                        "objective_losses": LOSSES if solver == "network" else "",
                         "objective_error": "",
                         "objective_files": f"run/{name}/{len(rows)}",
                         "objective_audio": "recordings/recording.ogg",

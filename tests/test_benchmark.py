@@ -1,5 +1,6 @@
 """What plugins inherit: rows, requirements, which runs they take part in, memory."""
 
+import json
 import types
 
 import click
@@ -68,6 +69,27 @@ def test_a_row_has_its_score_kind_size_and_costs(rows):
     assert rows[1]["peak_memory_mb"] == 7.0
     assert (rows[1]["time_fit"], rows[1]["time_predict"]) == (4.0, 2.0)
     assert rows[1]["error"] == ""
+
+
+def test_rows_tell_how_training_went(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_cache_folder", lambda: tmp_path)
+
+    class Learns(Solver):
+        name = "learns"
+        answers = "nothing"
+
+        def fit(self, train, given):
+            return {"losses": np.float32([[1, 0.5, np.nan]])}
+
+        def predict(self, recording, state, given):
+            return 1.0
+
+    solver = Learns.get_instance()
+    solver.fitted_in = lambda _: (solver.fit([], None), 0.0)
+    solver.task, solver._references = Task([], []), None
+    for _ in range(2):  # as benchopt may
+        solver.run(None)
+        assert json.loads(solver.get_result()["losses"]) == [[[1, 0.5, None]]]
 
 
 def test_a_row_without_score_has_the_reason_whatever_went_wrong(rows):

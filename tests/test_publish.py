@@ -35,6 +35,7 @@ from published_site import (
 
 from musaic_core.publish import tables
 from musaic_core.publish.__main__ import main
+from musaic_core.publish.curves import learning_curves
 from musaic_core.publish.folder import MARKER, replaced_folder
 from musaic_core.publish.pack import (
     LARGEST,
@@ -805,3 +806,31 @@ def test_an_old_terminal_and_its_encoding_change_nothing(benchmarks, tmp_path):
     assert done.returncode == 0, done.stderr.decode()
     assert rb"m\xfasica \u03b2: broken" in done.stdout
     assert content(folder / "site") == first
+
+
+# how training went
+
+
+def test_the_page_of_a_network_has_its_losses_and_no_other_page_has_any(site):
+    text = (site / "solvers/network.html").read_text(encoding="utf-8")
+    curves = json.loads(re.search(r'id="curves">(.*?)</script>', text)[1])
+    assert [c["name"] for c in curves if "Transcription" in c["name"]] == [
+        "Transcription, tiny a: network"
+    ]
+    assert curves[0]["networks"] == [
+        {
+            "steps": [10, 20, 30],
+            "training": [0.5, 0.3, 0.2],
+            "held_out": [0.6, 0.4, 0.45],
+        },
+        {"steps": [10], "training": [0.7], "held_out": [None]},
+    ]
+    assert "curves" not in (site / "solvers/nmf.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["[[[1, 2]]]", "[[[", "3", '[[["a", 1, 2]]]', "[[]]"])
+def test_losses_that_cannot_be_read_are_a_line_and_lose_no_page(amt, text):
+    amt.rows["objective_losses"] = text
+    assert learning_curves([(amt, amt.rows)]) == []
+    assert all("losses can't be read" in problem for problem in amt.problems)
+    assert amt.problems

@@ -159,6 +159,16 @@ def test_a_figure_can_be_had_as_csv(desktop, site):
     assert "Pareto front" in text
 
 
+def test_losses_of_each_network_are_drawn_and_can_be_had(desktop, site):
+    settle(desktop, f"{site.as_uri()}/solvers/network.html")
+    desktop.wait_for_selector("#training-chart .main-svg")
+    with desktop.expect_download() as download:
+        desktop.click("#training ~ .csv")
+    lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()[1:]
+    drawn = [line.split(",")[0] for line in lines]
+    assert drawn == ["training 1"] * 3 + ["held out 1"] * 3 + ["training 2"]
+
+
 def level(tab, section, sounds):
     """Wait until a mixer's meter is at rest, or is not."""
     tab.wait_for_function(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from musaic_core.benchmark.store import fitted
+from musaic_core.benchmark.store import fitted, losses_of
 
 
 @pytest.fixture
@@ -139,3 +139,12 @@ def test_a_training_that_is_interrupted_finds_what_it_had_kept(tmp_path):
     assert 1000 < seconds < 1100  # those before the interruption count
     assert not folders[0].exists()
     assert fitted({"seed": 0}, lambda _: 1 / 0, [tmp_path])[1] == seconds
+
+
+def test_losses_are_told_of_each_network_and_what_is_no_number_is_none():
+    checks = np.float32([[10, 0.1, np.nan], [20, 1 / 3, 0.25]])
+    told = [[10, 0.1, None], [20, 0.33333, 0.25]]
+    assert losses_of({"losses": checks, "losses.weight": checks}) == [told]
+    state = {"0.losses": checks, "1.losses": checks[:1], "threshold": np.ones(1)}
+    assert losses_of(state) == [told, told[:1]]
+    assert losses_of({"weights": checks}) == []

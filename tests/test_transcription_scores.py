@@ -12,6 +12,7 @@ from musaic_core.data.matching import match_notes
 from musaic_core.data.notes import Notes
 from musaic_core.tasks.transcription.decoder import no_notes
 from musaic_core.tasks.transcription.scores import note_scores, transcription_scores
+from musaic_core.tasks.transcription.velocities import velocity_scores
 
 ERRORS = ("substitution", "miss", "false_alarm", "total")
 METRICS = {
@@ -159,3 +160,52 @@ def test_pitches_that_mir_eval_does_not_compare_in_frames_are_left_out_of_them()
     assert scores["onset_recall"] == 2 / 34  # they are notes all the same
     itself = transcription_scores(reference, reference, 12.0)
     assert itself["onset_f1"] == itself["frame_accuracy"] == 1
+
+
+# velocities
+
+loud = st.lists(
+    st.tuples(st.integers(21, 108), *[st.integers(1, 127)] * 2, st.booleans()),
+    min_size=2,
+    max_size=20,
+)
+
+
+def notes_of(pitches, velocities):
+    """A note every two seconds; none where there is no velocity."""
+    return Notes.from_rows(
+        (2.0 * n, 2.0 * n + 1, pitch, velocity, "")
+        for n, (pitch, velocity) in enumerate(zip(pitches, velocities, strict=True))
+        if velocity is not None
+    )
+
+
+@whatever
+@given(played=loud)
+def test_velocities_are_scored_as_by_mir_eval(played):
+    pitches, velocities, *_ = zip(*played, strict=True)
+    reference = notes_of(pitches, velocities)
+    heard = [told if is_heard else None for _, _, told, is_heard in played]
+    estimate = notes_of(pitches, heard)
+    scores = velocity_scores(reference, estimate)
+    if len(set(reference.velocities)) < 2:
+        assert scores == {}
+        return
+    if not len(estimate):
+        assert set(scores.values()) == {0}
+        return
+    tables = ((n.intervals, n.hz, n.velocities) for n in (reference, estimate))
+    wanted = mir_eval.transcription_velocity.precision_recall_f1_overlap(
+        *(array for table in tables for array in table), offset_ratio=None
+    )[:3]
+    assert list(scores.values()) == pytest.approx(wanted)
+
+
+@whatever
+@given(played=loud, scale=st.floats(0.1, 3), shift=st.floats(-20, 20))
+def test_no_scale_of_velocities_is_asked_for(played, scale, shift):
+    pitches, velocities, *_ = zip(*played, strict=True)
+    reference, estimate = (notes_of(pitches, velocities) for _ in range(2))
+    estimate.velocities = scale * estimate.velocities + shift
+    scores = velocity_scores(reference, estimate)
+    assert set(scores.values()) == ({1.0} if scores else set())

@@ -225,7 +225,14 @@ class Objective(benchopt.BaseObjective):
         return rows
 
     def _row(
-        self, track, estimate, kind="", peak_memory_mb=np.nan, time_fit=np.nan, **_
+        self,
+        track,
+        estimate,
+        kind="",
+        peak_memory_mb=np.nan,
+        time_fit=np.nan,
+        losses="",
+        **_,
     ):
         row = {
             "track": track.id,
@@ -236,6 +243,7 @@ class Objective(benchopt.BaseObjective):
             "time_fit": time_fit,
             "time_predict": estimate.time_predict,
             "duration": np.nan,
+            "losses": losses,
             "error": estimate.error,
             "files": "",
             "audio": ";".join(map(_shortened, getattr(track, "audio_files", ()))),

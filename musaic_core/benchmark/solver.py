@@ -1,5 +1,6 @@
 """Base classes of the solvers: what benchopt needs that a solver need not repeat."""
 
+import json
 import time
 
 import benchopt
@@ -15,7 +16,7 @@ from musaic_core.benchmark.digest import (
 )
 from musaic_core.benchmark.memory import PeakMemory
 from musaic_core.benchmark.packages import NeedsPackages
-from musaic_core.benchmark.store import KeepsState
+from musaic_core.benchmark.store import KeepsState, losses_of
 from musaic_core.data.errors import InputError, report_once
 from musaic_core.tasks.base import Axes, Estimate, matching_axes
 from musaic_core.tasks.given import Given
@@ -158,6 +159,7 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
 
     _asked: dict = {}  # the objective's parameters
     _user = None  # who corrects the first answers
+    _losses: tuple = ()  # of the networks that it trained
 
     def _set_objective(self, objective):
         self._references = objective.references if self.kind == "oracle" else None
@@ -195,6 +197,7 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
         """Import packages and load weights, off the clock."""
 
     def run(self, _):
+        self._losses = ()
         with PeakMemory() as memory:
             estimate = self._leave_one_out if self.task.folds else self._estimate_all
             self.estimates = estimate()
@@ -251,6 +254,7 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
             folders = [SHIPPED, _cache_folder() / "states"]
             state, self.time_fit = self.fitted_in(folders)
             self._state = (state,)
+            self._losses += tuple(losses_of(state))
             self.n_parameters = sum(array.size for array in state.values())
         begin = time.perf_counter()
         decode = None
@@ -280,6 +284,7 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
             "kind": self.kind,
             "peak_memory_mb": self.peak_memory_mb,
             "time_fit": self.time_fit,
+            "losses": json.dumps(self._losses) if self._losses else "",
         }
 
     # benchopt hashes a solver by its file, its parameters and this state, so that a

@@ -154,6 +154,29 @@ def file_name(depends_on: dict) -> str:
     return f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.safetensors"
 
 
+def losses_of(state: State) -> list[list[list[float | None]]]:
+    """Tell how training went, of each network in a state.
+
+    Parameters
+    ----------
+    state : dict of str to ndarray
+        What `fit` gave: ``losses``, or ``….losses`` for each of several networks, are
+        as `musaic_core.learned.training.train` gives them.
+
+    Returns
+    -------
+    list of list of (steps, loss in training, loss on what is held out)
+        That JSON can hold: None where there is no number. Empty where nothing was
+        trained step by step.
+    """
+
+    def told(number):
+        return float(f"{number:.5g}") if np.isfinite(number) else None
+
+    names = sorted(name for name in state if name.split(".")[-1] == "losses")
+    return [[[told(n) for n in check] for check in state[name]] for name in names]
+
+
 def _spent(checkpoints):
     """Seconds that a training has taken before it was interrupted."""
     seconds = 0.0

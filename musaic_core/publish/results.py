@@ -18,7 +18,10 @@ NEEDED = {
     *("obj_description", "time"),
     *("objective_track", "objective_value", "objective_kind", "objective_n_parameters"),
 }
-TEXTS = ("objective_error", "objective_files", "objective_audio", "objective_kind")
+TEXTS = (
+    *("objective_error", "objective_files", "objective_audio", "objective_kind"),
+    "objective_losses",
+)
 NUMBERS = ("time_fit", "time_predict", "duration", "peak_memory_mb", "n_parameters")
 _GUIDANCE = ["p_obj_hints", "p_obj_wrong_hints"]
 _RUN = ["solver_name", "dataset_name", "objective_name", "idx_rep", *_GUIDANCE]

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from musaic_core.publish import tables
 from musaic_core.publish.allowed import Allowed
+from musaic_core.publish.curves import learning_curves
 from musaic_core.publish.folder import replaced_folder
 from musaic_core.publish.pack import write_plotly, write_report, write_text
 from musaic_core.publish.results import Benchmark
@@ -131,13 +132,17 @@ def write_site(
             pages = {r.slug: m.result() for r, m in zip(recordings, media, strict=True)}
         recordings = [r for r in recordings if pages[r.slug] is not None]
         sources = _write_sources(benchmarks, new / "solvers", allowed)
+        curves = {s: learning_curves(_runs_of(s, benchmarks)) for s in sources}
         problems = [*problems, *(p for b in benchmarks for p in b.problems)]
         shown = [*problems, *allowed.faults]
-        _write_pages(new, benchmarks, scores, shown, recordings, pages, sources)
+        found = recordings, pages, sources, curves
+        _write_pages(new, benchmarks, scores, shown, *found)
     return [*problems, *allowed.problems]
 
 
-def _write_pages(folder, benchmarks, scores, problems, recordings, pages, sources):
+def _write_pages(
+    folder, benchmarks, scores, problems, recordings, pages, sources, curves
+):
     columns = scores.groupby(["task", "corpus"], sort=False)["of"].max().reset_index()
     repetitions = {b.name: b.rows["idx_rep"].nunique() for b in benchmarks}
     columns["repetitions"] = columns["task"].map(repetitions)
@@ -176,6 +181,7 @@ def _write_pages(folder, benchmarks, scores, problems, recordings, pages, source
             description=str(runs[0][1]["solver_description"].iloc[0]),
             scores=_records(scores[scores["solver"] == name]),
             by_track=_by_track(runs, recordings),
+            curves=curves[name],
             source=source,
         )
     for benchmark in benchmarks:

@@ -254,6 +254,23 @@ function effectChart() {
   draw($("#effect-chart"), traces, { scattermode: "group", yaxis: { type, title: { text: "score" } } });
 }
 
+// Losses in training (dotted) and on what was held out, a colour a network.
+function trainingChart() {
+  const { training } = Object.fromEntries(new FormData($("#training-form")));
+  const { networks } = readJSON("curves")[training];
+  const palette = ["--accent", "--warm", "--violet", "--green", "--muted", "--text"];
+  const traces = networks.flatMap((network, i) => {
+    const line = { color: css(palette[i % palette.length]), width: 2 };
+    const which = networks.length > 1 ? ` ${i + 1}` : "";
+    const common = { mode: "lines+markers", x: network.steps, cliponaxis: false };
+    return [
+      { ...common, name: `training${which}`, y: network.training, line: { ...line, dash: "dot" } },
+      { ...common, name: `held out${which}`, y: network.held_out, line },
+    ].filter(({ y }) => y.some((value) => value !== null));
+  });
+  draw($("#training-chart"), traces, { xaxis: { title: { text: "steps" } }, yaxis: { title: { text: "loss" } } });
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   const button = $("#theme");
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -262,7 +279,7 @@ document.addEventListener("DOMContentLoaded", () => {
     localStorage.theme = document.documentElement.dataset.theme = now === "dark" ? "light" : "dark";
     dispatchEvent(new Event("theme"));
   };
-  addEventListener("theme", () => (redraw(), $("#cost-form") && costChart(), $("#effect-form") && effectChart()));
+  addEventListener("theme", () => (redraw(), $("#cost-form") && costChart(), $("#effect-form") && effectChart(), $("#training-form") && trainingChart()));
   dark.onchange = () => dispatchEvent(new Event("theme"));
   $$("table[data-sortable]").forEach(sortable);
   for (const csv of $$("button[data-table]")) {
@@ -272,4 +289,5 @@ document.addEventListener("DOMContentLoaded", () => {
   if ($("#filters")) bind($("#filters"), filterMatrix);
   if ($("#cost-form")) bind($("#cost-form"), costChart);
   if ($("#effect-form")) bind($("#effect-form"), effectChart);
+  if ($("#training-form")) bind($("#training-form"), trainingChart);
 });
