@@ -55,6 +55,10 @@ from musaic_core.lowrank.structured.columns import (
 from musaic_core.lowrank.structured.convolutive import ConvolutiveNMF, convolutive_nmf
 from musaic_core.lowrank.structured.filtered import FilteredNMF, filtered_nmf
 from musaic_core.lowrank.structured.harmonic import HarmonicNMF, harmonic_nmf
+from musaic_core.lowrank.structured.multichannel import (
+    MultichannelNMF,
+    multichannel_nmf,
+)
 from musaic_core.lowrank.structured.orthogonal import OrthogonalNMF, orthogonal_nmf
 from musaic_core.lowrank.structured.robust import RobustNMF, robust_nmf
 from musaic_core.lowrank.structured.semi_supervised import (
@@ -84,6 +88,7 @@ __all__ = [
     "Harmonicity",
     "MinimumVolume",
     "Model",
+    "MultichannelNMF",
     "OnlineNCP",
     "OnlineNMF",
     "OnlineNTD",
@@ -118,6 +123,7 @@ __all__ = [
     "harmonic_nmf",
     "held_out_divergence",
     "kkt_residual",
+    "multichannel_nmf",
     "multilayer_nmf",
     "ncp",
     "nmf",

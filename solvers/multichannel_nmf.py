@@ -1,0 +1,73 @@
+"""Stems that have spectra, and a place among the channels."""
+
+import numpy as np
+
+from musaic_core.benchmark.solver import Solver as BaseSolver
+from musaic_core.data.errors import InputError
+from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.structured.multichannel import multichannel_nmf
+from musaic_core.tasks.separation.images import stems_of_images
+from musaic_core.tasks.separation.task import POWER
+
+ALONE = 30  # iterations of the NMF of the channels' mean powers that it starts from
+
+
+class Solver(BaseSolver):
+    """Covariances of the channels, Σ_n (W H)_n R_n, by FastMNMF.
+
+    The templates W of the stems are a dictionary, which is held. Activations and, at
+    each frequency, the covariances R_n of the stems among the channels are fitted to
+    the recording, from where all stems come from the same place. Stems are filtered
+    out by multichannel Wiener filters, and not by masks: what comes from elsewhere is
+    cancelled. A recording of one channel is the NMF with β = 0 alone.
+
+    Sekiguchi, Bando, Nugraha, Yoshii and Kawahara 2020.
+    """
+
+    name = "multichannel_nmf"
+    answers = "stems"
+    kind = "low-rank"
+    axes = (("frequency", "time"),)
+    exponent = 2
+    uses_hints = supervised = True  # it uses the dictionary, which is adapted to hints
+    parameters = {"dictionary": ["fixed"], "n_iter": [10]}
+
+    def misfit(self, task):
+        if not task.train:
+            return "there are no stems to learn from"
+
+    def predict(self, recording, given):
+        if given.dictionary is None:
+            raise InputError("nothing could be read that a dictionary is learned from")
+        W, labels = given.dictionary.templates, given.dictionary.labels
+        n_rows, n_frames = given.V.shape
+        H = nmf(
+            given.V,
+            W.shape[1],
+            beta=0,
+            init=(W, np.full((W.shape[1], n_frames), given.V.mean())),
+            fixed=("templates",),
+            mask=given.mask(labels),
+            max_iter=ALONE,
+        ).activations
+        X = np.ascontiguousarray(given.spectrum[:, :n_rows])
+        model = multichannel_nmf(
+            X,
+            labels,
+            init=(W, H, *same_place(X, len(np.unique(labels)))),
+            fixed=("spectra", "powers", "demixing") if len(X) == 1 else ("spectra",),
+            max_iter=self.n_iter,
+        )
+        self.n_parameters = model.n_parameters
+        images = model.images(X, POWER / self.exponent)
+        stems = stems_of_images(*recording.audio(), given.spectrum, images)
+        return dict(zip(np.unique(labels), stems, strict=True))
+
+
+def same_place(X, n_sources):
+    """The channels' principal directions, and the powers of the mixture in them."""
+    _, directions = np.linalg.eigh(np.einsum("mft,nft->mn", X, X.conj()))
+    demixing = np.tile(directions.conj().T, (X.shape[1], 1, 1))
+    powers = (np.abs(demixing @ X.swapaxes(0, 1)) ** 2).mean(2) + 1e-30
+    powers /= powers.mean(1, keepdims=True)
+    return np.tile(powers.T, (n_sources, 1, 1)), demixing
