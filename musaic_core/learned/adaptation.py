@@ -84,7 +84,7 @@ def _told(hint, n_frames, frame):
     if hint.label not in PITCHES or hint.start >= n_frames * frame:
         return None, 0, None
     key = int(hint.label) - PITCHES[0]
-    first = max(0, round(hint.start / frame) - hint.sounds)
+    first = min(max(0, round(hint.start / frame) - hint.sounds), n_frames - 1)
     last = min(n_frames, max(first + 2, round(hint.end / frame)))
     rolls = np.zeros((2, last - first), np.float32)
     if hint.sounds:
