@@ -23,7 +23,7 @@ def state():
 
 
 @pytest.fixture(scope="module")
-def V():
+def V():  # noqa: N802
     """Two seconds of harmonic notes: 60 in the first and last third, 67 amid."""
     hz, n = band_frequencies(), round(6 / FRAME)
     V = np.full((len(hz), n), 1e-4, np.float32)
@@ -46,11 +46,8 @@ def test_what_was_said_is_heard_more_and_less_and_so_is_what_is_like_it(state, V
     before = heard(V, state)[0]
     after = heard(V, adapt(NoteCNN, V, state, [SOUNDS, SILENT] * 20, FRAME))[0]
     key, frames = 60 - 21, round(1 / FRAME)
-    for there, more in (
-        (1, True),
-        (3, False),
-        (5, True),
-    ):  # nothing is said of the last
+    # nothing is said of the last
+    for there, more in ((1, True), (3, False), (5, True)):
         amid = slice(there * frames - 9, there * frames + 9)
         gained = after[key, amid].mean() - before[key, amid].mean()
         assert (gained > 0.02) == more
