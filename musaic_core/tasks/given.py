@@ -12,7 +12,9 @@ import numpy as np
 from musaic_core.data.errors import reason_of, report_once
 from musaic_core.data.hints import Hint
 from musaic_core.data.recording import Recording, Track
+from musaic_core.lowrank.annotated import with_annotations
 from musaic_core.lowrank.models import NMF
+from musaic_core.tasks.regions import allowed_entries
 
 
 @dataclass(frozen=True)
@@ -370,3 +372,29 @@ class Given:
         if labels is None or not self.hints or self.axes[1] != "time":
             return None
         return {"activations": self.allowed(labels, self.V.shape[1])}
+
+    def allowed_entries(self, n_frames: int) -> np.ndarray:
+        """Where hints leave stems free to sound, (stems, F, n_frames)."""
+        place = self.frequencies, self.frame, n_frames
+        return allowed_entries(self.hints, self.labels, *place)
+
+    def told_apart(self, V: np.ndarray, W: np.ndarray) -> tuple:
+        """Data and templates, with the rows by which regions are told to a fit.
+
+        Parameters
+        ----------
+        V : ndarray, shape (F, T)
+        W : ndarray, shape (F, R)
+            The dictionary's templates, which are to be held.
+
+        Returns
+        -------
+        V, W, weights : ndarray
+            As `with_annotations` gives them; where no region is told of, V and W as
+            they were, and None.
+        """
+        if not any(h.is_region for h in self.hints) or not self._task.sounds_alone:
+            return V, W, None
+        groups = self.dictionary.labels[:, None] == np.asarray(self.labels)
+        allowed = self.allowed_entries(V.shape[1])
+        return with_annotations(V, W, groups.argmax(1), allowed)

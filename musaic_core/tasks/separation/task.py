@@ -26,6 +26,8 @@ from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.structured.convolutive import convolutive_nmf
 from musaic_core.tasks.base import Task
 from musaic_core.tasks.given import Dictionary
+from musaic_core.tasks.regions import allowed_entries
+from musaic_core.tasks.separation.painted import painted_stems
 from musaic_core.tasks.separation.stored import in_little_memory, room_for
 from musaic_core.tasks.separation.wiener import (
     HOP,
@@ -85,6 +87,7 @@ class Separation(Task):
     magnitudes = True
     compression = POWER
     sounds_alone = True
+    decodes_hints = True
     frequencies = bin_frequencies()
     frame = HOP
 
@@ -154,18 +157,22 @@ class Separation(Task):
         return Dictionary(*found, learn_patches)
 
     def adapted(self, dictionary, given):
-        """Add entries of the stems that are alone somewhere."""
+        """Add entries of the stems that are alone somewhere, or in some region."""
         V = self.represent(given.recording)
         free = given.allowed(self.labels, V.shape[1])
         alone = free & (free.sum(0) == 1)
-        spectra = {
-            label: V[:, there]
-            for label, there in zip(self.labels, alone, strict=True)
-            if there.sum() >= LEAST_FRAMES
-        }
-        if not spectra:
-            return dictionary
-        return dictionary.extended(self._learn_from(spectra, given.exponent))
+        heard = {n: V[:, there] for n, there in zip(self.labels, alone, strict=True)}
+        painted = {}
+        if any(hint.is_region for hint in given.hints):
+            told = dictionary, self.labels, given.allowed_entries(V.shape[1])
+            painted = painted_stems(V**given.exponent, *told)
+            painted = {n: X ** (1 / given.exponent) for n, X in painted.items()}
+        for stems in (heard, painted):
+            spectra = {n: X for n, X in stems.items() if X.shape[1] >= LEAST_FRAMES}
+            if spectra:
+                entries = self._learn_from(spectra, given.exponent)
+                dictionary = dictionary.extended(entries)
+        return dictionary
 
     @cached_property
     def _stem_spectra(self):
@@ -248,10 +255,21 @@ class Separation(Task):
         return StemSpectrograms(spectrograms, given.magnitudes_of(model))
 
     def tune(self, describe):
-        """Nothing is tuned: stems are filtered out of the mixture by their ratios."""
+        """Nothing is tuned: stems are filtered out of the mixture by their ratios.
 
-        def decode(description, recording):
+        Where hints say that a stem has no part in the mixture, it has none.
+        """
+
+        def decode(description, recording, hints=()):
             y, sr = recording.audio()
+            n_rows, n_frames = description.magnitudes[0].shape[:2]
+            place = self.frequencies[:n_rows], self.frame, n_frames
+            if hints:
+                allowed = allowed_entries(hints, self.labels, *place)
+                for magnitudes, there in zip(
+                    description.magnitudes, allowed, strict=True
+                ):
+                    magnitudes[~there] = 0
             stems = room_for(len(self.labels), y.shape)
             synthesize_into(stems, y, sr, description.magnitudes, self.phase, POWER)
             return dict(zip(self.labels, stems, strict=True)), description.factors
