@@ -27,6 +27,7 @@ from musaic_core.lowrank import (
     ntd,
     orthogonal_nmf,
     semi_supervised_nmf,
+    shift_invariant_nmf,
     source_filter_nmf,
 )
 
@@ -39,6 +40,7 @@ BANDS = np.random.default_rng(5).gamma(1, 1, (9, 4, 3))
 MATRIX_MODELS = {
     "nmf": partial(nmf, rank=3),
     "convolutive": partial(convolutive_nmf, rank=2, length=3),
+    "shift_invariant": partial(shift_invariant_nmf, rank=2, shifts=[-1, 0, 2]),
     "harmonic": partial(harmonic_nmf, bands=BANDS),
     "filtered": partial(filtered_nmf, patches=BANDS, bands=BANDS[:, 0]),
     "source_filter": partial(
