@@ -334,6 +334,19 @@ def test_fixed_and_masked_entries_do_not_move(update, backend):
         assert (getattr(model, free)[masks[free]] > 0).any()
 
 
+@pytest.mark.parametrize("length", [1, 2])
+def test_the_order_of_a_start_in_memory_changes_nothing(length):
+    W, H = start(L=length)
+    expected, found = (
+        shift_invariant_nmf(
+            data(), 3, SHIFTS, length, init=[order(a) for a in (W, H)], max_iter=5
+        )
+        for order in (np.ascontiguousarray, np.asfortranarray)
+    )
+    np.testing.assert_allclose(found.impulses, expected.impulses, 1e-10)
+    np.testing.assert_allclose(found.patches, expected.patches, 1e-10)
+
+
 def test_gains_are_of_a_pattern_at_all_heights():
     model = shift_invariant_nmf(data(), 3, SHIFTS, 2, seed=0, max_iter=5)
     parts = [model.reconstruct(np.eye(3)[c]) for c in range(3)]

@@ -249,6 +249,7 @@ class ShiftInvariantProblem(Problem):
         # in memory as (C, L, F), so that both a spectrum and a whole patch are a row
         rows = contiguous(permute(blocks["patches"], (1, 2, 0)))
         blocks["patches"] = permute(rows, (2, 0, 1))
+        blocks["impulses"] = contiguous(blocks["impulses"])
         super().__init__(V, blocks, *arguments, **options)
         self.shifts = [s if _is_count(s) else copy_like(s, V) for s in shifts]
         self.length = rows.shape[1]
@@ -286,6 +287,11 @@ class ShiftInvariantProblem(Problem):
         return back(positive), back(negative), block
 
     def plain_mu(self, name):
+        if name == "impulses" and self.length == 1:  # an NMF's
+            X, W, _ = self.half(name)
+            H = self.as_moving(name, self.blocks[name])
+            self.kernels.mu(X, W, H, self.divergence, self.weights_of(name))
+            return
         positive, negative, B = self.terms(name)
         multiply(B, positive, negative, self.divergence.exponent)
 
