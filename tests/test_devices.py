@@ -17,6 +17,7 @@ from musaic_core.lowrank.structured.harmonic import harmonic_nmf
 from musaic_core.lowrank.structured.orthogonal import orthogonal_nmf
 from musaic_core.lowrank.structured.robust import robust_nmf
 from musaic_core.lowrank.structured.semi_supervised import semi_supervised_nmf
+from musaic_core.lowrank.structured.shift_invariant import shift_invariant_nmf
 from musaic_core.lowrank.structured.source_filter import source_filter_nmf
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
@@ -89,6 +90,7 @@ def test_structured_models_do_too(beta, device):
     options = {"beta": beta, "max_iter": 5, "seed": 0}
     for fit, given in (
         (convolutive_nmf, (4, 3)),
+        (shift_invariant_nmf, (4, [-1, 0, 2], 3)),
         (harmonic_nmf, (bands,)),
         (filtered_nmf, (bands, bands[:, 0])),
         (robust_nmf, (4, 0.5)),

@@ -28,6 +28,7 @@ from musaic_core.lowrank import (
     robust_nmf,
     semi_supervised_nmf,
     separable_nmf,
+    shift_invariant_nmf,
     source_filter_nmf,
 )
 from musaic_core.lowrank.updates import HALS, ExtrapolatedMU, HALSThenMU
@@ -59,6 +60,9 @@ MODELS = PLAIN | {
     "bent nmf": lambda d, **o: nmf(as_dtype(MATRIX, d), 4, penalties=BENT, **o),
     "smooth ncp": lambda d, **o: ncp(as_dtype(TENSOR, d), 4, penalties=SMOOTH, **o),
     "convolutive": lambda d, **o: convolutive_nmf(as_dtype(MATRIX, d), 3, 2, **o),
+    "shift-invariant": lambda d, **o: shift_invariant_nmf(
+        as_dtype(MATRIX, d), 3, [-1, 0, 2], 2, **o
+    ),
     "harmonic": lambda d, **o: harmonic_nmf(
         as_dtype(MATRIX, d), as_dtype(BANDS, d), **o
     ),

@@ -27,6 +27,7 @@ from musaic_core.lowrank import (
     ntd,
     orthogonal_nmf,
     semi_supervised_nmf,
+    shift_invariant_nmf,
     source_filter_nmf,
 )
 
@@ -39,6 +40,7 @@ BANDS = np.random.default_rng(5).gamma(1, 1, (9, 4, 3))
 MATRIX_MODELS = {
     "nmf": partial(nmf, rank=3),
     "convolutive": partial(convolutive_nmf, rank=2, length=3),
+    "shift_invariant": partial(shift_invariant_nmf, rank=2, shifts=[-1, 0, 2]),
     "harmonic": partial(harmonic_nmf, bands=BANDS),
     "filtered": partial(filtered_nmf, patches=BANDS, bands=BANDS[:, 0]),
     "source_filter": partial(
@@ -323,15 +325,17 @@ def test_a_slice_of_weight_two_is_that_slice_twice(name, beta):
         np.testing.assert_allclose(weighted.factors[mode], expected.factors[mode], 1e-9)
 
 
+STARTED_AT_RANDOM = (
+    *("harmonic", "filtered", "source_filter", "semi_supervised", "convex"),
+    "shift_invariant",
+)
+
+
 @pytest.mark.parametrize(
     ("name", "init"),
     [(name, "random") for name in MODELS]
     + [
-        (n, i)
-        for n in MODELS
-        if n
-        not in ("harmonic", "filtered", "source_filter", "semi_supervised", "convex")
-        for i in ("nndsvd", "data")
+        (n, i) for n in MODELS if n not in STARTED_AT_RANDOM for i in ("nndsvd", "data")
     ],
 )
 def test_what_is_missing_has_no_influence(name, init):

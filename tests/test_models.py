@@ -29,6 +29,7 @@ from musaic_core.lowrank import (
     robust_nmf,
     semi_supervised_nmf,
     separable_nmf,
+    shift_invariant_nmf,
     source_filter_nmf,
 )
 
@@ -45,6 +46,9 @@ MAKE = {
     "tied ncp": lambda V, T: deep_ncp(T, 4, {0: (2,)}, loss="data", **OPTIONS),
     "deep ntd": lambda V, T: deep_ntd(T, (4, 3, 2), {0: (3,), "core": (2,)}, **OPTIONS),
     "convolutive nmf": lambda V, T: convolutive_nmf(V, 4, 3, **OPTIONS),
+    "shift-invariant nmf": lambda V, T: shift_invariant_nmf(
+        V, 4, [-1, 0, 2], 3, **OPTIONS
+    ),
     "ard nmf": lambda V, T: ard_nmf(V, 4, **OPTIONS),
     "convex nmf": lambda V, T: convex_nmf(V, 4, **OPTIONS),
     "separable nmf": lambda V, T: separable_nmf(V, 4, **OPTIONS),

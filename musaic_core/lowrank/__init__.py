@@ -65,6 +65,10 @@ from musaic_core.lowrank.structured.semi_supervised import (
     SemiSupervisedNMF,
     semi_supervised_nmf,
 )
+from musaic_core.lowrank.structured.shift_invariant import (
+    ShiftInvariantNMF,
+    shift_invariant_nmf,
+)
 from musaic_core.lowrank.structured.source_filter import (
     SourceFilterNMF,
     source_filter_nmf,
@@ -100,6 +104,7 @@ __all__ = [
     "RobustNMF",
     "SemiSupervisedNMF",
     "SeparableNMF",
+    "ShiftInvariantNMF",
     "Smoothness",
     "SourceFilterNMF",
     "Sparsity",
@@ -133,6 +138,7 @@ __all__ = [
     "robust_nmf",
     "semi_supervised_nmf",
     "separable_nmf",
+    "shift_invariant_nmf",
     "snpa",
     "source_filter_nmf",
     "spa",
