@@ -219,26 +219,45 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
             return {r.id: Estimate(error=str(error)) for r in self.task.test}
 
         def estimate(recording, hints=()):
-            given = self._given(recording, hints)
-            begin = time.perf_counter()
-            answer, model = self._describe(recording, given)
-            evidence = None
-            if decode is not None:
-                answer, evidence = decode(answer, recording)
-            return Estimate(
-                answer,
-                model,
-                evidence,
-                n_parameters=getattr(model, "n_parameters", self.n_parameters),
-                time_predict=time.perf_counter() - begin,
-                hints=given.hints if self.uses_hints else (),
-            )
+            return self._estimate(decode, recording, hints)
 
         test = self.task.test
         if self._references is not None:
             test = [self._references[recording.id] for recording in test]
         again = estimate if self.uses_hints else None
         return answer_guided(self.task, test, estimate, self._user, again)
+
+    def learn(self, task):
+        """Learn all that there is to learn for a task, where no benchmark runs.
+
+        Parameters
+        ----------
+        task : Task
+
+        Returns
+        -------
+        callable or None
+            The task's decoder, if the model is one that describes.
+        """
+        self.set_objective(task)
+        return self._learn()
+
+    def _estimate(self, decode, recording, hints=()):
+        """What the model makes of a recording; the decoder is None if it needs none."""
+        given = self._given(recording, hints)
+        begin = time.perf_counter()
+        answer, model = self._describe(recording, given)
+        evidence = None
+        if decode is not None:
+            answer, evidence = decode(answer, recording)
+        return Estimate(
+            answer,
+            model,
+            evidence,
+            n_parameters=getattr(model, "n_parameters", self.n_parameters),
+            time_predict=time.perf_counter() - begin,
+            hints=given.hints if self.uses_hints else (),
+        )
 
     def _learn(self):
         """Fit the model and the task's decoder; the decoder, or None."""
