@@ -224,8 +224,13 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
         test = self.task.test
         if self._references is not None:
             test = [self._references[recording.id] for recording in test]
-        again = estimate if self.uses_hints else None
+        again = estimate if self._is_guided else None
         return answer_guided(self.task, test, estimate, self._user, again)
+
+    @property
+    def _is_guided(self):
+        """Whether hints change its answer, by the model or by the task's decoder."""
+        return self.uses_hints or (self.describes and self.task.decodes_hints)
 
     def learn(self, task):
         """Learn all that there is to learn for a task, where no benchmark runs.
@@ -249,14 +254,15 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
         answer, model = self._describe(recording, given)
         evidence = None
         if decode is not None:
-            answer, evidence = decode(answer, recording)
+            told = (given.hints,) if self.task.decodes_hints else ()
+            answer, evidence = decode(answer, recording, *told)
         return Estimate(
             answer,
             model,
             evidence,
             n_parameters=getattr(model, "n_parameters", self.n_parameters),
             time_predict=time.perf_counter() - begin,
-            hints=given.hints if self.uses_hints else (),
+            hints=given.hints if self._is_guided else (),
         )
 
     def _learn(self):

@@ -129,6 +129,8 @@ class Task:
         Class attribute: the task whose learned states serve this one too, if any do.
     decoded_by : tuple of str
         Class attribute: parameters of its objective that change no learned state.
+    decodes_hints : bool
+        Class attribute: whether its decoder takes hints as well, of any model.
     magnitudes : bool
         Whether V is magnitudes: a model of powers is then given their squares.
     compression : float
@@ -147,6 +149,7 @@ class Task:
     has_train = True
     learns_as: type[Task] | None = None
     decoded_by: tuple[str, ...] = ()
+    decodes_hints = False
     magnitudes = False
     compression = 1.0
     sounds_alone = False
@@ -294,8 +297,9 @@ class Task:
         Returns
         -------
         callable
-            ``decode(description, recording)`` gives the answer, and what else there is
-            to show of how it came about, or None.
+            ``decode(description, recording)``, with the hints as third argument where
+            the task ``decodes_hints``, gives the answer, and what else there is to show
+            of how it came about, or None.
         """
 
     def each(self, tracks: Iterable, estimate: Callable[[Any], Estimate]) -> dict:

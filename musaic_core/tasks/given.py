@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -156,9 +158,14 @@ class Given:
     checkpoints : Path or None
         In ``fit``, a folder to keep in how far a training has come: it is the same one
         if the training was interrupted, and goes when its state is there.
+    start : Model or None
+        What the same model gave of the same V before the user said more of it: what it
+        may begin from, and then needs few iterations more.
     """
 
     checkpoints: Path | None = None
+    start: Any = None
+    _first = 0  # column of the recording's V that this one begins with
 
     def __init__(
         self,
@@ -192,6 +199,25 @@ class Given:
         """
         told = self._task, self.axes, recording, self.seed, self._supervised
         return Given(*told, self.exponent)
+
+    def part(self, frames: slice) -> Given:
+        """What the same model is told of a part of the recording.
+
+        Parameters
+        ----------
+        frames : slice
+            Of V's columns, which are times.
+
+        Returns
+        -------
+        Given
+            With the dictionary that all of it has, adapted to all that was said.
+        """
+        part = copy(self)
+        part.V = self.V[:, frames]
+        part.dictionary = self.dictionary
+        part._first = self._first + frames.start
+        return part
 
     def read(self, tracks: Iterable[Track]) -> Iterator[tuple[Track, np.ndarray]]:
         """Give each track that can be read, and its V, one at a time.
@@ -327,8 +353,8 @@ class Given:
         -------
         slice
         """
-        times = np.maximum([hint.start, hint.end], 0)
-        return slice(*np.round(times / self.frame).astype(int))
+        frames = np.round(np.array([hint.start, hint.end]) / self.frame).astype(int)
+        return slice(*np.maximum(frames - self._first, 0).tolist())
 
     def allowed(self, labels: np.ndarray, n_frames: int) -> np.ndarray:
         """Where hints leave components with these labels free to sound.

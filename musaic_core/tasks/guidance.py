@@ -1,11 +1,11 @@
 """Guidance: a user who says what is wrong with an answer, and what that is worth.
 
 A model answers. A simulated user, who knows the reference, listens to every other five
-seconds, and says what is wrong there as a few `Hint`s, beginning with what a listener
-would notice first. The model answers again with these. Both answers are scored on the
-seconds that the user did not listen to: to repeat what was said earns nothing, and what
-is gained there is gained by understanding it. Models see the hints, and never the
-reference.
+seconds, or twenty where sections are asked for, and says what is wrong there as a few
+`Hint`s, beginning with what a listener would notice first. The model answers again with
+these. Both answers are scored on the seconds that the user did not listen to: to repeat
+what was said earns nothing, and what is gained there is gained by understanding it.
+Models see the hints, and never the reference.
 
 Were it scored on all that no hint is about, that would be what the first answer had
 right, and whatever else a model said of it would be worse.
@@ -33,7 +33,9 @@ from musaic_core.tasks.estimate import Estimate
 LISTENING = 5.0  # s that a user listens to, and after which as many are left out
 
 
-def listened(times: np.ndarray, margin: float = 0.0) -> np.ndarray:
+def listened(
+    times: np.ndarray, margin: float = 0.0, seconds: float = LISTENING
+) -> np.ndarray:
     """Say when the user listens, and hints are about.
 
     Parameters
@@ -42,29 +44,33 @@ def listened(times: np.ndarray, margin: float = 0.0) -> np.ndarray:
         s.
     margin : float
         s before and after it that count too.
+    seconds : float
+        That the user listens to, and leaves out.
 
     Returns
     -------
     ndarray of bool
     """
     around = np.add.outer([-margin, margin], times)
-    return (np.floor(around / LISTENING) % 2 == 0).any(0)
+    return (np.floor(around / seconds) % 2 == 0).any(0)
 
 
-def until(start: float, end: float) -> float:
+def until(start: float, end: float, seconds: float = LISTENING) -> float:
     """The end of what begins at a time, or that of the user's listening.
 
     Parameters
     ----------
     start, end : float
         s.
+    seconds : float
+        As in `listened`.
 
     Returns
     -------
     float
         s.
     """
-    return min(end, (np.floor(start / LISTENING) + 1) * LISTENING)
+    return min(end, (np.floor(start / seconds) + 1) * seconds)
 
 
 class User:

@@ -28,6 +28,7 @@ from musaic_core.tasks.structure.features import (
     NEGATIVE,
     mono,
 )
+from musaic_core.tasks.structure.guidance import known_boundaries
 
 
 @dataclass
@@ -75,6 +76,7 @@ class Structure(Task):
         ("frequency", "time in bar", "bar"),
     )
     labels = [BOUNDARY]
+    decodes_hints = True
     frame = FRAME
 
     def __init__(
@@ -209,9 +211,10 @@ class Structure(Task):
             raise InputError("no training recording could be used to tune the decoder")
         decoder = SectionDecoder(self.segmentation).fit(examples)
 
-        def decode(X, recording):
+        def decode(X, recording, hints=()):
             bars = self.bars(recording)
-            similarity, boundaries, labels = decoder.decode(X)
+            known = known_boundaries(hints, bars)
+            similarity, boundaries, labels = decoder.decode(X, known)
             sections = make_sections(bars, boundaries, labels, recording.duration)
             return sections, Evidence(bars, similarity)
 
