@@ -1,5 +1,6 @@
 """What a user has said and chosen of a recording, with undo, and the files of it."""
 
+import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -191,6 +192,46 @@ class Work:
             raise InputError(
                 f"{name}: is no saved work ({error}); remove it to begin anew"
             ) from None
+
+
+def read_work(file: Path) -> Work:
+    """Read a saved work.
+
+    Parameters
+    ----------
+    file : Path
+
+    Returns
+    -------
+    Work
+
+    Raises
+    ------
+    InputError
+        It can't be read.
+    """
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{file}: is no saved work ({error}); remove it to begin anew"
+        ) from None
+    return Work.from_json(said, str(file))
+
+
+def write_work(file: Path, work: Work, recording: str) -> None:
+    """Write a work.
+
+    Parameters
+    ----------
+    file : Path
+    work : Work
+    recording : str
+        Name of the recording, which lies beside it.
+    """
+    said = {"recording": recording, **work.to_json()}
+    text = json.dumps(said, indent=1, ensure_ascii=False) + "\n"
+    file.write_text(text, encoding="utf-8")
 
 
 class History:

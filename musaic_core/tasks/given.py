@@ -165,6 +165,7 @@ class Given:
 
     checkpoints: Path | None = None
     start: Any = None
+    _whole: Given | None = None  # of whose recording it is a part
     _first = 0  # column of the recording's V that this one begins with
 
     def __init__(
@@ -215,7 +216,7 @@ class Given:
         """
         part = copy(self)
         part.V = self.V[:, frames]
-        part.dictionary = self.dictionary
+        part._whole = self
         part._first = self._first + frames.start
         return part
 
@@ -270,6 +271,8 @@ class Given:
     def dictionary(self) -> Dictionary | None:
         if not self._supervised:
             return None
+        if self._whole is not None:
+            return self._whole.dictionary
         learned = self._task.dictionary_of(self.exponent)
         learned = learned and learned.cut(self._n_rows)
         if learned is None or not self.hints:
