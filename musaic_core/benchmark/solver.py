@@ -232,7 +232,7 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
         """Whether hints change its answer, by the model or by the task's decoder."""
         return self.uses_hints or (self.describes and self.task.decodes_hints)
 
-    def learn(self, task):
+    def learn_from(self, task):
         """Learn all that there is to learn for a task, where no benchmark runs.
 
         Parameters

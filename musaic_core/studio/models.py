@@ -127,7 +127,7 @@ class Offer:
 
     @cached_property
     def _decode(self):
-        return self.solver.learn(self.question.task)
+        return self.solver.learn_from(self.question.task)
 
     def as_json(self, name: str) -> dict:
         """What a page is told of it.

@@ -16,6 +16,9 @@ from musaic_core.data.hints import Hint
 from musaic_core.data.recording import Recording, Track
 from musaic_core.lowrank.models import NMF
 
+WARM = 3  # times fewer iterations from a start than from nowhere
+LEAST = 0.01  # of a start that knows nothing, in one that knows something
+
 
 @dataclass(frozen=True)
 class Dictionary:
@@ -381,6 +384,32 @@ class Given:
             elif self._task.sounds_alone:
                 mask[~named, self.frames_of(hint)] = False
         return mask
+
+    def begun(self, H: np.ndarray, n_iter: int) -> tuple[np.ndarray, int]:
+        """Activations to begin from, and how many iterations they need.
+
+        Parameters
+        ----------
+        H : ndarray, shape (C, T)
+            What a fit would begin from that knows nothing.
+        n_iter : int
+            How many iterations it would then have.
+
+        Returns
+        -------
+        H : ndarray, shape (C, T)
+            Those of `start`, where there is one; those of entries that the dictionary
+            has only now are as they were.
+        n_iter : int
+            A part of it then, `WARM` times smaller.
+        """
+        known = None if self.start is None else np.asarray(self.start.activations)
+        if known is None or len(known) > len(H) or known.shape[1] != H.shape[1]:
+            return H, n_iter
+        H = H.copy()
+        # what is zero would stay so: hints may have said it
+        H[: len(known)] = np.maximum(known, LEAST * H[: len(known)])
+        return H, max(1, n_iter // WARM)
 
     def mask(self, labels: np.ndarray | None) -> dict[str, np.ndarray] | None:
         """What `allowed` says of V's frames, as factorizations take it.

@@ -26,6 +26,7 @@ from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.structured.convolutive import convolutive_nmf
 from musaic_core.tasks.base import Task
 from musaic_core.tasks.given import Dictionary
+from musaic_core.tasks.separation.obeyed import obeyed
 from musaic_core.tasks.separation.stored import in_little_memory, room_for
 from musaic_core.tasks.separation.wiener import (
     HOP,
@@ -82,6 +83,7 @@ class Separation(Task):
     axes = (("frequency", "time"), ("frequency", "time", "channel"))
     learns_dictionary = True
     decoded_by = ("phase",)
+    decodes_hints = True
     magnitudes = True
     compression = POWER
     sounds_alone = True
@@ -250,10 +252,11 @@ class Separation(Task):
     def tune(self, describe):
         """Nothing is tuned: stems are filtered out of the mixture by their ratios."""
 
-        def decode(description, recording):
+        def decode(description, recording, hints=()):
             y, sr = recording.audio()
             stems = room_for(len(self.labels), y.shape)
-            synthesize_into(stems, y, sr, description.magnitudes, self.phase, POWER)
+            magnitudes = obeyed(description.magnitudes, self.labels, hints)
+            synthesize_into(stems, y, sr, magnitudes, self.phase, POWER)
             return dict(zip(self.labels, stems, strict=True)), description.factors
 
         return decode

@@ -28,6 +28,7 @@ from musaic_core.tasks.transcription.dictionary import (
     adapted_to_notes,
     learn_dictionary,
 )
+from musaic_core.tasks.transcription.obeyed import obeyed
 from musaic_core.tasks.transcription.spectrogram import (
     FRAME,
     HOP,
@@ -62,6 +63,7 @@ class Transcription(Task):
     answers = "notes"
     axes = (("frequency", "time"), ("frequency", "time in bar", "bar"))
     learns_dictionary = True
+    decodes_hints = True
     magnitudes = True
     compression = 0.7
     labels = PITCHES.tolist()
@@ -213,7 +215,11 @@ class Transcription(Task):
         if not examples:
             raise InputError("no training recording could be used to tune the decoder")
         decoder = NoteDecoder().fit(examples)
-        return lambda heard, recording: (decoder.decode(heard), heard.factors)
+
+        def decode(heard, recording, hints=()):
+            return obeyed(decoder.decode(heard), hints), heard.factors
+
+        return decode
 
 
 class Excerpt:
