@@ -232,20 +232,23 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
         """Whether hints change its answer, by the model or by the task's decoder."""
         return self.uses_hints or (self.describes and self.task.decodes_hints)
 
-    def learn_from(self, task):
+    def learn_from(self, task, keep=lambda fit: fit()):
         """Learn all that there is to learn for a task, where no benchmark runs.
 
         Parameters
         ----------
         task : Task
+        keep : callable
+            As `Task.tune` takes it.
 
         Returns
         -------
         callable or None
             The task's decoder, if the model is one that describes.
         """
-        self.set_objective(task)
-        return self._learn()
+        self.set_task(task)
+        self.prepare()
+        return self._learn(keep)
 
     def _estimate(self, decode, recording, hints=()):
         """What the model makes of a recording; the decoder is None if it needs none."""
@@ -265,7 +268,7 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
             hints=given.hints if self._is_guided else (),
         )
 
-    def _learn(self):
+    def _learn(self, keep=lambda fit: fit()):
         """Fit the model and the task's decoder; the decoder, or None."""
         self._state, self.time_fit = (), 0.0
         if hasattr(self, "fit"):
@@ -276,7 +279,7 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
         begin = time.perf_counter()
         decode = None
         if self.describes:
-            decode = self.task.tune(lambda track: self._describe(track)[0])
+            decode = self.task.tune(lambda track: self._describe(track)[0], keep)
         self.time_fit += time.perf_counter() - begin
         return decode
 

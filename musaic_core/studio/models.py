@@ -7,14 +7,15 @@ Solvers, objectives and what is learned from are those of a run on one's own rec
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 from benchopt.benchmark import Benchmark
 from benchopt.utils.run_context import RunContext
 
 from musaic_core.benchmark.corpora import from_mini
-from musaic_core.benchmark.digest import ROOT
+from musaic_core.benchmark.digest import ROOT, versions
+from musaic_core.studio.kept import kept, kept_dictionary
 from musaic_core.tasks.base import Task
 from musaic_core.tasks.guidance import learned_with
 
@@ -24,7 +25,7 @@ DICTIONARY = {"dictionary": "fixed", "beta": 1}
 SOLVERS = {
     "notes": [("note_cnn", {}), ("filtered_nmf", {}), ("nmf", DICTIONARY)],
     "stems": [("unet", {}), ("nmf", DICTIONARY)],
-    "sections": [("boundary_cnn", {}), ("barwise_ssm", {})],
+    "sections": [("barwise_ssm", {}), ("online_nmf", {}), ("online_ncp", {})],
 }
 
 
@@ -72,11 +73,13 @@ class Question:
 
     @cached_property
     def _task(self):
-        RunContext(base_seed="0", repetition=0)
         seeded(self.objective)
         train = from_mini(self.objective.learns_from)
         isolated = {"isolated": train["isolated"]} if train["isolated"] else {}
-        return self.objective.make_task(train["train"], [], hints={}, **isolated)
+        task = self.objective.make_task(train["train"], [], hints={}, **isolated)
+        if task.learns_dictionary:
+            task.dictionary_of = cache(partial(kept_dictionary, task))
+        return task
 
 
 @dataclass
@@ -103,8 +106,9 @@ class Offer:
 
     @property
     def has_components(self) -> bool:
-        """Whether its answer is made of components, each of which can be heard."""
-        return hasattr(self.solver_class, "factorize")
+        """Whether it adds up components, each of which can be heard."""
+        task = self.question.benchmark.get_benchmark_objective().task_class
+        return hasattr(self.solver_class, "factorize") and task.learns_dictionary
 
     @property
     def uses_hints(self) -> bool:
@@ -127,7 +131,12 @@ class Offer:
 
     @cached_property
     def _decode(self):
-        return self.solver.learn_from(self.question.task)
+        def keep(fit):
+            about = {"what": "decoder", **self.solver.state_depends_on()}
+            about["scikit-learn"] = versions(["scikit-learn"])
+            return kept(about, fit)
+
+        return self.solver.learn_from(self.question.task, keep)
 
     def as_json(self, name: str) -> dict:
         """What a page is told of it.

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import shutil
 import tempfile
 import threading
 from pathlib import Path
@@ -22,6 +23,7 @@ from musaic_core.studio import answers
 from musaic_core.studio.guard import LocalOnly
 from musaic_core.studio.models import questions
 from musaic_core.studio.session import Session, StaleError
+from musaic_core.studio.work import read_work
 
 LARGEST = 2 * 2**30  # bytes of a recording
 LARGEST_JSON = 2**20
@@ -106,15 +108,13 @@ class Studio:
         list of dict
             ``file``, ``name`` of the recording, ``changed`` (s since 1970).
         """
-        found = []
-        names = {file.stem: file.name for file in audio_files(self.folder)}
-        for file in sorted(self.folder.glob("*.studio.json")):
-            stem = file.name.removesuffix(".studio.json")
-            if stem in names:
-                changed = file.stat().st_mtime
-                found.append(
-                    {"file": file.name, "name": names[stem], "changed": changed}
-                )
+        found, there = [], {file.name for file in audio_files(self.folder)}
+        for file in self.folder.glob("*.studio.json"):
+            with contextlib.suppress(InputError, OSError):  # it is none
+                _, name = read_work(file)
+                if name in there:
+                    changed = file.stat().st_mtime
+                    found.append({"file": file.name, "name": name, "changed": changed})
         return sorted(found, key=lambda work: -work["changed"])
 
 
@@ -175,14 +175,17 @@ def make_app(folder: Path) -> Starlette:
             raise InputError("the recording has no name; drop a file")
         file = studio.temporary() / name
         size = 0
-        with file.open("wb") as opened:
-            async for part in request.stream():
-                size += len(part)
-                if size > LARGEST:
-                    file.unlink()
-                    raise HTTPException(413, f"{name}: is above 2 GB; cut it")
-                await run_in_threadpool(opened.write, part)
-        return described(await run_in_threadpool(studio.open, file, name))
+        try:
+            with file.open("wb") as opened:
+                async for part in request.stream():
+                    size += len(part)
+                    if size > LARGEST:
+                        raise HTTPException(413, f"{name}: is above 2 GB; cut it")
+                    await run_in_threadpool(opened.write, part)
+            return described(await run_in_threadpool(studio.open, file, name))
+        except BaseException:
+            shutil.rmtree(file.parent, ignore_errors=True)
+            raise
 
     async def open_work(request):
         asked = (await body_of(request)).get("file")
@@ -288,6 +291,9 @@ def make_app(folder: Path) -> Starlette:
         middleware=[Middleware(LocalOnly)],
         exception_handlers={
             InputError: lambda _, error: failed(422, str(error)),
+            OSError: lambda _, error: failed(
+                507, f"{error.strerror or error}: in {tempfile.gettempdir()}"
+            ),
             StaleError: lambda *_: failed(
                 409, "it was changed by another page; look at it again"
             ),

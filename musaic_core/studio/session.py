@@ -60,9 +60,12 @@ class Session:
         self.sound = Sound(file, temporary, name)
         self.recording = self.sound.recording(self.id)
         self.temporary = temporary
-        known = self.work_file.exists() and file.parent == home
-        work = read_work(self.work_file) if known else Work()
-        self.history, self._saved = History(work), work if known else None
+        saved, recording = None, None
+        if self.work_file.exists() and file.parent == home:
+            saved, recording = read_work(self.work_file)
+        self._saved = saved if recording == name else None
+        work = self._saved or Work()
+        self.history = History(work)
         self.version = 0
         self.running: dict | None = None
         self.error: str | None = None
@@ -188,6 +191,11 @@ class Session:
         """
         with self._lock:
             copy, work = self.home / self.name, self.work
+            if self.work_file.exists() and read_work(self.work_file)[1] != self.name:
+                raise InputError(
+                    f"{self.work_file} is the work of another recording; rename that, "
+                    "or this one"
+                )
             if self.file.resolve() != copy.resolve():
                 if copy.exists():
                     raise InputError(

@@ -194,7 +194,7 @@ class Work:
             ) from None
 
 
-def read_work(file: Path) -> Work:
+def read_work(file: Path) -> tuple[Work, str]:
     """Read a saved work.
 
     Parameters
@@ -203,7 +203,9 @@ def read_work(file: Path) -> Work:
 
     Returns
     -------
-    Work
+    work : Work
+    recording : str
+        Name of the recording, which lies beside it.
 
     Raises
     ------
@@ -216,7 +218,8 @@ def read_work(file: Path) -> Work:
         raise InputError(
             f"{file}: is no saved work ({error}); remove it to begin anew"
         ) from None
-    return Work.from_json(said, str(file))
+    work = Work.from_json(said, str(file))
+    return work, str(said.get("recording", ""))
 
 
 def write_work(file: Path, work: Work, recording: str) -> None:

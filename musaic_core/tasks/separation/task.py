@@ -249,7 +249,7 @@ class Separation(Task):
             spectrogram[:, :] = part.reshape(spectrogram.shape) ** root
         return StemSpectrograms(spectrograms, given.magnitudes_of(model))
 
-    def tune(self, describe):
+    def tune(self, describe, keep=None):
         """Nothing is tuned: stems are filtered out of the mixture by their ratios."""
 
         def decode(description, recording, hints=()):

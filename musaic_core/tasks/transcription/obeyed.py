@@ -27,7 +27,7 @@ def obeyed(notes: Notes, hints: Iterable[Hint]) -> Notes:
 
     Returns
     -------
-    Notes
+    notes : Notes
     """
     hints = list(hints)
     if not hints:

@@ -203,18 +203,23 @@ class Transcription(Task):
             model = NMF(model.templates, activations, labels=model.labels)
         return Salience(level, factors=model)
 
-    def tune(self, describe):
+    def tune(self, describe, keep=lambda fit: fit()):
         """Fit the note decoder on disturbed excerpts of the training recordings."""
 
         def heard(track):
             excerpts, notes = self.excerpts[track]
             return [(describe(excerpt), notes) for excerpt in excerpts]
 
-        learned = self.learned(self.excerpts, heard, by_model=True)
-        examples = [example for _, examples in learned for example in examples]
-        if not examples:
-            raise InputError("no training recording could be used to tune the decoder")
-        decoder = NoteDecoder().fit(examples)
+        def fit():
+            learned = self.learned(self.excerpts, heard, by_model=True)
+            examples = [example for _, examples in learned for example in examples]
+            if not examples:
+                raise InputError(
+                    "no training recording could be used to tune the decoder"
+                )
+            return NoteDecoder().fit(examples)
+
+        decoder = keep(fit)
 
         def decode(heard, recording, hints=()):
             return obeyed(decoder.decode(heard), hints), heard.factors
