@@ -286,11 +286,7 @@ class Task:
             Saliences of pitches, spectrograms of stems, a vector a bar, …
         """
 
-    def tune(
-        self,
-        describe: Callable[[Recording | Track], Any],
-        keep: Callable[[Callable[[], Any]], Any] = lambda fit: fit(),
-    ) -> Callable:
+    def tune(self, describe: Callable, keep: Callable = lambda fit: fit()) -> Callable:
         """Tune the task's decoder on the descriptions that a model makes of `train`.
 
         Parameters
