@@ -31,12 +31,13 @@ class Solver(LowRankSolver):
     }
 
     def factorize(self, V, given):
-        rank, start, weights = self.rank, "random", None
+        rank, start, n_iter, weights = self.rank, "random", self.n_iter, None
         labels = given.dictionary and given.dictionary.labels
         if labels is not None:
             W = given.dictionary.templates
             rank = W.shape[1]
             H = np.full((rank, V.shape[1]), V.mean(), V.dtype)
+            H, n_iter = given.begun(H, n_iter)
             if self.dictionary == "fixed":
                 V, W, weights = given.told_apart(V, W)
             start = W, H
@@ -48,7 +49,7 @@ class Solver(LowRankSolver):
             fixed=("templates",) if self.dictionary == "fixed" else (),
             mask=given.mask(labels),
             data_weights=weights,
-            max_iter=self.n_iter,
+            max_iter=n_iter,
             seed=given.seed,
         )
         if weights is not None:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from musaic_core.data.errors import InputError
 
@@ -80,9 +81,10 @@ def read_hints(file: Path) -> list[Hint]:
         raise InputError(f"{file}: holds no list; write [{_EXAMPLE}, …]")
     hints = []
     for i, entry in enumerate(entries, 1):
-        if wrong := _what_is_wrong(entry):
-            raise InputError(f"{file}: entry {i}: {wrong}")
-        hints.append(Hint(**entry))
+        try:
+            hints.append(hint_from_json(entry))
+        except InputError as error:
+            raise InputError(f"{file}: entry {i}: {error}") from None
     return hints
 
 
@@ -95,16 +97,50 @@ def write_hints(file: Path, hints: Iterable[Hint]) -> None:
         Of JSON, one hint a line. What is there is replaced.
     hints : iterable of Hint
     """
-    lines = []
-    for hint in hints:
-        told = asdict(hint)
-        if hint.low == 0:
-            del told["low"]
-        if hint.high == math.inf:  # which JSON can't say
-            del told["high"]
-        lines.append(json.dumps(told, ensure_ascii=False))
+    lines = [json.dumps(hint_to_json(hint), ensure_ascii=False) for hint in hints]
     text = ",\n  ".join(lines)
     file.write_text(f"[\n  {text}\n]\n" if lines else "[]\n", encoding="utf-8")
+
+
+def hint_from_json(entry: Any) -> Hint:
+    """Read one hint.
+
+    Parameters
+    ----------
+    entry : object
+        As JSON holds it.
+
+    Returns
+    -------
+    Hint
+
+    Raises
+    ------
+    InputError
+        It is no hint; the message says why.
+    """
+    if wrong := _what_is_wrong(entry):
+        raise InputError(wrong)
+    return Hint(**entry)
+
+
+def hint_to_json(hint: Hint) -> dict:
+    """Tell a hint as JSON can hold it: low and high where they say something.
+
+    Parameters
+    ----------
+    hint : Hint
+
+    Returns
+    -------
+    dict
+    """
+    told = asdict(hint)
+    if hint.low == 0:
+        del told["low"]
+    if hint.high == math.inf:  # which JSON can't say
+        del told["high"]
+    return told
 
 
 def _what_is_wrong(entry):

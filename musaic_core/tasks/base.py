@@ -286,13 +286,16 @@ class Task:
             Saliences of pitches, spectrograms of stems, a vector a bar, …
         """
 
-    def tune(self, describe: Callable[[Recording | Track], Any]) -> Callable:
+    def tune(self, describe: Callable, keep: Callable = lambda fit: fit()) -> Callable:
         """Tune the task's decoder on the descriptions that a model makes of `train`.
 
         Parameters
         ----------
         describe : callable
             Takes a recording, gives the model's description of it.
+        keep : callable
+            Takes a function that fits the decoder, and gives what that does: now, or
+            when it was fitted before.
 
         Returns
         -------

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,9 @@ from musaic_core.data.recording import Recording, Track
 from musaic_core.lowrank.annotated import with_annotations
 from musaic_core.lowrank.models import NMF
 from musaic_core.tasks.regions import allowed_entries
+
+WARM = 3  # times fewer iterations from a start than from nowhere
+LEAST = 0.01  # of a start that knows nothing, in one that knows something
 
 
 @dataclass(frozen=True)
@@ -158,9 +163,15 @@ class Given:
     checkpoints : Path or None
         In ``fit``, a folder to keep in how far a training has come: it is the same one
         if the training was interrupted, and goes when its state is there.
+    start : Model or None
+        What the same model gave of the same V before the user said more of it: what it
+        may begin from, and then needs few iterations more.
     """
 
     checkpoints: Path | None = None
+    start: Any = None
+    _whole: Given | None = None  # of whose recording it is a part
+    _first = 0  # column of the recording's V that this one begins with
 
     def __init__(
         self,
@@ -194,6 +205,25 @@ class Given:
         """
         told = self._task, self.axes, recording, self.seed, self._supervised
         return Given(*told, self.exponent)
+
+    def part(self, frames: slice) -> Given:
+        """What the same model is told of a part of the recording.
+
+        Parameters
+        ----------
+        frames : slice
+            Of V's columns, which are times.
+
+        Returns
+        -------
+        Given
+            With the dictionary that all of it has, adapted to all that was said.
+        """
+        part = copy(self)
+        part.V = self.V[:, frames]
+        part._whole = self
+        part._first = self._first + frames.start
+        return part
 
     def read(self, tracks: Iterable[Track]) -> Iterator[tuple[Track, np.ndarray]]:
         """Give each track that can be read, and its V, one at a time.
@@ -246,6 +276,8 @@ class Given:
     def dictionary(self) -> Dictionary | None:
         if not self._supervised:
             return None
+        if self._whole is not None:
+            return self._whole.dictionary
         learned = self._task.dictionary_of(self.exponent)
         learned = learned and learned.cut(self._n_rows)
         if learned is None or not self.hints:
@@ -329,8 +361,8 @@ class Given:
         -------
         slice
         """
-        times = np.maximum([hint.start, hint.end], 0)
-        return slice(*np.round(times / self.frame).astype(int))
+        frames = np.round(np.array([hint.start, hint.end]) / self.frame).astype(int)
+        return slice(*np.maximum(frames - self._first, 0).tolist())
 
     def allowed(self, labels: np.ndarray, n_frames: int) -> np.ndarray:
         """Where hints leave components with these labels free to sound.
@@ -354,6 +386,32 @@ class Given:
             elif self._task.sounds_alone:
                 mask[~named, self.frames_of(hint)] = False
         return mask
+
+    def begun(self, H: np.ndarray, n_iter: int) -> tuple[np.ndarray, int]:
+        """Activations to begin from, and how many iterations they need.
+
+        Parameters
+        ----------
+        H : ndarray, shape (C, T)
+            What a fit would begin from that knows nothing.
+        n_iter : int
+            How many iterations it would then have.
+
+        Returns
+        -------
+        H : ndarray, shape (C, T)
+            Those of `start`, where there is one; those of entries that the dictionary
+            has only now are as they were.
+        n_iter : int
+            A part of it then, `WARM` times smaller.
+        """
+        known = None if self.start is None else np.asarray(self.start.activations)
+        if known is None or len(known) > len(H) or known.shape[1] != H.shape[1]:
+            return H, n_iter
+        H = H.copy()
+        # what is zero would stay so: hints may have said it
+        H[: len(known)] = np.maximum(known, LEAST * H[: len(known)])
+        return H, max(1, n_iter // WARM)
 
     def mask(self, labels: np.ndarray | None) -> dict[str, np.ndarray] | None:
         """What `allowed` says of V's frames, as factorizations take it.

@@ -27,6 +27,7 @@ from musaic_core.lowrank.structured.convolutive import convolutive_nmf
 from musaic_core.tasks.base import Task
 from musaic_core.tasks.given import Dictionary
 from musaic_core.tasks.regions import allowed_entries
+from musaic_core.tasks.separation.obeyed import obeyed
 from musaic_core.tasks.separation.painted import painted_stems
 from musaic_core.tasks.separation.stored import in_little_memory, room_for
 from musaic_core.tasks.separation.wiener import (
@@ -84,6 +85,7 @@ class Separation(Task):
     axes = (("frequency", "time"), ("frequency", "time", "channel"))
     learns_dictionary = True
     decoded_by = ("phase",)
+    decodes_hints = True
     magnitudes = True
     compression = POWER
     sounds_alone = True
@@ -254,7 +256,7 @@ class Separation(Task):
             spectrogram[:, :] = part.reshape(spectrogram.shape) ** root
         return StemSpectrograms(spectrograms, given.magnitudes_of(model))
 
-    def tune(self, describe):
+    def tune(self, describe, keep=None):
         """Nothing is tuned: stems are filtered out of the mixture by their ratios.
 
         Where hints say that a stem has no part in the mixture, it has none.
@@ -262,16 +264,9 @@ class Separation(Task):
 
         def decode(description, recording, hints=()):
             y, sr = recording.audio()
-            n_rows, n_frames = description.magnitudes[0].shape[:2]
-            place = self.frequencies[:n_rows], self.frame, n_frames
-            if hints:
-                allowed = allowed_entries(hints, self.labels, *place)
-                for magnitudes, there in zip(
-                    description.magnitudes, allowed, strict=True
-                ):
-                    magnitudes[~there] = 0
             stems = room_for(len(self.labels), y.shape)
-            synthesize_into(stems, y, sr, description.magnitudes, self.phase, POWER)
+            magnitudes = obeyed(description.magnitudes, self.labels, hints)
+            synthesize_into(stems, y, sr, magnitudes, self.phase, POWER)
             return dict(zip(self.labels, stems, strict=True)), description.factors
 
         return decode

@@ -201,15 +201,21 @@ class Structure(Task):
         level = np.asarray(model.along_last_mode(given.V.shape[-1]))
         return level ** (1 / given.exponent)  # magnitudes
 
-    def tune(self, describe):
+    def tune(self, describe, keep=lambda fit: fit()):
         """Choose similarity and segmentation on the training recordings."""
-        examples = [
-            (X, self.bars(track), track.duration, self.examples[track])
-            for track, X in self.learned(self.examples, describe, by_model=True)
-        ]
-        if not examples:
-            raise InputError("no training recording could be used to tune the decoder")
-        decoder = SectionDecoder(self.segmentation).fit(examples)
+
+        def fit():
+            examples = [
+                (X, self.bars(track), track.duration, self.examples[track])
+                for track, X in self.learned(self.examples, describe, by_model=True)
+            ]
+            if not examples:
+                raise InputError(
+                    "no training recording could be used to tune the decoder"
+                )
+            return SectionDecoder(self.segmentation).fit(examples)
+
+        decoder = keep(fit)
 
         def decode(X, recording, hints=()):
             bars = self.bars(recording)
