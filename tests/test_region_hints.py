@@ -12,7 +12,8 @@ from musaic_core.data.hints import Hint
 from musaic_core.data.recording import Track
 from musaic_core.lowrank import deep_nmf, nmf
 from musaic_core.lowrank.annotated import with_annotations
-from musaic_core.tasks.given import Dictionary, Given
+from musaic_core.tasks.dictionary import Dictionary
+from musaic_core.tasks.given import Given
 from musaic_core.tasks.guidance import listened
 from musaic_core.tasks.regions import allowed_entries
 from musaic_core.tasks.separation import guidance as of_stems

@@ -6,7 +6,7 @@ import numpy as np
 
 from musaic_core.lowrank.annotated import with_annotations
 from musaic_core.lowrank.nmf import nmf
-from musaic_core.tasks.given import Dictionary
+from musaic_core.tasks.dictionary import Dictionary
 
 
 def painted_stems(
