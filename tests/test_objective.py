@@ -8,7 +8,8 @@ import pytest
 from benchopt.utils.run_context import RunContext
 from solving import plugin
 
-from musaic_core.benchmark.objective import Objective, _unique_names
+from musaic_core.benchmark.folders import unique_names
+from musaic_core.benchmark.objective import Objective
 from musaic_core.data import audio
 from musaic_core.data.errors import InputError
 from musaic_core.data.recording import Track
@@ -136,7 +137,7 @@ NAMES = [
 
 
 def test_recordings_never_share_a_folder():
-    folders = _unique_names(NAMES)
+    folders = unique_names(NAMES)
     assert list(folders) == NAMES
     assert len({folder.lower() for folder in folders.values()}) == len(NAMES)
     for folder in folders.values():

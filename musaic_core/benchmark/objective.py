@@ -1,6 +1,5 @@
 """Base class of the objectives: what benchopt needs that a task need not repeat."""
 
-import hashlib
 import json
 import os
 import re
@@ -13,12 +12,12 @@ import numpy as np
 from benchopt.benchmark import get_running_benchmark
 
 from musaic_core.benchmark.digest import digest_of, file_of, files_imported
+from musaic_core.benchmark.folders import LONGEST, marked, unique_names
 from musaic_core.data.errors import printable, report_once
 from musaic_core.tasks.base import Task, reason_of
 from musaic_core.tasks.guidance import learned_with, replayed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LONGEST = 200  # bytes of the name of a folder; file systems take 255
 
 
 class Objective(benchopt.BaseObjective):
@@ -80,7 +79,7 @@ class Objective(benchopt.BaseObjective):
         """
         tracks = [self.scored_part(track) for track in test]
         self.references = {track.id: track for track in tracks}
-        self.folders = _unique_names(self.references)
+        self.folders = unique_names(self.references)
         if hints:
             self.replays, data["hints"] = True, replayed(hints, test, tracks)
         self.task = self._kept_task(train, tracks, leave_one_out, **data)
@@ -283,7 +282,7 @@ class Objective(benchopt.BaseObjective):
         for name in (context.dataset_name, context.objective_name, context.solver_name):
             part = re.sub(r'[/\\:*?"<>|]+', "_", name)
             is_plain = part == name and len(part.encode()) <= LONGEST
-            path /= part if is_plain else _marked(part, name)
+            path /= part if is_plain else marked(part, name)
         path /= f"rep_{context.repetition}"
         path.mkdir(parents=True, exist_ok=True)
         return path
@@ -388,21 +387,3 @@ def _shortened(file):
     file = Path(os.path.realpath(file))  # of a link to itself too
     file = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
     return printable(file.as_posix())
-
-
-def _unique_names(names):
-    """Names of folders, each of its own also where names differ in blanks alone."""
-    folders, taken = {}, set()
-    for name in names:
-        folder = re.sub(r"[^\w.-]+", "_", name).strip(".") or "unnamed"
-        if len(folder.encode()) > LONGEST or folder.lower() in taken:
-            folder = _marked(folder, name)
-        taken.add(folder.lower())
-        folders[name] = folder
-    return folders
-
-
-def _marked(folder, name):
-    """A folder's name that is not too long, and its own for each name."""
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{folder.encode()[:LONGEST].decode(errors='ignore')}-{digest}"
