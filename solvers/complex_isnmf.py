@@ -27,7 +27,7 @@ class Solver(BaseSolver):
     name = "complex_isnmf"
     answers = "stems"
     kind = "low-rank"
-    in_default_run = False  # ten times nmf's time, and below where it scores
+    in_default_run = False  # six times nmf's time, and below where it scores
     axes = (("frequency", "time"),)
     exponent = 2
     uses_hints = supervised = True  # it uses the dictionary, which is adapted to hints

@@ -27,7 +27,7 @@ class Solver(BaseSolver):
     name = "multichannel_nmf"
     answers = "stems"
     kind = "low-rank"
-    in_default_run = False  # three times nmf's time, and where it scores
+    in_default_run = False  # more than twice nmf's time, and where it scores
     axes = (("frequency", "time"),)
     exponent = None
     uses_hints = supervised = True  # it uses the dictionary, which is adapted to hints
