@@ -9,17 +9,17 @@ from musaic_core.lowrank.structured.multichannel import multichannel_nmf
 from musaic_core.tasks.separation.images import stems_of_images
 from musaic_core.tasks.separation.task import POWER
 
-ALONE = 30  # iterations of the NMF of the channels' mean powers that it starts from
+ALONE = 30  # iterations of the NMF of the channels' mean magnitudes
 
 
 class Solver(BaseSolver):
     """Covariances of the channels, Σ_n (W H)_n R_n, by FastMNMF.
 
-    The templates W of the stems are a dictionary, which is held. Activations and, at
-    each frequency, the covariances R_n of the stems among the channels are fitted to
-    the recording, from where all stems come from the same place. Stems are filtered
-    out by multichannel Wiener filters, and not by masks: what comes from elsewhere is
-    cancelled. A recording of one channel is the NMF with β = 0 alone.
+    The templates W of the stems are a dictionary, and their activations H those of an
+    NMF of the channels' mean; both are held. The stems' covariances R_n among the
+    channels, at each frequency, are fitted to the recording, from where all stems come
+    from the same place. Stems are filtered out by multichannel Wiener filters, and not
+    by masks: what comes from elsewhere is cancelled. Of one channel, it is the NMF.
 
     Sekiguchi, Bando, Nugraha, Yoshii and Kawahara 2020.
     """
@@ -27,10 +27,11 @@ class Solver(BaseSolver):
     name = "multichannel_nmf"
     answers = "stems"
     kind = "low-rank"
+    in_default_run = False  # more than twice nmf's time, and where it scores
     axes = (("frequency", "time"),)
-    exponent = 2
+    exponent = None
     uses_hints = supervised = True  # it uses the dictionary, which is adapted to hints
-    parameters = {"dictionary": ["fixed"], "n_iter": [10]}
+    parameters = {"dictionary": ["fixed"], "n_iter": [20]}
 
     def misfit(self, task):
         if not task.train:
@@ -44,22 +45,24 @@ class Solver(BaseSolver):
         H = nmf(
             given.V,
             W.shape[1],
-            beta=0,
             init=(W, np.full((W.shape[1], n_frames), given.V.mean())),
             fixed=("templates",),
             mask=given.mask(labels),
             max_iter=ALONE,
         ).activations
         X = np.ascontiguousarray(given.spectrum[:, :n_rows])
+        root = 2 / given.exponent  # of what V is, powers
+        start = W**root, H**root, *same_place(X, len(np.unique(labels)))
+        held = ("powers", "demixing") if len(X) == 1 else ()
         model = multichannel_nmf(
             X,
             labels,
-            init=(W, H, *same_place(X, len(np.unique(labels)))),
-            fixed=("spectra", "powers", "demixing") if len(X) == 1 else ("spectra",),
+            init=start,
+            fixed=("spectra", "activations", *held),
             max_iter=self.n_iter,
         )
         self.n_parameters = model.n_parameters
-        images = model.images(X, POWER / self.exponent)
+        images = model.images(X, POWER / 2)
         stems = stems_of_images(*recording.audio(), given.spectrum, images)
         return dict(zip(np.unique(labels), stems, strict=True))
 

@@ -52,6 +52,8 @@ from musaic_core.lowrank.structured.columns import (
     convex_nmf,
     separable_nmf,
 )
+from musaic_core.lowrank.structured.complex_isnmf import ComplexISNMF, complex_isnmf
+from musaic_core.lowrank.structured.complex_nmf import ComplexNMF, complex_nmf
 from musaic_core.lowrank.structured.convolutive import ConvolutiveNMF, convolutive_nmf
 from musaic_core.lowrank.structured.filtered import FilteredNMF, filtered_nmf
 from musaic_core.lowrank.structured.harmonic import HarmonicNMF, harmonic_nmf
@@ -80,6 +82,8 @@ __all__ = [
     "NMF",
     "NTD",
     "Chance",
+    "ComplexISNMF",
+    "ComplexNMF",
     "Consensus",
     "ConvexNMF",
     "ConvolutiveNMF",
@@ -112,6 +116,8 @@ __all__ = [
     "ard_nmf",
     "beta_divergence",
     "chance_match",
+    "complex_isnmf",
+    "complex_nmf",
     "consensus",
     "consensus_matrix",
     "convex_nmf",

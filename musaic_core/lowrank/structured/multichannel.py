@@ -17,6 +17,12 @@ from musaic_core.lowrank.kernels import kernels_for
 from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.models import Model
 from musaic_core.lowrank.starts import random_factor
+from musaic_core.lowrank.structured.phased import (
+    check_factors,
+    check_spectra,
+    indices_of,
+    products_of,
+)
 
 __all__ = ["MultichannelNMF", "multichannel_nmf"]
 
@@ -96,19 +102,10 @@ def multichannel_nmf(
     >>> model.templates.shape, model.images(X).shape
     ((30, 6), (3, 2, 30, 40))
     """
-    X = np.asarray(X)
-    if X.ndim != 3 or X.dtype.kind != "c":
-        raise ValueError(
-            f"X has {X.ndim} axes and dtype {X.dtype}; give complex spectra of "
-            "channels, (M, F, T)"
-        )
-    if not np.isfinite(X).all():
-        raise ValueError("X has NaN or infinite entries; replace them")
+    check_spectra(X, sources, "(M, F, T)")
     check_names(fixed, "fixed", FACTORS)
     check_names(shared, "shared", FACTORS[2:])
     check_count(max_iter, "max_iter", 0)
-    if len(sources) == 0:
-        raise ValueError("sources is empty; give the source of each component")
     fit = _Fit(X, sources, init, shared, np.random.default_rng(seed))
     losses = [fit.loss()] if history else None
     for _ in range(max_iter):
@@ -163,7 +160,7 @@ class MultichannelNMF(Model):
     def templates(self) -> np.ndarray:
         """Each component's mean power in the channels, (F, C)."""
         heard = np.trace(self.covariances, axis1=2, axis2=3).real / self._n_channels
-        return self.spectra * heard[_indices(self.labels)].T
+        return self.spectra * heard[indices_of(self.labels)].T
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -192,13 +189,8 @@ class MultichannelNMF(Model):
         array (N, M, F, T)
             Each source as it is heard in the channels. They sum to X.
         """
-        labels = _indices(self.labels)
-        parts = np.stack(
-            [
-                self.spectra[:, labels == n] @ self.activations[labels == n]
-                for n in range(len(self.powers))
-            ]
-        )
+        of = indices_of(self.labels)
+        parts = products_of(self.spectra, self.activations, of)
         parts = (parts[:, None] * self.powers[..., None]) ** exponent
         parts += np.finfo(parts.dtype).tiny
         demixed = self.demixing @ np.moveaxis(X, 0, 1)
@@ -215,7 +207,7 @@ class _Fit:
 
     def __init__(self, X, labels, init, shared, rng):
         n_channels, n_rows, n_frames = X.shape
-        self.labels, self.of = labels, _indices(labels)
+        self.labels, self.of = labels, indices_of(labels)
         n_sources = self.of.max() + 1
         dtype = X.real.dtype
         power = float(np.mean(np.abs(X) ** 2, dtype=float))
@@ -236,7 +228,8 @@ class _Fit:
             "powers": (n_sources, n_channels, n_bins["powers"]),
             "demixing": (n_bins["demixing"], n_channels, n_channels),
         }
-        W, H, G, Q = _checked(init, shapes)
+        check_factors(init, shapes, "demixing")
+        W, H, G, Q = init
         draw = random_factor
         W = draw(rng, shapes["spectra"], 1.0) if W is None else W
         if H is None:
@@ -322,24 +315,3 @@ def _as_hermitian(real):
     """What `_as_real` has made this of."""
     above, below = np.triu(real, 1), np.tril(real, -1)
     return real - below + above.mT + 1j * (below - below.mT)
-
-
-def _indices(labels):
-    """The number of each component's source."""
-    return np.unique(np.asarray(labels), return_inverse=True)[1]
-
-
-def _checked(init, shapes):
-    """The start factors that were given."""
-    if len(init) != len(FACTORS):
-        raise ValueError(f"init has {len(init)} factors; give {', '.join(FACTORS)}")
-    for (name, shape), factor in zip(shapes.items(), init, strict=True):
-        if factor is None:
-            continue
-        if np.shape(factor) != shape:
-            raise ValueError(
-                f"init's {name} has shape {np.shape(factor)}; give {shape}"
-            )
-        if not np.isfinite(factor).all() or (name != "demixing" and np.min(factor) < 0):
-            raise ValueError(f"init's {name} has NaN, infinite or negative entries")
-    return init

@@ -1,0 +1,86 @@
+"""What models of complex spectra share: sources, checks of starts, and products."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from musaic_core.lowrank.starts import random_factor
+
+__all__ = [
+    "check_factors",
+    "check_spectra",
+    "check_start",
+    "indices_of",
+    "products_of",
+]
+
+
+def indices_of(sources: Sequence) -> np.ndarray:
+    """The number of each component's source, (C,)."""
+    return np.unique(np.asarray(sources), return_inverse=True)[1]
+
+
+def products_of(W: np.ndarray, H: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """What the components of each source sum to, (N, F, T)."""
+    return np.stack([W[:, of == n] @ H[of == n] for n in range(of.max() + 1)])
+
+
+def check_spectra(X: np.ndarray, sources: Sequence, axes: str) -> None:
+    """A ValueError if X is not complex with those axes, or there are no sources."""
+    if np.ndim(X) != axes.count(",") + 1 or np.asarray(X).dtype.kind != "c":
+        raise ValueError(
+            f"X has {np.ndim(X)} axes and dtype {np.asarray(X).dtype}; give complex "
+            f"spectra {axes}"
+        )
+    if not np.isfinite(X).all():
+        raise ValueError("X has NaN or infinite entries; replace them")
+    if len(sources) == 0:
+        raise ValueError("sources is empty; give the source of each component")
+
+
+def check_factors(init: Sequence, shapes: dict[str, tuple], signed: str) -> None:
+    """A ValueError that names a start factor with another shape, or sign, or NaN."""
+    if len(init) != len(shapes):
+        raise ValueError(f"init has {len(init)} factors; give {', '.join(shapes)}")
+    for (name, shape), factor in zip(shapes.items(), init, strict=True):
+        if factor is None:
+            continue
+        if np.shape(factor) != shape:
+            raise ValueError(
+                f"init's {name} has shape {np.shape(factor)}; give {shape}"
+            )
+        if not np.isfinite(factor).all() or (name != signed and np.min(factor) < 0):
+            raise ValueError(f"init's {name} has NaN, infinite or negative entries")
+
+
+def check_start(
+    X: np.ndarray,
+    sources: Sequence,
+    init: Sequence,
+    names: Sequence[str],
+    seed: int | None,
+    mean: float,
+) -> list[np.ndarray]:
+    """Templates, activations and phases as they were given, or drawn.
+
+    Raises
+    ------
+    ValueError
+        Names what is out of range.
+    """
+    check_spectra(X, sources, "(F, T)")
+    (n_rows, n_frames), of = X.shape, indices_of(sources)
+    n_sources = of.max() + 1
+    shapes = (n_rows, len(of)), (len(of), n_frames), (n_sources, n_rows, n_frames)
+    check_factors(init, dict(zip(names, shapes, strict=True)), names[2])
+    rng, (W, H, phases) = np.random.default_rng(seed), init
+    W = random_factor(rng, shapes[0], 1.0) if W is None else W
+    if H is None:
+        level = mean / (len(of) * (float(np.mean(W)) or 1.0))
+        H = random_factor(rng, shapes[1], level)
+    if phases is None:
+        phases = rng.uniform(-np.pi, np.pi, shapes[2])
+    dtype = X.real.dtype
+    return [np.array(factor, dtype, order="C") for factor in (W, H, phases)]
