@@ -189,6 +189,6 @@ def test_models_that_have_no_such_components_are_named():
     for mode in (0, "core"):
         with pytest.raises(ValueError, match="GroupSparsity"):
             ntd(data().reshape(12, 5, 4), (6, 3, 3), penalties={mode: penalty})
+    below = {"activations 2": GroupSparsity(1.0, [0, 1, 1], 1.0)}
     with pytest.raises(ValueError, match="GroupSparsity"):
-        penalties = {"activations 2": penalty}
-        deep_nmf(data(), (6, 6), loss="data", penalties=penalties)
+        deep_nmf(data(), (6, 3), loss="data", penalties=below)
