@@ -10,6 +10,7 @@ from musaic_core.lowrank.deep.models import DeepNCP, DeepNMF, DeepNTD
 from musaic_core.lowrank.deep.nmf import deep_nmf, multilayer_nmf
 from musaic_core.lowrank.deep.tensor import deep_ncp, deep_ntd
 from musaic_core.lowrank.divergence import beta_divergence
+from musaic_core.lowrank.group_sparsity import GroupSparsity
 from musaic_core.lowrank.harmonicity import Harmonicity, harmonic_combs
 from musaic_core.lowrank.matching import (
     Chance,
@@ -92,6 +93,7 @@ __all__ = [
     "DeepNMF",
     "DeepNTD",
     "FilteredNMF",
+    "GroupSparsity",
     "HarmonicNMF",
     "Harmonicity",
     "MinimumVolume",
