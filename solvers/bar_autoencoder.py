@@ -27,4 +27,5 @@ class Solver(BaseSolver):
 
     def predict(self, recording, given):
         how = {"steps": self.steps, "seed": given.seed, "device": given.device}
-        return self.codes(given.V.T, **how)
+        found, self.n_parameters = self.codes(given.V.T, **how)
+        return found

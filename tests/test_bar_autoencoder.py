@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
-from musaic_core.learned.bar_autoencoder import CODE, codes
+from musaic_core.learned import bar_autoencoder
+from musaic_core.learned.bar_autoencoder import CODE, WIDTH
 
 FORM = np.repeat([0, 1, 0, 2, 1], 6)  # which of three patterns each bar has
+
+
+def codes(X, **options):
+    found, _ = bar_autoencoder.codes(X, **options)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +53,9 @@ def test_same_seed_gives_same_codes(bars):
 def test_bars_of_silence_and_of_one_sound_have_finite_codes():
     for X in (np.zeros((3, 50)), np.ones((2, 50)), np.eye(4, 50)):
         assert np.isfinite(codes(X, steps=2)).all()
+
+
+def test_its_size_is_that_of_four_dense_layers(bars):
+    _, n_parameters = bar_autoencoder.codes(bars, steps=1)
+    n_weights = 2 * WIDTH * (bars.shape[1] + CODE)
+    assert n_parameters == n_weights + 2 * WIDTH + CODE + bars.shape[1]

@@ -55,7 +55,7 @@ class BarAutoencoder(nn.Module):
 
 def codes(
     X: np.ndarray, *, steps: int, seed: int = 0, device: str = "cpu"
-) -> np.ndarray:
+) -> tuple[np.ndarray, int]:
     """Train an auto-encoder on the bars of a recording, and tell these by its codes.
 
     Parameters
@@ -71,8 +71,10 @@ def codes(
 
     Returns
     -------
-    ndarray of float32, shape (B, CODE)
+    codes : ndarray of float32, shape (B, CODE)
         Nonnegative.
+    n_parameters : int
+        Numbers that the network is made of.
     """
     bars = (X - X.mean(0)).astype(np.float32)  # what all have tells none from another
     # a bar of silence differs from all others more than these do among themselves
@@ -89,5 +91,6 @@ def codes(
     options = {"steps": steps, "seed": seed, "device": device, "rate": 1e-3}
     state = train(build, draw, loss, **options)
     with torch.no_grad():
-        encoder = load(build(), state, device).encoder
-        return encoder(torch.tensor(bars, device=device)).cpu().numpy()
+        network = load(build(), state, device)
+        found = network.encoder(torch.tensor(bars, device=device)).cpu().numpy()
+    return found, sum(p.numel() for p in network.parameters())
