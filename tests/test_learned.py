@@ -9,11 +9,12 @@ from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
 from musaic_core.data.notes import Notes
-from musaic_core.learned import disturb, note_cnn
+from musaic_core.learned import disturb, note_cnn, onsets_and_frames
 from musaic_core.learned import notes as learning
 from musaic_core.learned.deep_salience import BODIES, DeepSalience
 from musaic_core.learned.note_cnn import NoteCNN
 from musaic_core.learned.notes import normalise, piano_rolls
+from musaic_core.learned.onsets_and_frames import OnsetsAndFrames
 
 FRAME = 512 / 22050
 FREQUENCIES = np.geomspace(27.5, 10000, 120)
@@ -242,3 +243,59 @@ def test_salience_that_is_learned_hears_what_sounds(recording):
     sounding, _ = learning.describe(DeepSalience, recording[0], state)
     roll = piano_rolls(recording[1], 230, FRAME)[1].astype(bool)
     assert sounding[roll].mean() > 2 * sounding[~roll].mean()
+
+
+# onsets, frames and velocities
+
+
+def louder_and_softer():
+    """Notes whose loudness goes with their velocities."""
+    velocities = [30, 120, 60, 90, 45, 105, 75, 30, 120]
+    V, notes = tones([(0.2 + 0.5 * i, 0.6 + 0.5 * i, 60) for i in range(9)], 220)
+    notes.velocities[:] = velocities
+    first = np.round(notes.onsets / FRAME)
+    sounds = np.searchsorted(first, np.arange(220), "right").clip(1) - 1
+    return V * (notes.velocities[sounds] / 127).astype(np.float32) ** 2, notes
+
+
+def test_a_key_hears_onsets_from_both_sides_in_time_and_other_keys_alike():
+    torch.manual_seed(0)
+    network = OnsetsAndFrames(FREQUENCIES).eval()
+    assert sum(p.numel() for p in network.parameters()) < 30_000
+    V = torch.rand(1, len(FREQUENCIES), 120, requires_grad=True)
+    logits = network(V)
+    assert logits.shape == (1, 2, 88, 120)
+    logits[0, 0, 40, 60].backward()
+    reached = np.flatnonzero(V.grad[0].abs().sum(0).numpy())
+    assert reached.min() < 40
+    assert reached.max() > 80
+
+
+def test_frames_are_told_of_onsets_and_do_not_teach_them():
+    torch.manual_seed(0)
+    network = OnsetsAndFrames(FREQUENCIES)
+    network(torch.rand(1, len(FREQUENCIES), 20))[:, 1].sum().backward()
+    assert network.frames.gru.weight_ih_l0.grad[:, -1].any()
+    assert not any(p.grad.any() for p in network.onsets.parameters())
+
+
+def test_velocities_are_read_from_the_loudness_of_a_note_whatever_the_gain():
+    V, notes = louder_and_softer()
+    told = {"frequencies": FREQUENCIES, "frame": FRAME, "steps": 2}
+    state = onsets_and_frames.fit([(V, notes)], **told)
+    level, onset = onsets_and_frames.describe(V, state)
+    again, _ = onsets_and_frames.describe(100 * V, state)
+    np.testing.assert_allclose(again, level, atol=1e-5)
+    assert onset.shape == level.shape == (88, 220)
+    weights = {k: a for k, a in state.items() if k != onsets_and_frames.VELOCITY}
+    sounding, _ = onsets_and_frames.describe(V, weights)
+    nearest = np.round(notes.onsets / FRAME).astype(int)
+    velocities = 127 * np.sqrt(level / sounding)[60 - 21, nearest]
+    assert np.corrcoef(velocities, notes.velocities)[0, 1] > 0.9
+
+
+def test_velocities_need_pieces_and_notes_alone_do_without(isolated):
+    told = {"frequencies": FREQUENCIES, "frame": FRAME, "steps": 1}
+    state = onsets_and_frames.fit([], [isolated], **told)
+    assert onsets_and_frames.VELOCITY not in state
+    assert np.isfinite(onsets_and_frames.describe(isolated[0], state)).all()

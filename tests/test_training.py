@@ -233,8 +233,8 @@ def test_a_checkpoint_says_how_long_its_training_took(tmp_path, monkeypatch):
         assert json.loads(stored.metadata()["numbers"])["step"] == draw.n
 
 
-TRANSCRIBERS = "note_cnn", "deep_salience"
-SEPARATORS = "unet", "open_unmix", "deep_clustering", "conv_tasnet"
+TRANSCRIBERS = "note_cnn", "deep_salience", "onsets_and_frames"
+SEPARATORS = "unet", "open_unmix", "deep_clustering", "conv_tasnet", "wave_unet"
 
 
 @pytest.mark.parametrize("name", [*TRANSCRIBERS, *SEPARATORS, "boundary_cnn"])

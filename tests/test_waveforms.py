@@ -1,4 +1,4 @@
-"""The network that separates waveforms, and recordings at its rate."""
+"""The networks that separate waveforms, and recordings at its rate."""
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from musaic_core.benchmark import solver as base
 from musaic_core.data.recording import Track
 from musaic_core.learned import mixing, waveforms
 from musaic_core.learned.conv_tasnet import ConvTasNet
+from musaic_core.learned.wave_unet import WaveUNet
 from musaic_core.learned.waveforms import RATE
 from musaic_core.tasks.separation import waveforms as at_rates
 from musaic_core.tasks.separation.task import Separation
@@ -41,17 +42,19 @@ def song(seed, seconds=3):
     }
 
 
+both = pytest.mark.parametrize("network", [ConvTasNet, WaveUNet])
 SONGS = [(f"song {k}", song(k)) for k in range(3)]
 
 
-def fit(steps=1, seed=0):
-    return waveforms.fit(ConvTasNet, SONGS, labels=LABELS, steps=steps, seed=seed)
+def fit(network, steps=1, seed=0):
+    return waveforms.fit(network, SONGS, labels=LABELS, steps=steps, seed=seed)
 
 
-def test_stems_of_any_length_sum_to_the_mixture():
+@both
+def test_stems_of_any_length_sum_to_the_mixture(network):
     torch.manual_seed(0)
-    built = ConvTasNet(3).eval()
-    assert sum(p.numel() for p in built.parameters()) < 250_000
+    built = network(3).eval()
+    assert sum(p.numel() for p in built.parameters()) < 700_000
     for length in (1000, 1001, 63):
         x = torch.randn(2, length)
         with torch.no_grad():
@@ -74,23 +77,34 @@ def test_weights_of_the_learned_basis_are_not_negative_and_masks_share_them():
     torch.testing.assert_close(masked.sum(0), torch.relu(encoded)[0])
 
 
-def test_same_seed_gives_same_weights():
-    state, again, other = fit(), fit(), fit(seed=1)
+def test_a_sample_of_the_u_net_depends_on_less_than_the_context_that_it_is_given():
+    torch.manual_seed(0)
+    y = torch.randn(1, 4 * RATE, requires_grad=True)
+    WaveUNet(2).eval()(y)[0, 0, 2 * RATE].backward()
+    reached = np.flatnonzero(y.grad[0].numpy()) / RATE - 2
+    assert -at_rates.CONTEXT < reached.min() < -0.5
+    assert 0.5 < reached.max() < at_rates.CONTEXT
+
+
+@both
+def test_same_seed_gives_same_weights(network):
+    state, again, other = (fit(network, seed=seed) for seed in (0, 0, 1))
     for name, array in state.items():
         np.testing.assert_array_equal(again[name], array)
     assert any(not np.array_equal(other[name], a) for name, a in state.items())
     y = song(5)["low"]
-    stems = waveforms.separate(ConvTasNet, y, state, 2)
+    stems = waveforms.separate(network, y, state, 2)
     assert stems.shape == (2, *y.shape)
     np.testing.assert_allclose(stems.sum(0), y, atol=1e-4)
 
 
 @pytest.mark.slow
-def test_stems_that_differ_are_told_apart():
-    state = fit(steps=30)
+@both
+def test_stems_that_differ_are_told_apart(network):
+    state = fit(network, steps=30)
     stems = song(9)
     y = sum(stems.values())
-    made = waveforms.separate(ConvTasNet, y, state, 2)
+    made = waveforms.separate(network, y, state, 2)
     for name, found in zip(LABELS, made, strict=True):
         error = ((found - stems[name]) ** 2).sum()
         assert error < 0.5 * ((y / 2 - stems[name]) ** 2).sum()
@@ -152,7 +166,8 @@ def test_what_the_model_does_not_hear_goes_where_the_last_khz_goes():
     assert abs(there[1]) < 0.05
 
 
-def test_the_solver_gives_stems_that_sum_to_the_recording(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["conv_tasnet", "wave_unet"])
+def test_the_solver_gives_stems_that_sum_to_the_recording(name, tmp_path, monkeypatch):
     sr = 22050
     for part, stems in (("train", (300, 3000)), ("test", (320, 2800))):
         for label, hz in zip(LABELS, stems[::-1], strict=True):
@@ -164,7 +179,7 @@ def test_the_solver_gives_stems_that_sum_to_the_recording(tmp_path, monkeypatch)
         for part in ("train", "test")
     )
     monkeypatch.setattr(base, "_cache_folder", lambda: tmp_path)
-    solver = plugin("solvers/conv_tasnet.py", steps=1)
+    solver = plugin(f"solvers/{name}.py", steps=1)
     solver.fitted_in = lambda _: (solver.fit([train], solver._given(None)), 1.0)
     estimate = solve(Separation([train], [test], LABELS), solver)["test"]
     assert list(estimate.answer) == LABELS
