@@ -44,7 +44,8 @@ class Objective(GuidedObjective, StemsObjective):
     ``completeness`` say how far its components stand for stems: 1 is perfect, 0 chance.
 
     With ``hints``, a simulated user who listens to half of a recording says so often
-    which stem is silent or alone; ``steering_gain`` is what the other half gains.
+    which stem is silent or alone, in all of a stretch or in a band of it;
+    ``steering_gain`` is what the other half gains.
     """
 
     name = "Music source separation"

@@ -189,8 +189,9 @@ def test_hints_are_asked_for_and_counted_where_they_are_used(folder):
     rows, told, _ = told_of(replay(folder, hints=False))
     assert told["plain.wav"] == ()
     assert "n_hints" not in rows["plain.wav"]
-    rows, _, _ = told_of(replay(folder), "blind")
-    assert rows["plain.wav"]["n_hints"] == 1  # by the decoder: the stem is silent there
+    rows, _, _ = told_of(replay(folder), "blind")  # whose masks obey
+    assert rows["plain.wav"]["n_hints"] == 1
+    assert rows["song"]["n_hints"] == 0
 
 
 def test_a_file_that_is_broken_costs_its_row_and_no_other(folder):

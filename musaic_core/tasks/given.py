@@ -324,20 +324,6 @@ class Given:
             return None
         return {"activations": self.allowed(labels, self.V.shape[1])}
 
-    def allowed_entries(self, n_frames: int) -> np.ndarray:
-        """Say where hints leave stems free to sound.
-
-        Parameters
-        ----------
-        n_frames : int
-
-        Returns
-        -------
-        ndarray of bool, shape (stems, F, n_frames)
-        """
-        place = self.frequencies, self.frame, n_frames
-        return allowed_entries(self.hints, self.labels, *place)
-
     def told_apart(self, V: np.ndarray, W: np.ndarray) -> tuple:
         """Data and templates, with the rows by which regions are told to a fit.
 
@@ -356,5 +342,6 @@ class Given:
         if not any(h.is_region for h in self.hints) or not self._task.sounds_alone:
             return V, W, None
         groups = self.dictionary.labels[:, None] == np.asarray(self.labels)
-        allowed = self.allowed_entries(V.shape[1])
+        place = self.frequencies, self.frame, V.shape[1]
+        allowed = allowed_entries(self.hints, self.labels, *place)
         return with_annotations(V, W, groups.argmax(1), allowed)

@@ -165,8 +165,10 @@ class Separation(Task):
         heard = {n: V[:, there] for n, there in zip(self.labels, alone, strict=True)}
         painted = {}
         if any(hint.is_region for hint in given.hints):
-            told = dictionary, self.labels, given.allowed_entries(V.shape[1])
-            painted = painted_stems(V**given.exponent, *told)
+            place = given.frequencies, given.frame, V.shape[1]
+            allowed = allowed_entries(given.hints, self.labels, *place)
+            told = V**given.exponent, dictionary, self.labels, allowed
+            painted = painted_stems(*told)
             painted = {n: X ** (1 / given.exponent) for n, X in painted.items()}
         for stems in (heard, painted):
             spectra = {n: X for n, X in stems.items() if X.shape[1] >= LEAST_FRAMES}
