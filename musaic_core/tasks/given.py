@@ -16,7 +16,7 @@ from musaic_core.data.hints import Hint
 from musaic_core.data.recording import Recording, Track
 from musaic_core.lowrank.models import NMF
 
-WARM = 3  # times fewer iterations from a start than from nowhere
+WARM = 2  # times fewer iterations from a start than from nowhere
 LEAST = 0.01  # of a start that knows nothing, in one that knows something
 
 
