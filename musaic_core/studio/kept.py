@@ -17,7 +17,7 @@ from musaic_core.benchmark.digest import (
     files_imported,
 )
 from musaic_core.tasks.base import Task
-from musaic_core.tasks.given import Dictionary
+from musaic_core.tasks.dictionary import Dictionary
 
 FOLDER = ROOT / "benchmarks" / "__cache__" / "studio"  # beside what benchmarks keep
 

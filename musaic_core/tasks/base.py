@@ -42,8 +42,9 @@ import numpy as np
 
 from musaic_core.data.errors import InputError, reason_of, report_once
 from musaic_core.data.recording import Recording, Track
+from musaic_core.tasks.dictionary import Dictionary
 from musaic_core.tasks.estimate import Estimate
-from musaic_core.tasks.given import Dictionary, Given, Hint
+from musaic_core.tasks.given import Given, Hint
 
 Axes = tuple[str | None, ...]
 
