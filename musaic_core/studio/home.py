@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from musaic_core.data.audio import audio_files
@@ -38,10 +39,12 @@ class Studio:
             self._temporary.cleanup()
 
     def warm_up(self) -> None:
-        """Begin to learn what the default models need, so that none waits for it."""
+        """Begin to learn what the default models need, while nobody waits for others."""
 
         def learn():
             for question in self.questions.values():
+                while any(session.running for session in [*self.sessions.values()]):
+                    time.sleep(0.5)
                 for model in list(question.models.values())[:1]:
                     with contextlib.suppress(Exception):  # told when it is asked
                         _ = model.decode
