@@ -39,7 +39,7 @@ class Studio:
             self._temporary.cleanup()
 
     def warm_up(self) -> None:
-        """Begin to learn what the default models need, while nobody waits for others."""
+        """Begin to learn what the default models need, while no other runs."""
 
         def learn():
             for question in self.questions.values():
