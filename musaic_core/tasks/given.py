@@ -249,8 +249,11 @@ class Given:
     def _of_part(self, hints):
         """Those hints that are about the part, in its own times."""
         begin, n = self._first * self.frame, self.V.shape[1]
-        moved = (replace(h, start=h.start - begin, end=h.end - begin) for h in hints)
-        return [h for h in moved if h.start < n * self.frame and h.end > 0]
+        there = (h for h in hints if h.start < begin + n * self.frame and h.end > begin)
+        return [
+            replace(h, start=max(h.start - begin, 0.0), end=h.end - begin)
+            for h in there
+        ]
 
     def frames_of(self, hint: Hint) -> slice:
         """The frames of a hint's stretch.
