@@ -3,13 +3,17 @@
 import errno
 import io
 import json
+import subprocess
+import sys
 import threading
 import time
+import urllib.request
 import zipfile
 
 import numpy as np
 import pytest
 import soundfile
+from conftest import ROOT
 from starlette.testclient import TestClient
 from studios import SR, Page, little, tune
 
@@ -33,7 +37,7 @@ def learned(tmp_path_factory):
 
 @pytest.fixture
 def client(learned, tmp_path, monkeypatch):
-    monkeypatch.setattr("musaic_core.studio.server.questions", lambda: learned)
+    monkeypatch.setattr("musaic_core.studio.home.questions", lambda: learned)
     with TestClient(make_app(tmp_path), base_url=ADDRESS) as made:
         yield made
 
@@ -118,10 +122,9 @@ def test_components_are_muted_merged_and_named_and_heard(page):
     page.change(merge=[first, second])
     page.change(component=first, name="mine")
     muted = page.change(component=second, gain=0)["components"]
-    both = [c for c in muted if c["index"] in (first, second)]
-    assert {c["name"] for c in both} == {"mine"}
-    assert {c["gain"] for c in both} == {0.0}
-    assert both[0]["merged"] == sorted([first, second])
+    (both,) = (c for c in muted if c["index"] in (first, second))
+    assert (both["name"], both["gain"]) == ("mine", 0.0)
+    assert [both["index"], *both["merged"]] == sorted([first, second])
     y = sound_of(page.get("audio"))
     quieter = sound_of(page.get("components"))
     assert np.square(quieter).sum() < 0.95 * np.square(y).sum()
@@ -129,6 +132,13 @@ def test_components_are_muted_merged_and_named_and_heard(page):
     alone = sound_of(page.get(f"components?gains={json.dumps(rest)}"))
     # what is heard with them muted and what is heard of them alone are all of it
     assert np.abs(quieter + alone - y).max() < 1e-3
+    part = sound_of(page.get(f"components?gains={json.dumps(rest)}&start=1.3&end=2"))
+    whole = alone[round(1.3 * SR) : 2 * SR]
+    assert part.shape == whole.shape
+    assert np.abs(part - whole).max() < 1e-3
+    assert page.get("components?start=3&end=2").status_code == 422
+    split = page.change(unmerge=first)["components"]
+    assert {first, second} <= {c["index"] for c in split}
     levels = page.get("levels").content
     header, data = levels.split(b"\n", 1)
     n, n_rows, n_columns = json.loads(header)["shape"]
@@ -323,7 +333,7 @@ def test_the_own_page_is_answered_and_may_load_nothing_else(client):
         answered = client.get("/", headers=headers)
         assert answered.status_code == 200
         policy = answered.headers["content-security-policy"]
-        assert "default-src 'self'" in policy
+        assert "default-src 'none'; script-src 'self';" in policy
         assert "unsafe-eval" not in policy
 
 
@@ -364,3 +374,36 @@ def test_an_hour_is_analysed_in_parts_and_can_be_stopped(client):
         time.sleep(0.2)
     assert running["of"] == 120
     assert "stopped" in page.post("stop").json()["error"]
+
+
+def test_the_command_opens_a_recording_and_answers_at_the_address_it_prints(tmp_path):
+    (tmp_path / "tune.wav").write_bytes(tune(1.0)[0])
+    command = [sys.executable, "-m", "musaic_core.studio", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--no-browser", str(tmp_path / "tune.wav")],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as process:
+        try:
+            address = process.stdout.readline().split()[0]
+            assert address.startswith("http://127.0.0.1:")
+            with urllib.request.urlopen(f"{address}/api/choices", timeout=60) as told:
+                choices = json.loads(told.read())
+        finally:
+            process.terminate()
+    assert choices["folder"] == str(tmp_path)
+    assert choices["opened"]
+
+
+def test_the_command_says_what_is_wrong_with_a_file(tmp_path):
+    command = [sys.executable, "-m", "musaic_core.studio", "--no-browser"]
+    for name, text in (("none.wav", None), ("broken.wav", b"no sound")):
+        if text is not None:
+            (tmp_path / name).write_bytes(text)
+        failed = subprocess.run(
+            [*command, str(tmp_path / name)], capture_output=True, text=True, cwd=ROOT
+        )
+        assert failed.returncode == 1
+        assert name in failed.stderr
+        assert "Traceback" not in failed.stderr

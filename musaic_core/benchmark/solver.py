@@ -235,14 +235,14 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
         """Whether hints change its answer, by the model or by the task's decoder."""
         return self.uses_hints or (self.describes and self.task.decodes_hints)
 
-    def learn_from(self, task, keep=lambda fit: fit()):
+    def learn_from(self, task, *keep):
         """Learn all that there is to learn for a task, where no benchmark runs.
 
         Parameters
         ----------
         task : Task
-        keep : callable
-            As `Task.tune` takes it.
+        *keep : callable
+            At most one, as `Task.tune` takes it.
 
         Returns
         -------
@@ -251,7 +251,7 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
         """
         self.set_task(task)
         self.prepare()
-        return self._learn(keep)
+        return self._learn(*keep)
 
     def _estimate(self, decode, recording, hints=()):
         """What the model makes of a recording; the decoder is None if it needs none."""
@@ -271,7 +271,7 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
             hints=given.hints if self._is_guided else (),
         )
 
-    def _learn(self, keep=lambda fit: fit()):
+    def _learn(self, *keep):
         """Fit the model and the task's decoder; the decoder, or None."""
         self._state, self.time_fit = (), 0.0
         if hasattr(self, "fit"):
@@ -283,7 +283,7 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
         begin = time.perf_counter()
         decode = None
         if self.describes:
-            decode = self.task.tune(lambda track: self._describe(track)[0], keep)
+            decode = self.task.tune(lambda track: self._describe(track)[0], *keep)
         self.time_fit += time.perf_counter() - begin
         return decode
 

@@ -38,6 +38,7 @@ def main(file: Path | None, port: int, no_browser: bool) -> None:
         raise click.ClickException(
             f"port {port} is taken; --port 0 takes a free one"
         ) from None
+    socket.listen()  # who reads the address may ask at once
     address = f"http://127.0.0.1:{socket.getsockname()[1]}"
     click.echo(f"{address} (works are saved in {folder.resolve()}; Ctrl+C ends it)")
     if not no_browser:

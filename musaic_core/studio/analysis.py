@@ -17,7 +17,7 @@ from musaic_core.data.hints import Hint
 from musaic_core.data.recording import Recording
 from musaic_core.studio.models import Offer
 from musaic_core.tasks.given import Given
-from musaic_core.tasks.separation.stored import room_for
+from musaic_core.tasks.separation.stored import in_little_memory, room_for
 from musaic_core.tasks.separation.task import StemSpectrograms
 from musaic_core.tasks.transcription.decoder import Salience
 
@@ -153,6 +153,8 @@ def analyse(
         return Analysis(joined, None, joined, parts)
     more = (given.hints,) if task.decodes_hints else ()
     answer, evidence = decode(joined, recording, *more)
+    if isinstance(joined, StemSpectrograms):
+        answer = in_little_memory(answer)  # of several models, before and after
     rows = dictionary and given.frequencies
     return Analysis(answer, evidence, joined, parts, dictionary, rows, given.frame)
 

@@ -43,7 +43,7 @@ class Question:
 
     name: str
     benchmark: Benchmark
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _lock: Any = field(default_factory=threading.Lock, init=False, repr=False)
 
     @property
     def title(self) -> str:
@@ -97,7 +97,7 @@ class Offer:
     question: Question
     solver_class: type
     parameters: dict
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _lock: Any = field(default_factory=threading.Lock, init=False, repr=False)
 
     @property
     def kind(self) -> str:

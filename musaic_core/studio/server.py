@@ -1,15 +1,14 @@
 """The studio's HTTP: pages of this machine alone, and no file but those asked for."""
 
 import contextlib
-import itertools
 import json
 import shutil
 import tempfile
-import threading
 from pathlib import Path
 
 import anyio
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -17,105 +16,17 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from musaic_core.data.audio import audio_files
 from musaic_core.data.errors import InputError
 from musaic_core.studio import answers
 from musaic_core.studio.guard import LocalOnly
-from musaic_core.studio.models import questions
-from musaic_core.studio.session import Session, StaleError
-from musaic_core.studio.work import read_work
+from musaic_core.studio.home import Studio
+from musaic_core.studio.session import StaleError
 
 LARGEST = 2 * 2**30  # bytes of a recording
 LARGEST_JSON = 2**20
 HERE = Path(__file__).parent
 SHARED = HERE.parent / "publish" / "static"
-
-
-class Studio:
-    """All recordings that are open.
-
-    Parameters
-    ----------
-    folder : Path
-        In which works are saved, and those that were are opened.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder).resolve()
-        self.questions = questions()
-        self.sessions: dict[str, Session] = {}
-        self.opened: str | None = None  # what the command line named
-        self._temporary = tempfile.TemporaryDirectory(prefix="musaic-studio-")
-        self._numbers = itertools.count()
-
-    def close(self) -> None:
-        """Stop what runs, and remove what is temporary."""
-        for session in self.sessions.values():
-            session.stop()
-        with contextlib.suppress(OSError):
-            self._temporary.cleanup()
-
-    def warm_up(self) -> None:
-        """Begin to learn what the default models need, so that none waits for it."""
-
-        def learn():
-            for question in self.questions.values():
-                for model in list(question.models.values())[:1]:
-                    with contextlib.suppress(Exception):  # told when it is asked
-                        _ = model.decode
-
-        threading.Thread(target=learn, daemon=True).start()
-
-    def temporary(self) -> Path:
-        """Make a folder that goes when the studio ends.
-
-        Returns
-        -------
-        Path
-        """
-        folder = Path(self._temporary.name) / str(next(self._numbers))
-        folder.mkdir()
-        return folder
-
-    def open(self, file: Path, name: str | None = None, home: Path | None = None):
-        """Open a recording; one that is open is the same for all pages.
-
-        Parameters
-        ----------
-        file : Path
-        name : str, optional
-            By default the file's.
-        home : Path, optional
-            The folder that its work is saved in, by default the studio's.
-
-        Returns
-        -------
-        Session
-        """
-        for session in self.sessions.values():
-            if session.file == file:
-                return session
-        told = file, name or file.name, home or self.folder, self.questions
-        session = Session(*told, self.temporary())
-        self.sessions[session.id] = session
-        return session
-
-    def works(self) -> list[dict]:
-        """List the works that are saved in the folder.
-
-        Returns
-        -------
-        list of dict
-            ``file``, ``name`` of the recording, ``changed`` (s since 1970).
-        """
-        found, there = [], {file.name for file in audio_files(self.folder)}
-        for file in self.folder.glob("*.studio.json"):
-            with contextlib.suppress(InputError, OSError):  # it is none
-                _, name = read_work(file)
-                if name in there:
-                    changed = file.stat().st_mtime
-                    found.append({"file": file.name, "name": name, "changed": changed})
-        return sorted(found, key=lambda work: -work["changed"])
+PUBLISHED = [("musaic_core.publish", "static")]  # what pages there have too
 
 
 def make_app(folder: Path) -> Starlette:
@@ -150,6 +61,7 @@ def make_app(folder: Path) -> Starlette:
 
     async def choices(request):
         works = await run_in_threadpool(studio.works)
+        await run_in_threadpool(lambda: [q.task for q in studio.questions.values()])
         return JSONResponse(
             {
                 "folder": str(studio.folder),
@@ -159,6 +71,7 @@ def make_app(folder: Path) -> Starlette:
                     {
                         "name": question.name,
                         "title": question.title,
+                        "labels": list(question.task.labels),
                         "models": [
                             model.as_json(name)
                             for name, model in question.models.items()
@@ -182,21 +95,21 @@ def make_app(folder: Path) -> Starlette:
                     if size > LARGEST:
                         raise HTTPException(413, f"{name}: is above 2 GB; cut it")
                     await run_in_threadpool(opened.write, part)
-            return described(await run_in_threadpool(studio.open, file, name))
+            return _described(await run_in_threadpool(studio.open, file, name))
         except BaseException:
             shutil.rmtree(file.parent, ignore_errors=True)
             raise
 
     async def open_work(request):
-        asked = (await body_of(request)).get("file")
+        asked = (await _body_of(request)).get("file")
         known = {work["file"]: work["name"] for work in studio.works()}
         if asked not in known:
             raise HTTPException(404, f"no such work in {studio.folder}")
         file = studio.folder / known[asked]
-        return described(await run_in_threadpool(studio.open, file))
+        return _described(await run_in_threadpool(studio.open, file))
 
     async def show(session, request):
-        return described(session)
+        return _described(session)
 
     async def audio(session, request):
         file = await run_in_threadpool(lambda: session.sound.file)
@@ -206,12 +119,12 @@ def make_app(folder: Path) -> Starlette:
         return JSONResponse(session.state())
 
     async def ask(session, request):
-        asked = await body_of(request)
+        asked = await _body_of(request)
         session.ask(str(asked.get("question")), str(asked.get("model")))
         return JSONResponse(session.state(), 202)
 
     async def change(session, request):
-        asked = await body_of(request)
+        asked = await _body_of(request)
         session.change(asked.get("version"), asked.get("change"))
         return JSONResponse(session.state())
 
@@ -225,7 +138,7 @@ def make_app(folder: Path) -> Starlette:
 
     async def events(session, request):
         told = StreamingResponse(
-            told_of(session, request), media_type="text/event-stream"
+            _told_of(session, request), media_type="text/event-stream"
         )
         told.headers["Cache-Control"] = "no-store"
         return told
@@ -243,10 +156,17 @@ def make_app(folder: Path) -> Starlette:
         return FileResponse(file, media_type="audio/flac")
 
     async def components(session, request):
-        file = await run_in_threadpool(
-            answers.components_audio, session, request.query_params.get("gains", "")
-        )
-        return FileResponse(file, media_type="audio/flac")
+        asked = request.query_params
+        try:
+            stretch = float(asked.get("start", 0)), float(asked.get("end", "inf"))
+        except ValueError:
+            raise InputError("start and end are to be numbers, in s") from None
+        if not 0 <= stretch[0] < float("inf"):
+            raise InputError("start is to be a number from 0 on, in s")
+        told = session, asked.get("gains", ""), stretch
+        file = await run_in_threadpool(answers.components_audio, *told)
+        gone = BackgroundTask(file.unlink, missing_ok=True)
+        return FileResponse(file, media_type="audio/flac", background=gone)
 
     async def spectrogram(session, request):
         png, axes = await run_in_threadpool(answers.picture, session)
@@ -277,7 +197,7 @@ def make_app(folder: Path) -> Starlette:
         at("spectrogram", spectrogram),
         at("export/{what}", exported),
         Mount("/static/shared", StaticFiles(directory=SHARED)),
-        Mount("/static", StaticFiles(directory=HERE / "static")),
+        Mount("/static", StaticFiles(directory=HERE / "static", packages=PUBLISHED)),
     ]
 
     @contextlib.asynccontextmanager
@@ -290,22 +210,22 @@ def make_app(folder: Path) -> Starlette:
         lifespan=lifespan,
         middleware=[Middleware(LocalOnly)],
         exception_handlers={
-            InputError: lambda _, error: failed(422, str(error)),
-            OSError: lambda _, error: failed(
+            InputError: lambda _, error: _failed(422, str(error)),
+            OSError: lambda _, error: _failed(
                 507, f"{error.strerror or error}: in {tempfile.gettempdir()}"
             ),
-            StaleError: lambda *_: failed(
+            StaleError: lambda *_: _failed(
                 409, "it was changed by another page; look at it again"
             ),
-            HTTPException: lambda _, error: failed(error.status_code, error.detail),
-            Exception: lambda *_: failed(500, "the studio made a mistake; try again"),
+            HTTPException: lambda _, error: _failed(error.status_code, error.detail),
+            Exception: lambda *_: _failed(500, "the studio made a mistake; try again"),
         },
     )
     app.state.studio = studio
     return app
 
 
-def described(session):
+def _described(session):
     """What a page is told of a recording that it has opened."""
     return JSONResponse(
         {
@@ -318,12 +238,12 @@ def described(session):
     )
 
 
-def failed(status, reason):
+def _failed(status, reason):
     """An error in one line."""
     return JSONResponse({"error": " ".join(str(reason).split())}, status)
 
 
-async def body_of(request):
+async def _body_of(request):
     """The JSON object that a page has sent."""
     data = b""
     async for part in request.stream():
@@ -339,28 +259,28 @@ async def body_of(request):
     return asked
 
 
-async def told_of(session, request):
+async def _told_of(session, request):
     """Events of a recording, as long as a page listens."""
     version = progress = None
     while not await request.is_disconnected():
         state = session.state()
         if state["version"] != version:
             version = state["version"]
-            yield event("state", state)
+            yield _event("state", state)
             if state["error"]:
-                yield event("error", {"error": state["error"]})
+                yield _event("error", {"error": state["error"]})
             elif not state["running"] and state["answered"]:
-                yield event("answer", {"version": version})
+                yield _event("answer", {"version": version})
         running = state["running"] and (
             state["running"]["part"],
             state["running"]["of"],
         )
         if running and running != progress:
-            yield event("progress", {"part": running[0], "of": running[1]})
+            yield _event("progress", {"part": running[0], "of": running[1]})
         progress = running
         await anyio.sleep(0.1)
 
 
-def event(name, data):
+def _event(name, data):
     """A server-sent event."""
     return f"event: {name}\ndata: {json.dumps(data)}\n\n"

@@ -1,4 +1,4 @@
-"""Spectra of what was heard alone, which supervised models begin from."""
+"""What was heard alone, for models to begin from."""
 
 from __future__ import annotations
 

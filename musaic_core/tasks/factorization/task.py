@@ -134,7 +134,7 @@ class Approximation(Task):
         """A model is its own description."""
         return model
 
-    def tune(self, describe, keep=None):
+    def tune(self, describe):
         """There is nothing to tune: the answer is the model."""
         return lambda model, recording: (model, None)
 

@@ -84,7 +84,6 @@ class Separation(Task):
     axes = (("frequency", "time"), ("frequency", "time", "channel"))
     learns_dictionary = True
     decoded_by = ("phase",)
-    decodes_hints = True
     magnitudes = True
     compression = POWER
     sounds_alone = True
