@@ -26,6 +26,10 @@ class Dataset(benchopt.BaseDataset):
     for each recording, from the others; and with ``isolated``, dictionaries of notes
     are learned from a folder of notes that are played alone. The folder is
     ``-d "folder[path='…']"``, or benchopt's data path ``folder``.
+
+    With ``hints=True`` models are told what a user has said of a recording: what is in
+    ``song.hints.json`` beside ``song.wav``, or beside the folder ``song`` of its stems;
+    `musaic_core.data.hints` has the form.
     """
 
     name = "folder"
@@ -35,6 +39,7 @@ class Dataset(benchopt.BaseDataset):
         "learn_from": [None],
         "train": [None],
         "isolated": [None],
+        "hints": [False],
     }
     requirements = []
 
@@ -42,6 +47,8 @@ class Dataset(benchopt.BaseDataset):
         try:
             data = {"test": recordings_in(self.path or get_data_path("folder"))}
             task = get_running_benchmark().get_benchmark_objective()
+            if self.hints:
+                data["hints"] = hints_beside(data["test"])
             data |= from_mini(str(self.learn_from or task.learns_from).lower())
             if self.isolated is not None:
                 data["isolated"] = recordings_in(self.isolated)
@@ -73,3 +80,14 @@ def recordings_in(path):
             "some: -d \"folder[path='/my/recordings']\""
         )
     return tracks
+
+
+def hints_beside(tracks):
+    files = {}
+    for track in tracks:
+        file = next(iter(track.audio_files))
+        is_file = "mixture" in track.stem_files
+        name = file.stem if is_file else file.parent.name
+        folder = file.parent if is_file else file.parent.parent
+        files[track.id] = folder / f"{name}.hints.json"
+    return {track: file for track, file in files.items() if file.exists()}

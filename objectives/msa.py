@@ -1,11 +1,12 @@
 """Music structure analysis."""
 
 from musaic_core.benchmark.digest import versions
-from musaic_core.benchmark.objective import Objective as BaseObjective
+from musaic_core.benchmark.guided import GuidedObjective
 from musaic_core.tasks.base import Estimate
 from musaic_core.tasks.madmom import MADMOM
 from musaic_core.tasks.structure.decoder import make_sections
 from musaic_core.tasks.structure.downbeats import hear_downbeats, madmom_downbeats
+from musaic_core.tasks.structure.guidance import corrections, score_elsewhere
 from musaic_core.tasks.structure.saved import save_patterns, save_sections, saved_media
 from musaic_core.tasks.structure.scores import structure_scores
 from musaic_core.tasks.structure.task import Structure
@@ -18,7 +19,7 @@ BARS = {
 }
 
 
-class Objective(BaseObjective):
+class Objective(GuidedObjective):
     """Where sections begin, and which of them are alike.
 
     Scores are mir_eval's (Raffel et al. 2014). A boundary is right within 0.5 or 3 s;
@@ -31,6 +32,9 @@ class Objective(BaseObjective):
     factorizations. ``bars`` are heard in the audio, by a network that comes with the
     suite; or by those of madmom, where that is installed; or they are annotated: then
     models are told where the bars of what they are tested on begin.
+
+    With ``hints``, a simulated user who listens to half of a recording says so often
+    where a section begins or none does; ``steering_gain`` is what the other half gains.
     """
 
     name = "Music structure analysis"
@@ -44,6 +48,7 @@ class Objective(BaseObjective):
         "feature": ["nn_log_mel"],
         "segmentation": ["cbm"],
         "bars": ["heard"],
+        **GuidedObjective.parameters,
     }
     test_config = {"dataset": {"name": "mini", "part": "songs", "timbre": "seen"}}
 
@@ -54,7 +59,7 @@ class Objective(BaseObjective):
             return True, "its training recordings have no sections to tune on"
         return super().skip(missing)
 
-    def make_task(self, train, test, **data):
+    def make_task(self, train, test, hints=None, **data):
         if self.bars not in BARS:
             raise ValueError(f"bars is {self.bars!r}; choose {', '.join(BARS)}")
         downbeats = None
@@ -68,6 +73,7 @@ class Objective(BaseObjective):
             downbeats=downbeats,
             hear=BARS[self.bars],
             seed=self.seed,
+            hints=hints,
         )
 
     def score(self, track, sections):
@@ -75,6 +81,14 @@ class Objective(BaseObjective):
             return {}
         scores = structure_scores(track.sections, sections)
         return {"value": scores["boundary_f1_3"], **scores}
+
+    def corrections(self, track, sections):
+        reference = self.annotated(track, "sections")
+        return [] if reference is None else corrections(reference, sections)
+
+    def score_elsewhere(self, track, sections):
+        reference = self.annotated(track, "sections")
+        return None if reference is None else score_elsewhere(reference, sections)
 
     def save(self, track, estimate, folder):
         reference = self.annotated(track, "sections")

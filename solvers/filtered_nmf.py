@@ -27,20 +27,22 @@ class Solver(LowRankSolver):
     def factorize(self, V, given):
         W, labels = given.dictionary.patches(min(self.length, V.shape[1]))
         noise = octave_bands(given.frequencies)
-        W = np.pad(W, ((0, 0), (0, noise.shape[1]), (0, 0)))
-        W[:, len(labels) :, 0] = noise / noise.sum(0)
-        labels = np.append(labels, np.zeros(noise.shape[1], labels.dtype))
+        n_bands = noise.shape[1]
+        W = np.pad(W, ((0, 0), (n_bands, 0), (0, 0)))
+        W[:, :n_bands, 0] = noise / noise.sum(0)
+        labels = np.append(np.zeros(n_bands, labels.dtype), labels)
         bands = octave_bands(given.frequencies, 3)
-        start = np.full((W.shape[1], V.shape[1]), V.mean(), V.dtype)
+        H = np.full((W.shape[1], V.shape[1]), V.mean(), V.dtype)
+        H, n_iter = given.begun(H, self.n_iter)
         model = filtered_nmf(
             V,
             W,
             bands.astype(V.dtype),
             beta=self.beta,
-            init=(None, start),
+            init=(None, H),
             mask=given.mask(labels),
             update="mu-extrapolated",
-            max_iter=self.n_iter,
+            max_iter=n_iter,
         )
         model.labels = labels
         return model

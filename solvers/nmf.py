@@ -30,12 +30,14 @@ class Solver(LowRankSolver):
     }
 
     def factorize(self, V, given):
-        rank, start = self.rank, "random"
+        rank, start, n_iter = self.rank, "random", self.n_iter
         labels = given.dictionary and given.dictionary.labels
         if labels is not None:
             W = given.dictionary.templates
             rank = W.shape[1]
-            start = (W, np.full((rank, V.shape[1]), V.mean(), V.dtype))
+            H = np.full((rank, V.shape[1]), V.mean(), V.dtype)
+            H, n_iter = given.begun(H, n_iter)
+            start = W, H
         model = nmf(
             V,
             rank,
@@ -43,7 +45,7 @@ class Solver(LowRankSolver):
             init=start,
             fixed=("templates",) if self.dictionary == "fixed" else (),
             mask=given.mask(labels),
-            max_iter=self.n_iter,
+            max_iter=n_iter,
             seed=given.seed,
         )
         model.labels = labels

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "tasks": {"lowrank", "learned", "data", "results"},
     "benchmark": {"tasks", "data"},
     "publish": {"results", "data"},
+    "studio": {"publish", "benchmark", "tasks", "data"},
 }
 MUSIC = {"librosa", "mir_eval", "pretty_midi", "soundfile", "benchopt"}
 

@@ -16,7 +16,8 @@ from musaic_core.benchmark.solver import LowRankSolver, Solver
 from musaic_core.data.notes import Notes, write_midi
 from musaic_core.data.recording import Recording, Track
 from musaic_core.tasks.base import Task, matching_axes
-from musaic_core.tasks.given import Dictionary, Given, Hint
+from musaic_core.tasks.dictionary import Dictionary
+from musaic_core.tasks.given import Given, Hint
 from musaic_core.tasks.transcription.task import Transcription
 
 

@@ -29,7 +29,7 @@ from musaic_core.lowrank.penalties import (
     Orthogonality,
     Smoothness,
 )
-from musaic_core.tasks.given import Dictionary
+from musaic_core.tasks.dictionary import Dictionary
 
 BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 RHO = (0.7, 0.3)

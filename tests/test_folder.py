@@ -250,7 +250,8 @@ def data(monkeypatch):
     monkeypatch.setattr(module, "get_running_benchmark", lambda: benchmark)
 
     def get_data(**parameters):
-        defaults = dict.fromkeys(("path", "learn_from", "train", "isolated"))
+        names = ("path", "learn_from", "train", "isolated", "hints")
+        defaults = dict.fromkeys(names)
         return module.Dataset.get_instance(**defaults | parameters).get_data()
 
     return get_data

@@ -10,8 +10,9 @@ from musaic_core.data.notes import Notes
 from musaic_core.data.recording import Recording, Track
 from musaic_core.lowrank import nmf
 from musaic_core.tasks.base import Task
+from musaic_core.tasks.dictionary import Dictionary
 from musaic_core.tasks.estimate import Estimate
-from musaic_core.tasks.given import Dictionary, Given, Hint
+from musaic_core.tasks.given import Given, Hint
 from musaic_core.tasks.guidance import User, answer_guided, gains, listened
 from musaic_core.tasks.separation import guidance as of_stems
 from musaic_core.tasks.separation import task as separation

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from solving import factorizer, piano, plugin, solve
 
 from musaic_core.lowrank import NMF, ntd
-from musaic_core.tasks.given import Dictionary, Given
+from musaic_core.tasks.dictionary import Dictionary
+from musaic_core.tasks.given import Given
 from musaic_core.tasks.transcription.scores import transcription_scores
 from musaic_core.tasks.transcription.spectrogram import FRAME
 from musaic_core.tasks.transcription.task import Transcription, find_bars

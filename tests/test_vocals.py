@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from solving import plugin
 
-from musaic_core.tasks.given import Dictionary
+from musaic_core.tasks.dictionary import Dictionary
 from musaic_core.tasks.separation.wiener import bin_frequencies, magnitudes
 
 SR = 8000

@@ -15,7 +15,7 @@ from benchopt.benchmark import get_running_benchmark
 from musaic_core.benchmark.digest import digest_of, file_of, files_imported
 from musaic_core.data.errors import printable, report_once
 from musaic_core.tasks.base import Task, reason_of
-from musaic_core.tasks.guidance import learned_with
+from musaic_core.tasks.guidance import learned_with, replayed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LONGEST = 200  # bytes of the name of a folder; file systems take 255
@@ -55,6 +55,7 @@ class Objective(benchopt.BaseObjective):
     needs: tuple[str, ...] = ()
     learns_from = "songs"
     tracks_at_once = 1
+    replays = False  # hints in files
 
     def skip(self, missing=None, **data):
         """Skip a corpus that is not there: ``get_data`` returned ``missing=reason``."""
@@ -62,7 +63,7 @@ class Objective(benchopt.BaseObjective):
             report_once(missing)  # benchopt shows a reason with the first solver alone
         return missing is not None, None
 
-    def set_data(self, train=(), test=(), leave_one_out=False, **data):
+    def set_data(self, train=(), test=(), leave_one_out=False, hints=None, **data):
         """Take what a dataset gives.
 
         Parameters
@@ -72,12 +73,16 @@ class Objective(benchopt.BaseObjective):
         leave_one_out : bool
             Whether `train` and `test` are the same tracks, and each is analysed by
             models that learn from the others.
+        hints : dict of str to Path, optional
+            Files of what users have said, by the test tracks' ids.
         **data
             What else the dataset gives.
         """
         tracks = [self.scored_part(track) for track in test]
         self.references = {track.id: track for track in tracks}
         self.folders = _unique_names(self.references)
+        if hints:
+            self.replays, data["hints"] = True, replayed(hints, test, tracks)
         self.task = self._kept_task(train, tracks, leave_one_out, **data)
 
     def scored_part(self, track):
@@ -127,13 +132,15 @@ class Objective(benchopt.BaseObjective):
         except Exception:
             return None
 
-    def make_task(self, train, test, **data):
+    def make_task(self, train, test, hints=None, **data):
         """Make the task of what a dataset gives.
 
         Parameters
         ----------
         train : list of Track
         test : list of Track
+        hints : dict, optional
+            What users have said, as `Task` takes it.
         **data
             What else the dataset gives.
 
@@ -141,7 +148,7 @@ class Objective(benchopt.BaseObjective):
         -------
         Task
         """
-        return self.task_class(train, test, seed=self.seed)
+        return self.task_class(train, test, seed=self.seed, hints=hints)
 
     def save(self, track, estimate, folder):
         """Keep what is made of a track in a folder: nothing.
@@ -255,7 +262,8 @@ class Objective(benchopt.BaseObjective):
 
     def _scored(self, track, estimate):
         duration = getattr(track, "duration", np.nan)
-        return {"duration": duration, **self.score(track, estimate.answer)}
+        used = {"n_hints": len(estimate.hints)} if self.replays else {}
+        return {"duration": duration, **used, **self.score(track, estimate.answer)}
 
     def get_run_output_path(self):
         """Folder of a run: benchopt's, also where names of corpora are paths.
@@ -317,6 +325,7 @@ class Objective(benchopt.BaseObjective):
             self._corpus = [
                 [[track.identity for track in each] for each in tracks],
                 digest_of(files_imported(dataset)),
+                joblib.hash(self.task.hints),
             ]
         file = Path(self._module_filename).resolve()
         note = self._folder_note()

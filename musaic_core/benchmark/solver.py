@@ -219,27 +219,56 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
             return {r.id: Estimate(error=str(error)) for r in self.task.test}
 
         def estimate(recording, hints=()):
-            given = self._given(recording, hints)
-            begin = time.perf_counter()
-            answer, model = self._describe(recording, given)
-            evidence = None
-            if decode is not None:
-                answer, evidence = decode(answer, recording)
-            return Estimate(
-                answer,
-                model,
-                evidence,
-                n_parameters=getattr(model, "n_parameters", self.n_parameters),
-                time_predict=time.perf_counter() - begin,
-            )
+            return self._estimate(decode, recording, hints)
 
         test = self.task.test
         if self._references is not None:
             test = [self._references[recording.id] for recording in test]
-        again = estimate if self.uses_hints else None
+        again = estimate if self._is_guided else None
         return answer_guided(self.task, test, estimate, self._user, again)
 
-    def _learn(self):
+    @property
+    def _is_guided(self):
+        """Whether hints change its answer, by the model or by the task's decoder."""
+        return self.uses_hints or (self.describes and self.task.decodes_hints)
+
+    def learn_from(self, task, *keep):
+        """Learn all that there is to learn for a task, where no benchmark runs.
+
+        Parameters
+        ----------
+        task : Task
+        *keep : callable
+            At most one, as `Task.tune` takes it.
+
+        Returns
+        -------
+        callable or None
+            The task's decoder, if the model is one that describes.
+        """
+        self.set_task(task)
+        self.prepare()
+        return self._learn(*keep)
+
+    def _estimate(self, decode, recording, hints=()):
+        """What the model makes of a recording; the decoder is None if it needs none."""
+        given = self._given(recording, hints)
+        begin = time.perf_counter()
+        answer, model = self._describe(recording, given)
+        evidence = None
+        if decode is not None:
+            told = (given.hints,) if self.task.decodes_hints else ()
+            answer, evidence = decode(answer, recording, *told)
+        return Estimate(
+            answer,
+            model,
+            evidence,
+            n_parameters=getattr(model, "n_parameters", self.n_parameters),
+            time_predict=time.perf_counter() - begin,
+            hints=given.hints if self._is_guided else (),
+        )
+
+    def _learn(self, *keep):
         """Fit the model and the task's decoder; the decoder, or None."""
         self._state, self.time_fit = (), 0.0
         if hasattr(self, "fit"):
@@ -250,7 +279,7 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
         begin = time.perf_counter()
         decode = None
         if self.describes:
-            decode = self.task.tune(lambda track: self._describe(track)[0])
+            decode = self.task.tune(lambda track: self._describe(track)[0], *keep)
         self.time_fit += time.perf_counter() - begin
         return decode
 

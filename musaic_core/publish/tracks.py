@@ -269,20 +269,58 @@ def pack_factors(file: Path, start: float) -> bytes:
         layers = {k: saved[k].astype(float) for k in sorted(saved) if "layer" in k}
     n = round(EXCERPT / frame)
     middle = max(0, (H.shape[1] - n) // 2)
-    H = H[:, middle : middle + n] * W.max(0)[:, None]
+    H = H[:, middle : middle + n]
+    first = round(start / frame)
+    return pack_levels(W, H, labels, frequencies, frame, first, layers)[0]
+
+
+def pack_levels(
+    W: np.ndarray,
+    H: np.ndarray,
+    labels: np.ndarray,
+    frequencies: np.ndarray,
+    frame: float,
+    first: int = 0,
+    layers: dict[str, np.ndarray] | None = None,
+) -> tuple[bytes, np.ndarray]:
+    """Templates and activations as bytes, for a page to draw and play.
+
+    Parameters
+    ----------
+    W, H : ndarray, shape (F, C) and (C, T)
+    labels : ndarray, shape (C,)
+        What each stands for.
+    frequencies : ndarray, shape (F,)
+        Hz.
+    frame : float
+        Between two columns of `H`, s.
+    first : int
+        The recording's column that `H` begins with.
+    layers : dict of str to ndarray, optional
+        Shares, by the names of the layers.
+
+    Returns
+    -------
+    data : bytes
+        As `pack_factors` says.
+    kept : ndarray of int, shape (R,)
+        Which components they are.
+    """
+    layers = layers or {}
+    H = H * W.max(0)[:, None]
     W = W / np.maximum(W.max(0), 1e-12)
     H = _levels(H)
     kept = np.flatnonzero(H.any(1))
     kept = kept[np.argsort(labels[kept], kind="stable")]
     W, H = _levels(W.T)[kept], H[kept]
     if "layer_2" in layers:  # the columns are these templates
-        layers["layer_2"] = layers["layer_2"][:, kept]
+        layers = layers | {"layer_2": layers["layer_2"][:, kept]}
     header = {
         "shape": [*W.shape, H.shape[1]],
         "floor": FLOOR,
         "step": STEP,
         "frame": frame,
-        "first": round(start / frame),
+        "first": first,
         "frequencies": np.round(frequencies, 1).tolist(),
         "names": _names(labels[kept].tolist()),
         "layers": {
@@ -290,7 +328,8 @@ def pack_factors(file: Path, start: float) -> bytes:
             for name, matrix in layers.items()
         },
     }
-    return json.dumps(header).encode() + b"\n" + W.tobytes() + H.tobytes()
+    data = json.dumps(header).encode() + b"\n" + W.tobytes() + H.tobytes()
+    return data, kept
 
 
 def _levels(array):

@@ -42,8 +42,9 @@ import numpy as np
 
 from musaic_core.data.errors import InputError, reason_of, report_once
 from musaic_core.data.recording import Recording, Track
+from musaic_core.tasks.dictionary import Dictionary
 from musaic_core.tasks.estimate import Estimate
-from musaic_core.tasks.given import Dictionary, Given, Hint
+from musaic_core.tasks.given import Given, Hint
 
 Axes = tuple[str | None, ...]
 
@@ -112,8 +113,8 @@ class Task:
         What they are scored on: kept as recordings.
     seed : int
         Of the task's own random choices.
-    hints : dict of str to list of Hint, optional
-        What users have said, by the recordings' ids.
+    hints : dict of str to list of Hint or Exception, optional
+        What users have said, by the recordings' ids, or why it can't be read.
 
     Attributes
     ----------
@@ -129,6 +130,8 @@ class Task:
         Class attribute: the task whose learned states serve this one too, if any do.
     decoded_by : tuple of str
         Class attribute: parameters of its objective that change no learned state.
+    decodes_hints : bool
+        Class attribute: whether its decoder takes hints as well, of any model.
     magnitudes : bool
         Whether V is magnitudes: a model of powers is then given their squares.
     compression : float
@@ -136,7 +139,7 @@ class Task:
     sounds_alone : bool
         Class attribute: whether what a hint says to sound does so alone.
     labels : list
-        What its answers speak of, such as names of stems; empty if of nothing.
+        What its answers and hints speak of, such as names of stems.
     folds : list of callable
         Each makes a task of one test recording and the others to learn from, if any.
     """
@@ -147,6 +150,7 @@ class Task:
     has_train = True
     learns_as: type[Task] | None = None
     decoded_by: tuple[str, ...] = ()
+    decodes_hints = False
     magnitudes = False
     compression = 1.0
     sounds_alone = False
@@ -160,7 +164,7 @@ class Task:
         train: Iterable[Track],
         test: Iterable[Track | Recording],
         seed: int = 0,
-        hints: dict[str, list[Hint]] | None = None,
+        hints: dict[str, list[Hint] | Exception] | None = None,
     ) -> None:
         self.train = list(train)
         self.test = [Recording(t) if isinstance(t, Track) else t for t in test]
@@ -283,19 +287,23 @@ class Task:
             Saliences of pitches, spectrograms of stems, a vector a bar, …
         """
 
-    def tune(self, describe: Callable[[Recording | Track], Any]) -> Callable:
+    def tune(self, describe: Callable, keep: Callable = lambda fit: fit()) -> Callable:
         """Tune the task's decoder on the descriptions that a model makes of `train`.
 
         Parameters
         ----------
         describe : callable
             Takes a recording, gives the model's description of it.
+        keep : callable
+            Takes a function that fits the decoder, and gives what that does: now, or
+            when it was fitted before.
 
         Returns
         -------
         callable
-            ``decode(description, recording)`` gives the answer, and what else there is
-            to show of how it came about, or None.
+            ``decode(description, recording)``, with the hints as third argument where
+            the task ``decodes_hints``, gives the answer, and what else there is to show
+            of how it came about, or None.
         """
 
     def each(self, tracks: Iterable, estimate: Callable[[Any], Estimate]) -> dict:

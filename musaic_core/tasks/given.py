@@ -2,143 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from copy import copy
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from musaic_core.data.errors import reason_of, report_once
+from musaic_core.data.hints import Hint
 from musaic_core.data.recording import Recording, Track
 from musaic_core.lowrank.models import NMF
+from musaic_core.tasks.dictionary import Dictionary
 
-
-@dataclass(frozen=True)
-class Dictionary:
-    """Spectra of what was heard alone: notes, or stems.
-
-    Parameters
-    ----------
-    templates : ndarray of float32, shape (F, R)
-        One spectrum a column, each of sum 1.
-    labels : ndarray, shape (R,)
-        What each is a spectrum of: a MIDI note number, or a stem.
-    learn_patches : callable, optional
-        ``learn_patches(length)`` gives patches (F, P, length), spectra over so many
-        frames, each of sum 1, and their labels (P,).
-    """
-
-    templates: np.ndarray
-    labels: np.ndarray
-    learn_patches: Callable[[int], tuple[np.ndarray, np.ndarray]] | None = None
-
-    def patches(self, length: int) -> tuple[np.ndarray, np.ndarray]:
-        """Entries over time.
-
-        Parameters
-        ----------
-        length : int
-            Frames.
-
-        Returns
-        -------
-        patches : ndarray of float32, shape (F, P, length)
-            Each of sum 1.
-        labels : ndarray, shape (P,)
-            What each is of.
-        """
-        return self.learn_patches(length)
-
-    def cut(self, n_rows: int | None) -> Dictionary:
-        """Keep the lowest rows, as of recordings at a low sampling rate.
-
-        Parameters
-        ----------
-        n_rows : int or None
-            None keeps all.
-
-        Returns
-        -------
-        Dictionary
-            Its spectra are of sum 1 or less.
-        """
-        if n_rows is None or len(self.templates) <= n_rows:
-            return self
-
-        def learn_patches(length):
-            patches, labels = self.patches(length)
-            return patches[:n_rows], labels
-
-        return Dictionary(self.templates[:n_rows], self.labels, learn_patches)
-
-    def extended(self, other: Dictionary) -> Dictionary:
-        """Add the entries of another dictionary.
-
-        Parameters
-        ----------
-        other : Dictionary
-            With as many rows.
-
-        Returns
-        -------
-        Dictionary
-        """
-
-        def learn_patches(length):
-            both = self.patches(length), other.patches(length)
-            patches, labels = zip(*both, strict=True)
-            return np.concatenate(patches, axis=1), np.concatenate(labels)
-
-        return Dictionary(
-            np.concatenate([self.templates, other.templates], axis=1),
-            np.concatenate([self.labels, other.labels]),
-            learn_patches,
-        )
-
-    def filtered(self, response: np.ndarray) -> Dictionary:
-        """What the same sounds like through a filter.
-
-        Parameters
-        ----------
-        response : ndarray of float32, shape (F,)
-            Positive.
-
-        Returns
-        -------
-        Dictionary
-        """
-
-        def through(entries):
-            heard = entries * response.reshape(-1, *(1,) * (entries.ndim - 1))
-            lasting = tuple(axis for axis in range(entries.ndim) if axis != 1)
-            return heard / heard.sum(lasting, keepdims=True)
-
-        def learn_patches(length):
-            patches, labels = self.patches(length)
-            return through(patches), labels
-
-        return Dictionary(through(self.templates), self.labels, learn_patches)
-
-
-@dataclass(frozen=True)
-class Hint:
-    """What a user says of a stretch of a recording; it may be wrong.
-
-    Parameters
-    ----------
-    label : int or str
-        MIDI note number, or name of a stem.
-    start, end : float
-        The stretch, s.
-    sounds : bool
-        Whether it sounds there: a note beside others, a stem alone.
-    """
-
-    label: int | str
-    start: float
-    end: float
-    sounds: bool = False
+WARM = 2  # times fewer iterations from a start than from nowhere
+LEAST = 0.01  # of a start that knows nothing, in one that knows something
 
 
 class Given:
@@ -175,9 +54,15 @@ class Given:
     checkpoints : Path or None
         In ``fit``, a folder to keep in how far a training has come: it is the same one
         if the training was interrupted, and goes when its state is there.
+    start : Model or None
+        What the same model gave of the same V before the user said more of it: what it
+        may begin from, and then needs few iterations more.
     """
 
     checkpoints: Path | None = None
+    start: Any = None
+    _whole: Given | None = None  # of whose recording it is a part
+    _first = 0  # column of the recording's V that this one begins with
 
     def __init__(
         self,
@@ -211,6 +96,25 @@ class Given:
         """
         told = self._task, self.axes, recording, self.seed, self._supervised
         return Given(*told, self.exponent)
+
+    def part(self, frames: slice) -> Given:
+        """What the same model is told of a part of the recording.
+
+        Parameters
+        ----------
+        frames : slice
+            Of V's columns, which are times.
+
+        Returns
+        -------
+        Given
+            With the dictionary that all of it has, adapted to all that was said.
+        """
+        part = copy(self)
+        part.V = self.V[:, frames]
+        part._whole = self
+        part._first = self._first + frames.start
+        return part
 
     def read(self, tracks: Iterable[Track]) -> Iterator[tuple[Track, np.ndarray]]:
         """Give each track that can be read, and its V, one at a time.
@@ -263,6 +167,8 @@ class Given:
     def dictionary(self) -> Dictionary | None:
         if not self._supervised:
             return None
+        if self._whole is not None:
+            return self._whole.dictionary
         learned = self._task.dictionary_of(self.exponent)
         learned = learned and learned.cut(self._n_rows)
         if learned is None or not self.hints:
@@ -320,9 +226,20 @@ class Given:
 
     @property
     def hints(self) -> tuple[Hint, ...]:
-        """What a user has said of the recording."""
+        """What a user has said of the recording, in words that the task knows.
+
+        Raises
+        ------
+        InputError
+            The file that they are kept in can't be read.
+        """
         of_task = self._task.hints.get(getattr(self.recording, "id", None), ())
-        return (*of_task, *self._hints)
+        if isinstance(of_task, Exception):
+            raise of_task
+        said = (*of_task, *self._hints)
+        return tuple(
+            hint for hint in said if hint.label in (self.labels or [hint.label])
+        )
 
     def frames_of(self, hint: Hint) -> slice:
         """The frames of a hint's stretch.
@@ -335,8 +252,8 @@ class Given:
         -------
         slice
         """
-        times = np.maximum([hint.start, hint.end], 0)
-        return slice(*np.round(times / self.frame).astype(int))
+        frames = np.round(np.array([hint.start, hint.end]) / self.frame).astype(int)
+        return slice(*np.maximum(frames - self._first, 0).tolist())
 
     def allowed(self, labels: np.ndarray, n_frames: int) -> np.ndarray:
         """Where hints leave components with these labels free to sound.
@@ -352,12 +269,40 @@ class Given:
         """
         mask = np.ones((len(labels), n_frames), bool)
         for hint in self.hints:
+            if hint.is_region:  # the component may sound beside it
+                continue
             named = np.asarray(labels) == hint.label
             if not hint.sounds:
                 mask[named, self.frames_of(hint)] = False
             elif self._task.sounds_alone:
                 mask[~named, self.frames_of(hint)] = False
         return mask
+
+    def begun(self, H: np.ndarray, n_iter: int) -> tuple[np.ndarray, int]:
+        """Activations to begin from, and how many iterations they need.
+
+        Parameters
+        ----------
+        H : ndarray, shape (C, T)
+            What a fit would begin from that knows nothing.
+        n_iter : int
+            How many iterations it would then have.
+
+        Returns
+        -------
+        H : ndarray, shape (C, T)
+            Those of `start`, where there is one; those of entries that the dictionary
+            has only now are as they were.
+        n_iter : int
+            A part of it then, `WARM` times smaller.
+        """
+        known = None if self.start is None else np.asarray(self.start.activations)
+        if known is None or len(known) > len(H) or known.shape[1] != H.shape[1]:
+            return H, n_iter
+        H = H.copy()
+        # what is zero would stay so: hints may have said it
+        H[: len(known)] = np.maximum(known, LEAST * H[: len(known)])
+        return H, max(1, n_iter // WARM)
 
     def mask(self, labels: np.ndarray | None) -> dict[str, np.ndarray] | None:
         """What `allowed` says of V's frames, as factorizations take it.

@@ -1,11 +1,11 @@
 """Guidance: a user who says what is wrong with an answer, and what that is worth.
 
 A model answers. A simulated user, who knows the reference, listens to every other five
-seconds, and says what is wrong there as a few `Hint`s, beginning with what a listener
-would notice first. The model answers again with these. Both answers are scored on the
-seconds that the user did not listen to: to repeat what was said earns nothing, and what
-is gained there is gained by understanding it. Models see the hints, and never the
-reference.
+seconds, or twenty where sections are asked for, and says what is wrong there as a few
+`Hint`s, beginning with what a listener would notice first. The model answers again with
+these. Both answers are scored on the seconds that the user did not listen to: to repeat
+what was said earns nothing, and what is gained there is gained by understanding it.
+Models see the hints, and never the reference.
 
 Were it scored on all that no hint is about, that would be what the first answer had
 right, and whatever else a model said of it would be worse.
@@ -18,20 +18,24 @@ the numbers mean.
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from musaic_core.data.recording import Recording
+from musaic_core.data.errors import InputError, reason_of
+from musaic_core.data.hints import Hint, read_hints
+from musaic_core.data.recording import Recording, Track
 from musaic_core.tasks.base import Task
 from musaic_core.tasks.estimate import Estimate
-from musaic_core.tasks.given import Hint
 
 LISTENING = 5.0  # s that a user listens to, and after which as many are left out
 
 
-def listened(times: np.ndarray, margin: float = 0.0) -> np.ndarray:
+def listened(
+    times: np.ndarray, margin: float = 0.0, seconds: float = LISTENING
+) -> np.ndarray:
     """Say when the user listens, and hints are about.
 
     Parameters
@@ -40,29 +44,33 @@ def listened(times: np.ndarray, margin: float = 0.0) -> np.ndarray:
         s.
     margin : float
         s before and after it that count too.
+    seconds : float
+        That the user listens to, and leaves out.
 
     Returns
     -------
     ndarray of bool
     """
     around = np.add.outer([-margin, margin], times)
-    return (np.floor(around / LISTENING) % 2 == 0).any(0)
+    return (np.floor(around / seconds) % 2 == 0).any(0)
 
 
-def until(start: float, end: float) -> float:
+def until(start: float, end: float, seconds: float = LISTENING) -> float:
     """The end of what begins at a time, or that of the user's listening.
 
     Parameters
     ----------
     start, end : float
         s.
+    seconds : float
+        As in `listened`.
 
     Returns
     -------
     float
         s.
     """
-    return min(end, (np.floor(start / LISTENING) + 1) * LISTENING)
+    return min(end, (np.floor(start / seconds) + 1) * seconds)
 
 
 class User:
@@ -161,6 +169,41 @@ def answer_guided(
         return replace(after, hints=hints, before=before.answer)
 
     return first | task.each([r for r in test if not first[r.id].error], answer)
+
+
+def replayed(
+    files: Mapping[str, Path], tracks: Iterable[Track], parts: Iterable[Track]
+) -> dict[str, list[Hint] | InputError]:
+    """Read what users have said of recordings, at the times of what is analysed.
+
+    Parameters
+    ----------
+    files : mapping of str to Path
+        As `read_hints` reads them, by the tracks' ids.
+    tracks : iterable of Track
+        Whose times the files have.
+    parts : iterable of Track
+        What is analysed of each: all of it, or a part amid it.
+
+    Returns
+    -------
+    dict of str to list of Hint or InputError
+        By the tracks' ids, or why they can't be read.
+    """
+
+    def read(track, part):
+        try:
+            begin = (track.duration - part.duration) / 2
+            hints = [
+                replace(hint, start=hint.start - begin, end=hint.end - begin)
+                for hint in read_hints(files[track.id])
+            ]
+        except Exception as error:
+            return InputError(reason_of(error, track.id))
+        return [hint for hint in hints if hint.start < part.duration and hint.end >= 0]
+
+    pairs = zip(tracks, parts, strict=True)
+    return {track.id: read(track, part) for track, part in pairs if track.id in files}
 
 
 def learned_with(parameters: Mapping[str, Any]) -> dict[str, Any]:

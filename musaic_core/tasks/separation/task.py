@@ -25,7 +25,8 @@ from musaic_core.data.recording import Track
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.structured.convolutive import convolutive_nmf
 from musaic_core.tasks.base import Task
-from musaic_core.tasks.given import Dictionary
+from musaic_core.tasks.dictionary import Dictionary
+from musaic_core.tasks.separation.obeyed import obeyed
 from musaic_core.tasks.separation.stored import in_little_memory, room_for
 from musaic_core.tasks.separation.wiener import (
     HOP,
@@ -82,6 +83,7 @@ class Separation(Task):
     axes = (("frequency", "time"), ("frequency", "time", "channel"))
     learns_dictionary = True
     decoded_by = ("phase",)
+    decodes_hints = True
     magnitudes = True
     compression = POWER
     sounds_alone = True
@@ -247,13 +249,14 @@ class Separation(Task):
             spectrogram[:, :] = part.reshape(spectrogram.shape) ** root
         return StemSpectrograms(spectrograms, given.magnitudes_of(model))
 
-    def tune(self, describe):
+    def tune(self, describe, keep=None):
         """Nothing is tuned: stems are filtered out of the mixture by their ratios."""
 
-        def decode(description, recording):
+        def decode(description, recording, hints=()):
             y, sr = recording.audio()
             stems = room_for(len(self.labels), y.shape)
-            synthesize_into(stems, y, sr, description.magnitudes, self.phase, POWER)
+            magnitudes = obeyed(description.magnitudes, self.labels, hints)
+            synthesize_into(stems, y, sr, magnitudes, self.phase, POWER)
             return dict(zip(self.labels, stems, strict=True)), description.factors
 
         return decode

@@ -104,13 +104,17 @@ class SectionDecoder:
         self._quantile = max(QUANTILES, key=label_score)
         return self
 
-    def decode(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    def decode(
+        self, X: np.ndarray, known: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, list[str]]:
         """Find segments of bars that belong together.
 
         Parameters
         ----------
         X : ndarray, shape (B, D)
             What is known of each bar.
+        known : ndarray, shape (B + 1,), optional
+            Where a segment is known to begin, and where none does, as `cbm` takes it.
 
         Returns
         -------
@@ -122,7 +126,7 @@ class SectionDecoder:
             One a segment.
         """
         similarity = self_similarity(X, self._similarity)
-        boundaries = self._segment(similarity, **self._options)
+        boundaries = self._segment(similarity, **self._options, known=known)
         return (
             similarity,
             boundaries,

@@ -24,8 +24,7 @@ def save_sections(
         ``reference_labels``; ``bars`` (s) and their ``similarity``, as integers from 0
         (the least) to 255.
     """
-    how = {"sep": "\t", "header": False, "index": False, "float_format": "%.4f"}
-    sections.to_csv(folder / "estimate.lab", encoding="utf-8", **how)
+    write_sections(sections, folder / "estimate.lab")
     arrays = {}
     for name, table in (("estimated", sections), ("reference", reference)):
         if table is not None:
@@ -37,6 +36,20 @@ def save_sections(
         scaled = 255 * (similarity - low) / ((high - low) or 1)
         arrays |= {"similarity": scaled.round().astype(np.uint8), "bars": evidence.bars}
     np.savez_compressed(folder / "structure.npz", **arrays)
+
+
+def write_sections(sections: pd.DataFrame, file: Path) -> None:
+    """Write sections, one a line: start (s), end (s) and label.
+
+    Parameters
+    ----------
+    sections : DataFrame
+        ``start`` (s), ``end`` (s), ``label``.
+    file : Path
+        Such as ``song.lab``.
+    """
+    how = {"sep": "\t", "header": False, "index": False, "float_format": "%.4f"}
+    sections.to_csv(file, encoding="utf-8", **how)
 
 
 def saved_media(folder: Path) -> dict:

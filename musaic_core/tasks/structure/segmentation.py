@@ -70,6 +70,7 @@ def cbm(
     penalty: str = "modulo 8",
     weight: float = 1.0,
     longest: int = 32,
+    known: np.ndarray | None = None,
 ) -> np.ndarray:
     """Correlation block-matching: the most homogeneous segments of likely lengths.
 
@@ -90,6 +91,9 @@ def cbm(
         Of the penalty.
     longest : int
         Bars that a segment has at most.
+    known : ndarray, shape (B + 1,), optional
+        1 where a segment is known to begin, -1 where none does: it then scores more
+        than all else, or less. By default nothing is known.
 
     Returns
     -------
@@ -121,19 +125,26 @@ def cbm(
     unit = (block(starts, starts + eight) / eight**2).max()
     costs = weight * unit * PENALTIES[penalty](lengths)
 
+    told = np.zeros(B + 1) if known is None else 1e6 * np.abs(similarity).max() * known
+
     best, start_of = np.zeros(B + 1), np.zeros(B + 1, dtype=int)
     for end in range(1, B + 1):
         n = lengths[:end]
         scores = best[end - n] + block(end - n, end) / n - costs[:end]
         k = np.argmax(scores)
-        best[end], start_of[end] = scores[k], end - n[k]
+        best[end], start_of[end] = scores[k] + told[end], end - n[k]
     boundaries = [B]
     while boundaries[-1] > 0:
         boundaries.append(start_of[boundaries[-1]])
     return np.array(boundaries[::-1])
 
 
-def foote(similarity: np.ndarray, size: int = 4, prominence: float = 0.1) -> np.ndarray:
+def foote(
+    similarity: np.ndarray,
+    size: int = 4,
+    prominence: float = 0.1,
+    known: np.ndarray | None = None,
+) -> np.ndarray:
     """Peaks of novelty: where the bars before resemble those after the least.
 
     Parameters
@@ -143,6 +154,8 @@ def foote(similarity: np.ndarray, size: int = 4, prominence: float = 0.1) -> np.
         Bars compared at each side, in a checkerboard that a Gaussian tapers.
     prominence : float
         Of the peaks, relative to the highest novelty.
+    known : ndarray, shape (B + 1,), optional
+        As in `cbm`.
 
     Returns
     -------
@@ -161,10 +174,12 @@ def foote(similarity: np.ndarray, size: int = 4, prominence: float = 0.1) -> np.
     blocks = np.lib.stride_tricks.sliding_window_view(padded, checkerboard.shape)
     novelty = np.einsum("bkl,kl->b", blocks[range(B + 1), range(B + 1)], checkerboard)
     peaks, _ = find_peaks(novelty, prominence=prominence * max(novelty.max(), 1e-12))
-    return np.array([0, *peaks, B])
+    return _with_known(peaks, known, B)
 
 
-def spectral_clustering(similarity: np.ndarray, n_types: int = 4) -> np.ndarray:
+def spectral_clustering(
+    similarity: np.ndarray, n_types: int = 4, known: np.ndarray | None = None
+) -> np.ndarray:
     """Cut a graph of bars that links repetitions and neighbours.
 
     Parameters
@@ -172,6 +187,8 @@ def spectral_clustering(similarity: np.ndarray, n_types: int = 4) -> np.ndarray:
     similarity : ndarray, shape (B, B)
     n_types : int
         Clusters that the bars are sorted into; a segment ends where the cluster does.
+    known : ndarray, shape (B + 1,), optional
+        As in `cbm`.
 
     Returns
     -------
@@ -184,7 +201,7 @@ def spectral_clustering(similarity: np.ndarray, n_types: int = 4) -> np.ndarray:
     """
     B = len(similarity)
     if n_types >= B:
-        return np.arange(B + 1)
+        return _with_known(np.arange(B + 1), known, B)
     affinity = np.maximum(similarity, 0) * (1 - np.eye(B))
     nearest = 1 + int(2 * np.log2(B))
     near = np.argsort(np.argsort(-affinity, axis=1), axis=1) < nearest
@@ -202,7 +219,16 @@ def spectral_clustering(similarity: np.ndarray, n_types: int = 4) -> np.ndarray:
     clusters = SpectralClustering(
         n_types, affinity="precomputed", random_state=0
     ).fit_predict(mu * repeated + (1 - mu) * adjacent)
-    return np.array([0, *(np.flatnonzero(np.diff(clusters)) + 1), B])
+    return _with_known(np.flatnonzero(np.diff(clusters)) + 1, known, B)
+
+
+def _with_known(boundaries, known, n_bars):
+    """Inner boundaries, with what is known of them, and both ends."""
+    begins = np.isin(np.arange(n_bars + 1), boundaries)
+    if known is not None:
+        begins = (begins & (known >= 0)) | (known > 0)
+    begins[[0, -1]] = True
+    return np.flatnonzero(begins)
 
 
 def label_segments(

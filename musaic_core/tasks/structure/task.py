@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from musaic_core.data.errors import InputError
+from musaic_core.data.hints import BOUNDARY
 from musaic_core.data.recording import Track
 from musaic_core.tasks.bars import fold_bars
 from musaic_core.tasks.base import Task
@@ -27,6 +28,7 @@ from musaic_core.tasks.structure.features import (
     NEGATIVE,
     mono,
 )
+from musaic_core.tasks.structure.guidance import known_boundaries
 
 
 @dataclass
@@ -73,6 +75,8 @@ class Structure(Task):
         ("frequency × time in bar", "bar"),
         ("frequency", "time in bar", "bar"),
     )
+    labels = [BOUNDARY]
+    decodes_hints = True
     frame = FRAME
 
     def __init__(
@@ -197,19 +201,26 @@ class Structure(Task):
         level = np.asarray(model.along_last_mode(given.V.shape[-1]))
         return level ** (1 / given.exponent)  # magnitudes
 
-    def tune(self, describe):
+    def tune(self, describe, keep=lambda fit: fit()):
         """Choose similarity and segmentation on the training recordings."""
-        examples = [
-            (X, self.bars(track), track.duration, self.examples[track])
-            for track, X in self.learned(self.examples, describe, by_model=True)
-        ]
-        if not examples:
-            raise InputError("no training recording could be used to tune the decoder")
-        decoder = SectionDecoder(self.segmentation).fit(examples)
 
-        def decode(X, recording):
+        def fit():
+            examples = [
+                (X, self.bars(track), track.duration, self.examples[track])
+                for track, X in self.learned(self.examples, describe, by_model=True)
+            ]
+            if not examples:
+                raise InputError(
+                    "no training recording could be used to tune the decoder"
+                )
+            return SectionDecoder(self.segmentation).fit(examples)
+
+        decoder = keep(fit)
+
+        def decode(X, recording, hints=()):
             bars = self.bars(recording)
-            similarity, boundaries, labels = decoder.decode(X)
+            known = known_boundaries(hints, bars)
+            similarity, boundaries, labels = decoder.decode(X, known)
             sections = make_sections(bars, boundaries, labels, recording.duration)
             return sections, Evidence(bars, similarity)
 

@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 
 from musaic_core.lowrank.nmf import nmf
-from musaic_core.tasks.given import Dictionary, Given
+from musaic_core.tasks.dictionary import Dictionary
+from musaic_core.tasks.given import Given
 from musaic_core.tasks.transcription.spectrogram import FRAME
 
 ATTACK = 0.12  # s

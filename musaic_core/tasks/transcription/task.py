@@ -28,6 +28,7 @@ from musaic_core.tasks.transcription.dictionary import (
     adapted_to_notes,
     learn_dictionary,
 )
+from musaic_core.tasks.transcription.obeyed import obeyed
 from musaic_core.tasks.transcription.spectrogram import (
     FRAME,
     HOP,
@@ -62,6 +63,7 @@ class Transcription(Task):
     answers = "notes"
     axes = (("frequency", "time"), ("frequency", "time in bar", "bar"))
     learns_dictionary = True
+    decodes_hints = True
     magnitudes = True
     compression = 0.7
     labels = PITCHES.tolist()
@@ -201,19 +203,28 @@ class Transcription(Task):
             model = NMF(model.templates, activations, labels=model.labels)
         return Salience(level, factors=model)
 
-    def tune(self, describe):
+    def tune(self, describe, keep=lambda fit: fit()):
         """Fit the note decoder on disturbed excerpts of the training recordings."""
 
         def heard(track):
             excerpts, notes = self.excerpts[track]
             return [(describe(excerpt), notes) for excerpt in excerpts]
 
-        learned = self.learned(self.excerpts, heard, by_model=True)
-        examples = [example for _, examples in learned for example in examples]
-        if not examples:
-            raise InputError("no training recording could be used to tune the decoder")
-        decoder = NoteDecoder().fit(examples)
-        return lambda heard, recording: (decoder.decode(heard), heard.factors)
+        def fit():
+            learned = self.learned(self.excerpts, heard, by_model=True)
+            examples = [example for _, examples in learned for example in examples]
+            if not examples:
+                raise InputError(
+                    "no training recording could be used to tune the decoder"
+                )
+            return NoteDecoder().fit(examples)
+
+        decoder = keep(fit)
+
+        def decode(heard, recording, hints=()):
+            return obeyed(decoder.decode(heard), hints), heard.factors
+
+        return decode
 
 
 class Excerpt:

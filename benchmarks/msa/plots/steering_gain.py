@@ -1,0 +1,1 @@
+../../../plots/steering_gain.py

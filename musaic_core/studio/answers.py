@@ -1,0 +1,244 @@
+"""What a page is shown, plays and downloads of an answer: one and the same."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from musaic_core.data.errors import InputError
+from musaic_core.data.hints import write_hints
+from musaic_core.data.notes import compare, write_midi
+from musaic_core.publish.tracks import pack_levels
+from musaic_core.studio.components import components_of, factors_of, remixed
+from musaic_core.studio.sound import spectrogram, write_flac
+from musaic_core.studio.work import gain_of
+from musaic_core.tasks.structure.saved import write_sections
+
+
+def answer_of(session) -> dict:
+    """What a page is shown of the last answer.
+
+    Parameters
+    ----------
+    session : Session
+
+    Returns
+    -------
+    dict
+        That JSON can hold.
+    """
+    version, analysis, before, question = session.shown()
+    told = {"version": version, "question": question, "levels": None}
+    told |= {"notes": [], "stems": [], "sections": [], "bars": [], "components": []}
+    told["changed"] = {"added": [], "removed": []}
+    if analysis is None:
+        return told
+    if question == "notes":
+        told["notes"] = _rows(analysis.answer.table())
+        if before is not None:
+            sorted_ = compare(analysis.answer.table(), before.answer.table())
+            told["changed"] = {
+                "added": _rows(sorted_["wrong"]),
+                "removed": _rows(sorted_["missed"]),
+            }
+    elif question == "stems":
+        here = f"/api/recordings/{session.id}/stems"
+        told["stems"] = [
+            {"name": name, "audio": f"{here}/{name}?version={version}"}
+            for name in analysis.answer
+        ]
+    elif question == "sections":
+        told["sections"] = _sections(analysis.answer)
+        told["bars"] = np.round(analysis.evidence.bars, 3).tolist()
+        if before is not None:
+            now, was = told["sections"], _sections(before.answer)
+            told["changed"] = {
+                "added": [s for s in now if s not in was],
+                "removed": [s for s in was if s not in now],
+            }
+    told["components"] = components_of(analysis, session.work.mix)
+    if told["components"]:
+        told["levels"] = f"/api/recordings/{session.id}/levels?version={version}"
+    return told
+
+
+def _rows(table):
+    """Notes as onset (s), offset (s), pitch."""
+    return [[round(a, 3), round(b, 3), int(p)] for a, b, p in table.tolist()]
+
+
+def _sections(table):
+    """Sections as start (s), end (s), label."""
+    rows = zip(table["start"], table["end"], table["label"], strict=True)
+    return [
+        [round(float(a), 4), round(float(b), 4), str(label)] for a, b, label in rows
+    ]
+
+
+def answered(session, question: str | None = None):
+    """The last analysis of a recording.
+
+    Parameters
+    ----------
+    session : Session
+    question : str, optional
+        That it is to answer.
+
+    Returns
+    -------
+    Analysis
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    _, analysis, _, asked = session.shown()
+    if analysis is None or question not in (None, asked):
+        raise InputError(f"there are no {question or 'components'} yet; ask for them")
+    return analysis
+
+
+def levels(session) -> bytes:
+    """Templates and activations for a page to draw, as published pages have them.
+
+    Parameters
+    ----------
+    session : Session
+
+    Returns
+    -------
+    bytes
+        As `musaic_core.publish.tracks.pack_levels` gives them; activations have 2000
+        columns at most.
+    """
+    analysis = answered(session)
+    W, H, labels = factors_of(analysis)
+    step = max(1, -(-H.shape[1] // 2000))
+    H = np.maximum.reduceat(H, np.arange(0, H.shape[1], step), axis=1)
+    frame = analysis.frame * step
+    return pack_levels(W, H, np.asarray(labels), analysis.frequencies, frame)[0]
+
+
+def stem_file(session, name: str) -> Path:
+    """A stem as the browser plays it.
+
+    Parameters
+    ----------
+    session : Session
+    name : str
+
+    Returns
+    -------
+    Path
+        Of FLAC.
+    """
+    analysis = answered(session, "stems")
+    if name not in analysis.answer:
+        raise InputError(f"no stem {name!r}; choose {', '.join(analysis.answer)}")
+    sound = session.sound
+    file = session.made(analysis) / f"{[*analysis.answer].index(name)}.flac"
+    if not file.exists():
+        write_flac(analysis.answer[name], sound.rate, file)
+    return file
+
+
+def components_audio(session, gains: str) -> Path:
+    """The recording with gains a component.
+
+    Parameters
+    ----------
+    session : Session
+    gains : str
+        JSON: gains by the components' indices, and ``rest`` for all others; empty for
+        those of the work.
+
+    Returns
+    -------
+    Path
+        Of FLAC.
+    """
+    analysis, mix = answered(session), session.work.mix
+    if analysis.parts[0].model is None:
+        raise InputError("this model has no components; choose another one")
+    asked, rest = dict(mix.gains), 1.0
+    if gains:
+        try:
+            said = json.loads(gains)
+            rest = gain_of(said.pop("rest", 1.0))
+            asked = {int(i): gain_of(gain) for i, gain in said.items()}
+        except (ValueError, AttributeError, TypeError) as error:
+            raise InputError(f"gains can't be read ({error})") from None
+    y = remixed(session.sound, analysis, asked, rest)
+    return write_flac(y, session.sound.rate, session.made(analysis) / "components.flac")
+
+
+def picture(session) -> tuple[bytes, dict]:
+    """The recording's spectrogram as an image, low frequencies below.
+
+    Parameters
+    ----------
+    session : Session
+
+    Returns
+    -------
+    png : bytes
+    axes : dict
+        ``frequencies`` of the rows, Hz, from the lowest, ``frame``, s a column.
+    """
+    if session.picture is None:
+        shown = spectrogram(session.sound.samples, session.sound.rate)
+        file = io.BytesIO()
+        Image.fromarray(shown["levels"][::-1]).save(file, "PNG")
+        rows = np.round(shown["frequencies"], 1).tolist()
+        axes = {"frequencies": rows, "frame": shown["frame"]}
+        session.picture = file.getvalue(), axes
+    return session.picture
+
+
+EXPORTS = ("notes.mid", "stems.zip", "sections.lab", "hints.json", "mix.flac")
+
+
+def export(session, what: str) -> tuple[Path, str]:
+    """Write what is shown to a file, to be downloaded.
+
+    Parameters
+    ----------
+    session : Session
+    what : str
+        One of `EXPORTS`.
+
+    Returns
+    -------
+    file : Path
+        Temporary.
+    name : str
+        That it is to have.
+    """
+    name = f"{session.stem}.{what}"
+    if what == "hints.json":
+        file = session.temporary / what
+        write_hints(file, session.work.hints)
+        return file, name
+    if what == "mix.flac":
+        return components_audio(session, ""), name
+    if what == "notes.mid":
+        analysis = answered(session, "notes")
+        file, name = session.made(analysis) / what, f"{session.stem}.mid"
+        write_midi(analysis.answer, file)
+    elif what == "sections.lab":
+        analysis = answered(session, "sections")
+        file, name = session.made(analysis) / what, f"{session.stem}.lab"
+        write_sections(analysis.answer, file)
+    elif what == "stems.zip":
+        analysis = answered(session, "stems")
+        file = session.made(analysis) / what
+        with zipfile.ZipFile(file, "w") as archive:  # FLAC is compressed
+            for stem in analysis.answer:
+                archive.write(stem_file(session, stem), f"{session.stem} {stem}.flac")
+    else:
+        raise InputError(f"no export {what!r}; choose {', '.join(EXPORTS)}")
+    return file, name

@@ -1,0 +1,157 @@
+"""The components of a model: what they are, and the recording without some of them."""
+
+import librosa
+import numpy as np
+
+from musaic_core.studio.analysis import Analysis
+from musaic_core.studio.work import Mix
+from musaic_core.tasks.separation.wiener import (
+    HOP,
+    WINDOW,
+    inverse_transform,
+    transform,
+)
+
+SILENT = 1e-4  # of the loudest component: as good as not there
+BLOCK = 25.0  # s that are filtered at once
+
+
+def factors_of(analysis: Analysis) -> tuple[np.ndarray, np.ndarray, list]:
+    """Templates and activations of all of a recording.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        Of a model with components.
+
+    Returns
+    -------
+    templates : ndarray, shape (F, C)
+        Of the loudest part, for what differs from part to part.
+    activations : ndarray, shape (C, T)
+    labels : list
+        Pitches or stems; 0 for none.
+    """
+    models = [part.model for part in analysis.parts]
+    n = min(len(model.labels) for model in models)
+    loudest = max(models, key=lambda model: np.sum(model.loudness()))
+    H = [np.asarray(part.model.activations)[:n, part.inner] for part in analysis.parts]
+    return (
+        np.asarray(loudest.templates)[:, :n],
+        np.concatenate(H, axis=1),
+        list(loudest.labels)[:n],
+    )
+
+
+def components_of(analysis: Analysis, mix: Mix) -> list[dict]:
+    """Describe each component that sounds.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    mix : Mix
+        What a user has made of them.
+
+    Returns
+    -------
+    list of dict
+        ``index``, ``name``, ``pitch`` and ``stem`` (or None), ``loudness`` (from 0 to
+        1), ``gain``, and ``merged``, all that are one with it. None where the model
+        has no components.
+    """
+    if analysis.parts[0].model is None:
+        return []
+    W, H, labels = factors_of(analysis)
+    loudness = W.sum(0) * H.sum(1)
+    loudness = loudness / (loudness.max() or 1)
+    names = _names(labels)
+    return [
+        {
+            "index": i,
+            "name": mix.names.get(i, names[i]),
+            "pitch": None if isinstance(labels[i], str) else int(labels[i]) or None,
+            "stem": str(labels[i]) if isinstance(labels[i], str) else None,
+            "loudness": round(float(loudness[i]), 4),
+            "gain": mix.gains.get(i, 1.0),
+            "merged": list(mix.group(i)),
+        }
+        for i in np.flatnonzero(loudness > SILENT).tolist()
+    ]
+
+
+def _names(labels):
+    """Names of labels; what several components share is numbered."""
+    names = []
+    for label in labels:
+        if isinstance(label, str):
+            names.append(str(label))
+        else:
+            names.append(librosa.midi_to_note(int(label)) if label else "no pitch")
+    counts: dict = {}
+    numbered = []
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+        many = names.count(name) > 1
+        numbered.append(f"{name} {counts[name]}" if many else name)
+    return numbered
+
+
+def remixed(sound, analysis: Analysis, gains: dict[int, float], rest: float = 1.0):
+    """The recording with gains a component.
+
+    What the components make with these gains, over what they make without, is a mask
+    for the recording (Wiener filtering, as stems are made).
+
+    Parameters
+    ----------
+    sound : Sound
+    analysis : Analysis
+        Of a model with components.
+    gains : dict of int to float
+    rest : float
+        Gain of all other components.
+
+    Returns
+    -------
+    ndarray of float32, shape (channels, samples)
+    """
+    y, sr = sound.samples, sound.rate
+    made = np.empty(y.shape, np.float32)
+    hop, window = 2 * round(HOP * sr / 2), 2 * round(WINDOW * sr / 2)
+    block, context = round(BLOCK / HOP) * hop, 2 * window // hop * hop
+    for first in range(0, y.shape[1], block):
+        start = max(0, first - context)
+        part = np.asarray(y[:, start : first + block + context])
+        X = transform(part, sr)
+        times = start / sr + np.arange(X.shape[-1]) * hop / sr
+        mask = _mask(analysis, gains, rest, times, np.arange(X.shape[-2]) / WINDOW)
+        heard = inverse_transform(mask * X, sr, part.shape[1])
+        stop = min(first + block, y.shape[1])
+        made[:, first:stop] = heard[:, first - start : stop - start]
+    return made
+
+
+def _mask(analysis, gains, rest, times, frequencies):
+    """What gains make of each frequency at each of some times."""
+    columns = np.round(times / analysis.frame).astype(int)
+    last = analysis.parts[-1].kept.stop - 1
+    columns = np.clip(columns, 0, last)
+    rows = np.searchsorted(
+        (analysis.frequencies[1:] + analysis.frequencies[:-1]) / 2, frequencies
+    )
+    mask = np.empty((len(rows), len(columns)), np.float32)
+    for part in analysis.parts:
+        here = (part.kept.start <= columns) & (columns < part.kept.stop)
+        if not here.any():
+            continue
+        model, n = part.model, part.model.activations.shape[0]
+        gain = np.full(n, rest, np.float32)
+        for i, value in gains.items():
+            if i < n:
+                gain[i] = value
+        there = columns[here] - part.heard.start
+        whole = np.asarray(model.reconstruct())[:, there]
+        some = np.asarray(model.reconstruct(gain))[:, there]
+        ratio = some / (whole + 1e-9 * whole.max() + 1e-30)
+        mask[:, here] = ratio[np.minimum(rows, len(ratio) - 1)]
+    return mask

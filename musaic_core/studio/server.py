@@ -1,0 +1,275 @@
+"""The studio's HTTP: pages of this machine alone, and no file but those asked for."""
+
+import contextlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import anyio
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from musaic_core.data.errors import InputError
+from musaic_core.studio import answers
+from musaic_core.studio.guard import LocalOnly
+from musaic_core.studio.home import Studio
+from musaic_core.studio.session import StaleError
+
+LARGEST = 2 * 2**30  # bytes of a recording
+LARGEST_JSON = 2**20
+HERE = Path(__file__).parent
+SHARED = HERE.parent / "publish" / "static"
+
+
+def make_app(folder: Path) -> Starlette:
+    """Make the studio's application.
+
+    Parameters
+    ----------
+    folder : Path
+        In which works are saved.
+
+    Returns
+    -------
+    Starlette
+        Its ``state.studio`` is the `Studio`.
+    """
+    studio = Studio(folder)
+
+    def session_of(request):
+        session = studio.sessions.get(request.path_params["id"])
+        if session is None:
+            raise HTTPException(404, "this recording is not open any more; open it")
+        return session
+
+    def at(path, act, method="GET"):
+        async def endpoint(request):
+            return await act(session_of(request), request)
+
+        return Route(f"/api/recordings/{{id}}/{path}", endpoint, methods=[method])
+
+    async def page(request):
+        return FileResponse(HERE / "templates" / "studio.html")
+
+    async def choices(request):
+        works = await run_in_threadpool(studio.works)
+        return JSONResponse(
+            {
+                "folder": str(studio.folder),
+                "works": works,
+                "opened": studio.opened,
+                "questions": [
+                    {
+                        "name": question.name,
+                        "title": question.title,
+                        "models": [
+                            model.as_json(name)
+                            for name, model in question.models.items()
+                        ],
+                    }
+                    for question in studio.questions.values()
+                ],
+            }
+        )
+
+    async def drop(request):
+        name = Path(request.query_params.get("name", "").replace("\\", "/")).name
+        if not name or name.startswith("."):
+            raise InputError("the recording has no name; drop a file")
+        file = studio.temporary() / name
+        size = 0
+        try:
+            with file.open("wb") as opened:
+                async for part in request.stream():
+                    size += len(part)
+                    if size > LARGEST:
+                        raise HTTPException(413, f"{name}: is above 2 GB; cut it")
+                    await run_in_threadpool(opened.write, part)
+            return _described(await run_in_threadpool(studio.open, file, name))
+        except BaseException:
+            shutil.rmtree(file.parent, ignore_errors=True)
+            raise
+
+    async def open_work(request):
+        asked = (await _body_of(request)).get("file")
+        known = {work["file"]: work["name"] for work in studio.works()}
+        if asked not in known:
+            raise HTTPException(404, f"no such work in {studio.folder}")
+        file = studio.folder / known[asked]
+        return _described(await run_in_threadpool(studio.open, file))
+
+    async def show(session, request):
+        return _described(session)
+
+    async def audio(session, request):
+        file = await run_in_threadpool(lambda: session.sound.file)
+        return FileResponse(file, media_type="audio/flac")
+
+    async def state(session, request):
+        return JSONResponse(session.state())
+
+    async def ask(session, request):
+        asked = await _body_of(request)
+        session.ask(str(asked.get("question")), str(asked.get("model")))
+        return JSONResponse(session.state(), 202)
+
+    async def change(session, request):
+        asked = await _body_of(request)
+        session.change(asked.get("version"), asked.get("change"))
+        return JSONResponse(session.state())
+
+    def act(method):
+        async def endpoint(session, request):
+            made = await run_in_threadpool(getattr(session, method))
+            more = {"file": str(made)} if made else {}
+            return JSONResponse(session.state() | more)
+
+        return endpoint
+
+    async def events(session, request):
+        told = StreamingResponse(
+            _told_of(session, request), media_type="text/event-stream"
+        )
+        told.headers["Cache-Control"] = "no-store"
+        return told
+
+    async def answer(session, request):
+        return JSONResponse(await run_in_threadpool(answers.answer_of, session))
+
+    async def levels(session, request):
+        data = await run_in_threadpool(answers.levels, session)
+        return Response(data, media_type="application/octet-stream")
+
+    async def stem(session, request):
+        name = request.path_params["name"]
+        file = await run_in_threadpool(answers.stem_file, session, name)
+        return FileResponse(file, media_type="audio/flac")
+
+    async def components(session, request):
+        file = await run_in_threadpool(
+            answers.components_audio, session, request.query_params.get("gains", "")
+        )
+        return FileResponse(file, media_type="audio/flac")
+
+    async def spectrogram(session, request):
+        png, axes = await run_in_threadpool(answers.picture, session)
+        headers = {"X-Axes": json.dumps(axes)}
+        return Response(png, media_type="image/png", headers=headers)
+
+    async def exported(session, request):
+        what = request.path_params["what"]
+        file, name = await run_in_threadpool(answers.export, session, what)
+        return FileResponse(file, filename=name)
+
+    routes = [
+        Route("/", page),
+        Route("/api/choices", choices),
+        Route("/api/recordings", drop, methods=["POST"]),
+        Route("/api/works", open_work, methods=["POST"]),
+        Route("/api/recordings/{id}", lambda r: show(session_of(r), r)),
+        at("audio", audio),
+        at("state", state),
+        at("ask", ask, "POST"),
+        at("events", events),
+        at("answer", answer),
+        at("levels", levels),
+        at("change", change, "POST"),
+        *(at(what, act(what), "POST") for what in ("undo", "redo", "stop", "save")),
+        at("stems/{name}", stem),
+        at("components", components),
+        at("spectrogram", spectrogram),
+        at("export/{what}", exported),
+        Mount("/static/shared", StaticFiles(directory=SHARED)),
+        Mount("/static", StaticFiles(directory=HERE / "static")),
+    ]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        yield
+        studio.close()
+
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=[Middleware(LocalOnly)],
+        exception_handlers={
+            InputError: lambda _, error: _failed(422, str(error)),
+            OSError: lambda _, error: _failed(
+                507, f"{error.strerror or error}: in {tempfile.gettempdir()}"
+            ),
+            StaleError: lambda *_: _failed(
+                409, "it was changed by another page; look at it again"
+            ),
+            HTTPException: lambda _, error: _failed(error.status_code, error.detail),
+            Exception: lambda *_: _failed(500, "the studio made a mistake; try again"),
+        },
+    )
+    app.state.studio = studio
+    return app
+
+
+def _described(session):
+    """What a page is told of a recording that it has opened."""
+    return JSONResponse(
+        {
+            "id": session.id,
+            "name": session.name,
+            "duration": session.sound.duration,
+            "peaks": session.sound.peaks,
+            "work": session.state(),
+        }
+    )
+
+
+def _failed(status, reason):
+    """An error in one line."""
+    return JSONResponse({"error": " ".join(str(reason).split())}, status)
+
+
+async def _body_of(request):
+    """The JSON object that a page has sent."""
+    data = b""
+    async for part in request.stream():
+        data += part
+        if len(data) > LARGEST_JSON:
+            raise HTTPException(413, "more than a page would say")
+    try:
+        asked = json.loads(data)
+    except (ValueError, RecursionError):
+        asked = None
+    if not isinstance(asked, dict):
+        raise InputError("what was sent is no JSON object")
+    return asked
+
+
+async def _told_of(session, request):
+    """Events of a recording, as long as a page listens."""
+    version = progress = None
+    while not await request.is_disconnected():
+        state = session.state()
+        if state["version"] != version:
+            version = state["version"]
+            yield _event("state", state)
+            if state["error"]:
+                yield _event("error", {"error": state["error"]})
+            elif not state["running"] and state["answered"]:
+                yield _event("answer", {"version": version})
+        running = state["running"] and (
+            state["running"]["part"],
+            state["running"]["of"],
+        )
+        if running and running != progress:
+            yield _event("progress", {"part": running[0], "of": running[1]})
+        progress = running
+        await anyio.sleep(0.1)
+
+
+def _event(name, data):
+    """A server-sent event."""
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
