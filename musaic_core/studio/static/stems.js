@@ -1,8 +1,8 @@
 "use strict";
 // Stretches and regions of a recording of which a user says whose they are.
 
-const OVER = [0.72, 0.6]; // where on the board the waveform begins, the spectrogram ends
-const HZ = [60, 125, 250, 500, 1000, 2000, 4000, 8000];
+const OVER = [0.72, 0.68]; // where on the board the waveform begins, the spectrogram ends
+const HZ = [250, 500, 1000, 2000, 4000, 8000];
 
 class StemEditor {
   // picture: {url, frequencies, start, end}, the spectrogram's bands from the lowest

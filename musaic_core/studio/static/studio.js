@@ -187,7 +187,6 @@ async function answered(now) {
   $("#board").hidden = $("#export").hidden = false;
   if (!now.editor || before?.question !== question) await newEditor(now, answer);
   if (now !== opened) return;
-  now.editor.say(summary(answer, before));
   $("#changed").textContent = summary(answer, before);
   await now.editor.show(answer, now.state.hints);
   if (question === "sections") $("#parts").replaceChildren(...listSections({ sections: answer.sections }, (t) => now.listening.seek(t, true)));
@@ -223,8 +222,8 @@ async function newEditor(now, answer) {
   over.setAttribute("role", "group");
   over.setAttribute("aria-label", `${names[answer.question]}, to correct`);
   over.setAttribute("aria-describedby", "gestures");
-  const close = answer.question === "notes" && now.duration > 30;
-  now.line.show(0, close ? (innerWidth < 640 ? 8 : 20) : now.duration);
+  const readable = innerWidth < 640 ? 8 : 30; // s of a piano roll
+  now.line.show(0, answer.question === "notes" ? readable : now.duration);
 }
 
 function showComponents(now, answer) {
