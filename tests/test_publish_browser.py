@@ -256,6 +256,41 @@ def test_a_component_is_heard_alone_and_a_slider_steers_it(desktop, site):
     level(desktop, "#factors", True)
 
 
+def test_components_are_merged_into_one_that_has_a_name(tab, site):
+    settle(tab, f"{site.as_uri()}/tracks/tiny-one.html")
+    for row in ("C4, component 1", "A5, component 2"):
+        tab.check(f"input[aria-label='Choose {row}, to merge or name it']")
+    tab.fill("#factors input[type=text]", "the chord")
+    tab.keyboard.press("Enter")
+    names = tab.locator(".component button")
+    assert names.all_inner_texts() == ["the chord"]
+    to_be_heard = """mixers.factors.channels[0].buffer.getChannelData(0)
+        .some((v) => Math.abs(v) > 0.01)"""
+    tab.check("input[aria-label='Mute the chord, 2 components']")
+    tab.wait_for_function(f"!{to_be_heard}")
+    tab.uncheck("input[aria-label='Mute the chord, 2 components']")
+    tab.wait_for_function(to_be_heard)
+    tab.check("input[aria-label='Choose the chord, 2 components, to merge or name it']")
+    tab.click("#factors button:has-text('Split')")
+    assert names.all_inner_texts() == ["C4", "A5"]
+
+
+def test_stems_are_merged_into_one_that_has_a_name(tab, site):
+    settle(tab, f"{site.as_uri()}/tracks/tiny-one.html")
+    tab.select_option("select[name=answer]", "mss-tiny-a-network-0")
+    tab.wait_for_selector("#stems .play")
+    assert tab.locator("#stems .tools button").is_disabled()
+    for stem in ("drums", "vocals"):
+        tab.check(f"#stems label:has-text('{stem}') input")
+    tab.fill("#stems input[type=text]", "the band")
+    tab.click("#stems button:has-text('Merge')")
+    assert tab.locator("#stems .channel label").all_inner_texts() == ["the band"]
+    tab.click("#stems .play")
+    level(tab, "#stems", True)
+    tab.click("button[aria-label='Mute the band']")
+    level(tab, "#stems", False)
+
+
 def test_a_recording_called_script_is_text(desktop, site):
     settle(desktop, f"{site.as_uri()}/index.html")
     desktop.on("dialog", lambda dialog: pytest.fail("a script ran"))

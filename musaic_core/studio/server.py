@@ -4,6 +4,7 @@ import contextlib
 import json
 import shutil
 import tempfile
+from importlib.resources import files
 from pathlib import Path
 
 import anyio
@@ -27,6 +28,7 @@ LARGEST_JSON = 2**20
 HERE = Path(__file__).parent
 SHARED = HERE.parent / "publish" / "static"
 PUBLISHED = [("musaic_core.publish", "static")]  # what pages there have too
+PLOTLY = files("plotly") / "package_data" / "plotly.min.js"
 
 
 def make_app(folder: Path) -> Starlette:
@@ -196,6 +198,7 @@ def make_app(folder: Path) -> Starlette:
         at("components", components),
         at("spectrogram", spectrogram),
         at("export/{what}", exported),
+        Route("/static/plotly.js", lambda _: FileResponse(PLOTLY)),
         Mount("/static/shared", StaticFiles(directory=SHARED)),
         Mount("/static", StaticFiles(directory=HERE / "static", packages=PUBLISHED)),
     ]

@@ -26,6 +26,7 @@ from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.structured.convolutive import convolutive_nmf
 from musaic_core.tasks.base import Task
 from musaic_core.tasks.dictionary import Dictionary
+from musaic_core.tasks.regions import allowed_entries
 from musaic_core.tasks.separation.obeyed import obeyed
 from musaic_core.tasks.separation.painted import painted_stems
 from musaic_core.tasks.separation.stored import in_little_memory, room_for

@@ -1,0 +1,133 @@
+"use strict";
+// What is heard of an answer: recording, notes, stems, and components.
+
+const RATE = 22050; // Hz, of everything that plays here
+const LONG = 900; // s: from here on, notes and stems are not mixed in the page
+
+class Listening {
+  // recording: {id, duration}; onTime(time, playing); say(text) tells what can't be heard
+  constructor(recording, onTime, say) {
+    Object.assign(this, { recording, onTime, say, url: `api/recordings/${recording.id}` });
+  }
+
+  now() {
+    return this.player?.start + this.player?.now() || 0;
+  }
+
+  // From a time on, s.
+  seek(time, play = false) {
+    this.player?.seek(time);
+    if (play && !this.player?.playing) this.player?.play();
+  }
+
+  toggle() {
+    const heard = Mixer.heard?.playing ? Mixer.heard : this.player;
+    heard?.toggle();
+  }
+
+  // The channels of an answer; those that are there already stay as they are.
+  async show(answer) {
+    const token = (this.token = {});
+    this.original ??= await server.audio(`${this.url}/audio`, RATE);
+    const channels = [{ name: "Recording", buffer: this.original }];
+    if (answer?.question === "notes" && this.recording.duration < LONG) {
+      channels.push({ name: "Notes", buffer: synthesise(answer.notes, this.recording.duration, RATE) });
+    }
+    if (answer?.question === "stems" && this.recording.duration < LONG) {
+      channels[0].muted = true;
+      const stems = answer.stems.map(async ({ name, audio }) => ({ name, buffer: await server.audio(audio, RATE) }));
+      channels.push(...(await Promise.all(stems)));
+    }
+    if (token !== this.token) return;
+    const names = channels.map((c) => c.name).join("\n");
+    if (this.names === names) {
+      for (const { name, buffer } of channels.slice(1)) this.player.replace(name, buffer);
+      return;
+    }
+    this.names = names;
+    const at = this.now();
+    this.player?.pause();
+    this.player = new Mixer($("#player .mixer"), channels, 0, (time) => this.onTime(time, this.player?.playing));
+    this.player.seek(at);
+  }
+
+  stop() {
+    this.token = null;
+    this.player?.pause();
+    this.parts?.pause();
+    $("#player .mixer").replaceChildren();
+    $("#factors .mixer").replaceChildren();
+    if (Mixer.heard === this.player || Mixer.heard === this.parts) Mixer.heard = null;
+  }
+
+  // ---- components
+
+  // The components of an answer to steer, in #factors; change(change) tells the server.
+  components(answer, change) {
+    const rows = answer.components.filter((c) => c.merged[0] === c.index || !c.merged.length);
+    const components = rows.map((row) => {
+      const parts = row.merged.length ? row.merged : [row.index];
+      const loudness = answer.components.filter((c) => parts.includes(c.index)).reduce((sum, c) => sum + c.loudness, 0);
+      return { name: row.name, gain: row.gain, loudness, parts };
+    });
+    const all = this.steering?.all;
+    const alone = this.steering?.alone?.parts;
+    this.steering = new Steering($("#factors .components"), components, {
+      hear: (gains, now) => this.mix(gains, now),
+      set: (row, { gain, name }) => {
+        const component = row.parts[0];
+        change(name === undefined ? { component, gain } : { component, name });
+      },
+      merge: async (chosen, name) => {
+        const [first, ...others] = chosen;
+        for (const other of others) await change({ merge: [first.parts[0], other.parts[0]] });
+        await change({ component: first.parts[0], name });
+      },
+      splits: false,
+    });
+    Object.assign(this.steering, { all, alone: this.steering.rows.find((row) => alone?.includes(row.parts[0])) ?? null });
+    this.steering.show();
+  }
+
+  async mix(gains, play) {
+    const token = (this.mixing = {});
+    const { steering } = this;
+    const said = Object.fromEntries(steering.rows.flatMap((row) => row.parts.map((k) => [k, Number(gains[k].toFixed(2))])));
+    said.rest = steering.alone ? 0 : 1;
+    steering.said.textContent = "One moment …";
+    try {
+      const buffer = await server.audio(`${this.url}/components?gains=${encodeURIComponent(JSON.stringify(said))}`, RATE);
+      if (token !== this.mixing) return;
+      if (this.parts) this.parts.replace("Components", buffer);
+      else {
+        this.parts = new Mixer($("#factors .mixer"), [{ name: "Components", buffer }], 0, this.onTime);
+        this.parts.seek(this.now());
+      }
+      steering.mark();
+      if (play && !this.parts.playing) this.parts.play();
+    } catch (error) {
+      this.say(error.message);
+    }
+  }
+}
+
+// The spectrogram's picture in the page's colours: {url, frequencies, start, end}.
+async function picture(id, duration) {
+  const reply = await server.ask(`api/recordings/${id}/spectrogram`);
+  const { frequencies, frame } = JSON.parse(reply.headers.get("X-Axes"));
+  const image = await createImageBitmap(await reply.blob());
+  const canvas = make("canvas", { width: image.width, height: image.height });
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  const pixels = context.getImageData(0, 0, image.width, image.height);
+  const part = (hex, k) => parseInt(hex.slice(1 + 2 * k, 3 + 2 * k), 16);
+  const colours = Array.from({ length: 256 }, (_, level) => {
+    const i = Math.max(1, MAGMA.findIndex(([at]) => at >= level / 255));
+    const [[from, low], [to, high]] = [MAGMA[i - 1], MAGMA[i]];
+    const share = (level / 255 - from) / (to - from);
+    return [0, 1, 2].map((k) => part(low, k) + share * (part(high, k) - part(low, k)));
+  });
+  for (let i = 0; i < pixels.data.length; i += 4) pixels.data.set(colours[pixels.data[i]], i);
+  context.putImageData(pixels, 0, 0);
+  return { url: canvas.toDataURL(), frequencies, start: 0, end: Math.min(duration, image.width * frame) };
+}

@@ -1,0 +1,288 @@
+"use strict";
+// The studio's page: a recording, what is looked for in it, what was found, what a user
+// says of it.
+
+const CARDS = {
+  notes: ["Notes", "Which keys are played when: a piano roll to correct, and MIDI."],
+  stems: ["Stems", "Voice, drums, bass and the rest, each by itself."],
+  sections: ["Sections", "Where verse and chorus begin, and what returns."],
+};
+const EXPORTS = {
+  notes: [["notes.mid", "MIDI"]], stems: [["stems.zip", "Stems"]], sections: [["sections.lab", "Sections (.lab)"]],
+};
+const EDITORS = { notes: NoteEditor, stems: StemEditor, sections: SectionEditor };
+let choices; // what the server offers
+let opened = null; // the recording that is open, with all that belongs to it
+
+const fail = (error) => ($("#error").textContent = error.message ?? error);
+const tell = (text) => ($("#readout").textContent = text);
+// Each thing that a user asks for: what goes wrong is one line on the page.
+const attempt = (act) => async (...told) => {
+  try {
+    $("#error").textContent = "";
+    return await act(...told);
+  } catch (error) {
+    fail(error);
+  }
+};
+
+// ---- the first page
+
+async function begin() {
+  choices = await server.json("api/choices");
+  const card = ({ name, title }, i) => {
+    const input = make("input", { type: "radio", name: "wanted", value: name });
+    input.checked = !i;
+    const [head, text] = CARDS[name] ?? [title, ""];
+    return make("label", {}, input, make("strong", {}, head), make("span", {}, text));
+  };
+  $("#wanted").append(...choices.questions.map(card));
+  const tab = ({ name, title }) =>
+    make("label", {}, make("input", { type: "radio", name: "question", value: name, onchange: () => pick(name) }), title);
+  $("#questions").append(...choices.questions.map(tab));
+  const open = (file) => attempt(async () => enter(await server.post("api/works", { file })));
+  const work = ({ file, name, changed }) =>
+    make("li", {}, make("button", { type: "button", onclick: open(file) }, name), ` ${new Date(1000 * changed).toLocaleString()}`);
+  $("#saved ul").replaceChildren(...choices.works.map(work));
+  $("#saved").hidden = !choices.works.length;
+  const id = state.get("recording") || choices.opened;
+  if (id) await server.json(`api/recordings/${encodeURIComponent(id)}`).then(enter, () => state.set("recording", ""));
+}
+
+const take = attempt(async (file) => {
+  if (!file) return;
+  $("#reading").textContent = `Reading ${file.name} …`;
+  try {
+    await enter(await server.upload(file));
+  } finally {
+    $("#reading").textContent = "";
+    $("#file").value = "";
+  }
+});
+
+// ---- a recording
+
+async function enter(recording) {
+  leave();
+  state.set("recording", recording.id);
+  const now = { ...recording, url: `api/recordings/${recording.id}`, state: recording.work, queue: Promise.resolve() };
+  opened = now;
+  $("#start").hidden = true;
+  $("#work").hidden = $("#history").hidden = false;
+  $("#name").textContent = recording.name;
+  document.title = `${recording.name} · MusAIc studio`;
+  now.listening = new Listening(now, (time, playing) => now.line?.playhead(time, playing), fail);
+  now.line = new Timeline($("#board"), now.duration, (time) => now.listening.seek(time));
+  now.events = new EventSource(`${now.url}/events`);
+  now.events.addEventListener("state", (event) => see(now, JSON.parse(event.data)));
+  now.events.addEventListener("progress", (event) => progress(JSON.parse(event.data)));
+  now.events.addEventListener("answer", attempt(() => answered(now)));
+  see(now, recording.work);
+  now.listening.show(null).catch(fail);
+  if (!recording.work.question) await pick($("#wanted :checked").value);
+}
+
+function leave() {
+  if (!opened) return;
+  opened.events.close();
+  opened.editor?.stop();
+  opened.line.stop();
+  opened.listening.stop();
+  opened = null;
+  for (const id of ["board", "factors", "corrections", "export", "running", "work", "history"]) $(`#${id}`).hidden = true;
+  $("#start").hidden = false;
+  for (const id of ["changed", "readout", "error"]) $(`#${id}`).textContent = "";
+  document.title = "MusAIc studio";
+}
+
+const pick = attempt(async (question, model) => {
+  const { models } = choices.questions.find((q) => q.name === question);
+  see(opened, await server.post(`${opened.url}/ask`, { question, model: model ?? models[0].id }));
+});
+
+function see(now, said) {
+  if (now !== opened || said.version < now.state.version) return;
+  now.state = said;
+  for (const input of $$("#questions input")) input.checked = input.value === said.question;
+  const models = choices.questions.find((q) => q.name === said.question)?.models ?? [];
+  const options = models.map((m) => make("option", { value: m.id, title: m.about }, `${m.label} (${m.kind})`));
+  $("#choice select").replaceChildren(...options);
+  $("#choice select").value = said.model;
+  $("#undo").disabled = !said.can_undo;
+  $("#redo").disabled = !said.can_redo;
+  $("#save").textContent = said.saved ? "Saved" : "Save";
+  if (said.error) fail(said.error);
+  $("#running").hidden = !said.running;
+  if (said.running) progress(said.running);
+  listHints(said.hints);
+}
+
+function progress({ part, of }) {
+  const bar = $("#running progress");
+  if (of > 1) bar.value = part / of;
+  else bar.removeAttribute("value");
+  $("#part").textContent = of > 1 ? `Part ${Math.min(part + 1, of)} of ${of}` : "Listening …";
+}
+
+function listHints(hints) {
+  const name = ({ label, start, end, sounds, low, high }) => {
+    const when = start === end ? `at ${start.toFixed(2)} s` : `${start.toFixed(2)} to ${end.toFixed(2)} s`;
+    if (label === "boundary") return `${sounds ? "a boundary" : "no boundary"} ${when}`;
+    if (typeof label === "number") return `${sounds ? "" : "no "}${pitchName(label)} ${when}`;
+    const region = low !== undefined || high !== undefined;
+    return `${label} ${sounds ? "alone" : region ? "not" : "silent"} ${when}${region ? `, ${Math.round(low ?? 0)} to ${Math.round(high ?? 20000)} Hz` : ""}`;
+  };
+  const row = (hint, i) =>
+    make("li", {}, make("button", { type: "button", "aria-label": `Take back: ${name(hint)}`, onclick: () => change({ hint: [], unhint: [i] }) }, "✕"), name(hint));
+  $("#corrections").hidden = !hints.length;
+  $("#corrections summary").textContent = `Your corrections (${hints.length})`;
+  $("#corrections ul").replaceChildren(...hints.map(row));
+}
+
+// What a user says goes to the server in the order in which it is said.
+function change(said) {
+  const now = opened;
+  now.queue = now.queue.then(() => send(now, said)).catch(async (error) => {
+    fail(error);
+    see(now, await server.json(`${now.url}/state`));
+    await answered(now);
+  }).catch(fail);
+  return now.queue;
+}
+
+async function send(now, said) {
+  $("#error").textContent = "";
+  const post = () => server.post(`${now.url}/change`, { version: now.state.version, change: said });
+  try {
+    see(now, await post());
+  } catch (error) {
+    // the model's answer counts as a version too: look again, and say it once more
+    if (error.status !== 409) throw error;
+    const latest = await server.json(`${now.url}/state`);
+    if (JSON.stringify(latest.hints) !== JSON.stringify(now.state.hints)) throw error;
+    see(now, latest);
+    see(now, await post());
+  }
+}
+
+const step = (what) => attempt(async () => {
+  opened.editor?.settle?.();
+  await opened.queue;
+  const now = opened;
+  see(now, await server.post(`${now.url}/${what}`));
+  if (what !== "save") return answered(now);
+  const { folder } = choices;
+  $("#changed").textContent = `Saved in ${folder}.`;
+});
+
+// ---- an answer
+
+async function answered(now) {
+  const answer = await server.json(`${now.url}/answer`);
+  if (now !== opened || answer.version < (now.answer?.version ?? 0)) return;
+  const before = now.answer;
+  now.answer = answer;
+  const { question } = answer;
+  if (!question || !answer[question]?.length && question !== "notes") return;
+  $("#board").hidden = $("#export").hidden = false;
+  if (!now.editor || before?.question !== question) await newEditor(now, answer);
+  if (now !== opened) return;
+  $("#changed").textContent = summary(answer, before);
+  await now.editor.show(answer, now.state.hints);
+  if (question === "sections") $("#parts").replaceChildren(...listSections({ sections: answer.sections }, (t) => now.listening.seek(t, true)));
+  await now.listening.show(answer);
+  showComponents(now, answer);
+  showExports(now, answer);
+}
+
+function summary(answer, before) {
+  const { added, removed } = answer.changed;
+  const unit = answer.question === "notes" ? "note" : "section";
+  const many = (n) => `${n} ${unit}${n === 1 ? "" : "s"}`;
+  if (before?.question === answer.question && answer.question === "stems") return "The stems were made anew with what you said.";
+  if (before?.question === answer.question && (added.length || removed.length)) return `What changed: ${many(added.length)} new, ${many(removed.length)} gone.`;
+  if (answer.question === "stems") return `${answer.stems.length} stems.`;
+  return `${many(answer[answer.question].length)}.`;
+}
+
+async function newEditor(now, answer) {
+  now.editor?.stop();
+  now.line.mark([]);
+  const tools = { change, say: tell, seek: (time, play) => now.listening.seek(time, play), now: () => now.listening.now(), peaks: now.peaks };
+  if (answer.question === "stems") {
+    now.picture ??= await picture(now.id, now.duration);
+    Object.assign(tools, { picture: now.picture, labels: answer.stems.map((s) => s.name) });
+  }
+  now.editor = now.line.editor = new EDITORS[answer.question](now.line, tools);
+  $("#edit").replaceChildren(...now.editor.tools);
+  $("#gestures").textContent = now.editor.gestures;
+  $("#parts").replaceChildren();
+  const names = { notes: "piano roll", stems: "waveform and spectrogram", sections: "waveform and sections" };
+  const over = now.line.over;
+  over.setAttribute("role", "group");
+  over.setAttribute("aria-label", `${names[answer.question]}, to correct`);
+  over.setAttribute("aria-describedby", "gestures");
+  const readable = innerWidth < 640 ? 8 : 30; // s of a piano roll
+  now.line.show(0, answer.question === "notes" ? readable : now.duration);
+}
+
+function showComponents(now, answer) {
+  $("#factors").hidden = !answer.components.length;
+  if (!answer.components.length) return;
+  $("#factors-head").textContent = `Components (${answer.components.length})`;
+  now.listening.components(answer, async (said) => {
+    await change(said);
+    if (!("gain" in said)) await answered(now);
+  });
+  const draws = attempt(async () => {
+    if (!$("#factors").open || now !== opened || now.drawn === answer.levels) return;
+    now.drawn = answer.levels;
+    const model = new Components(await server.bytes(answer.levels), new Float32Array(1), RATE);
+    if (now === opened) drawFactors($("#factors"), model, 0);
+  });
+  $("#factors").ontoggle = draws;
+  draws();
+}
+
+function showExports(now, answer) {
+  const files = [...(EXPORTS[answer.question] ?? []), ...(answer.components.length ? [["mix.flac", "Mix of components"]] : []), ["hints.json", "Corrections"]];
+  const link = ([file, text]) => make("a", { class: "button", href: `${now.url}/export/${file}`, download: "" }, `⤓ ${text}`);
+  $("#exports").replaceChildren(...files.map(link));
+  $("#where").textContent = `Save keeps the recording, your work and your corrections in ${choices.folder}.`;
+}
+
+// ---- what is pressed
+
+function keys(event) {
+  if (!opened) return;
+  const typing = event.target.matches("input:not([type=range]):not([type=checkbox]):not([type=radio]), select, textarea");
+  const command = event.ctrlKey || event.metaKey;
+  if (command && event.key.toLowerCase() === "s") return (event.preventDefault(), $("#save").click());
+  if (typing) return;
+  if (command && event.key.toLowerCase() === "z") return (event.preventDefault(), $(event.shiftKey ? "#redo" : "#undo").click());
+  if (command && event.key.toLowerCase() === "y") return (event.preventDefault(), $("#redo").click());
+  if (event.key === " " && !event.target.matches("button, summary, a, input")) return (event.preventDefault(), opened.listening.toggle());
+}
+
+document.addEventListener("DOMContentLoaded", attempt(async () => {
+  $("#file").onchange = (event) => take(event.target.files[0]);
+  addEventListener("dragover", (event) => (event.preventDefault(), document.body.classList.add("over")));
+  addEventListener("dragleave", (event) => event.relatedTarget ?? document.body.classList.remove("over"));
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("over");
+    take(event.dataTransfer.files[0]);
+  });
+  $("#choice").onsubmit = (event) => event.preventDefault();
+  $("#choice select").onchange = (event) => pick(opened.state.question, event.target.value);
+  for (const what of ["undo", "redo", "save", "stop"]) $(`#${what}`).onclick = step(what);
+  $("#home").onclick = (event) => {
+    event.preventDefault();
+    leave();
+    state.set("recording", "");
+    server.json("api/choices").then((now) => ($("#saved").hidden = !now.works.length), fail);
+  };
+  addEventListener("keydown", keys);
+  addEventListener("theme", () => opened?.line.draw());
+  await begin();
+}));
