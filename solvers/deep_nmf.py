@@ -3,6 +3,7 @@
 from musaic_core.benchmark.solver import LowRankSolver
 from musaic_core.lowrank.deep.nmf import deep_nmf
 from musaic_core.lowrank.deep.start import layer_ranks
+from musaic_core.lowrank.models import NMF
 
 
 class Solver(LowRankSolver):
@@ -35,12 +36,13 @@ class Solver(LowRankSolver):
 
     def factorize(self, V, given):
         first, last, loss = self.rank, self.coarse, self.loss
-        start, fixed = "random", ()
+        start, fixed, weights = "random", (), None
         W = given.dictionary and given.dictionary.templates
         if self.dictionary == "fixed":
             last, loss = W.shape[1], "data"
             first = first if self.depth > 1 else last
             lowest = f"templates {self.depth}" if self.depth > 1 else "templates"
+            V, W, weights = given.told_apart(V, W)
             start, fixed = {lowest: W}, (lowest,)
         elif self.dictionary == "adapted":
             first, start = W.shape[1], {"templates": W}
@@ -53,10 +55,13 @@ class Solver(LowRankSolver):
             start_iter=self.n_iter,
             fixed=fixed,
             update="mu-extrapolated",
+            data_weights=weights,
             max_iter=self.n_iter,
             seed=given.seed,
         )
         if self.dictionary == "fixed":
             model = model.layers[-1]  # whose templates are the dictionary's
+        if weights is not None:
+            model = NMF(given.dictionary.templates, model.activations)
         model.labels = given.dictionary and given.dictionary.labels
         return model

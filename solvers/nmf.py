@@ -3,6 +3,7 @@
 import numpy as np
 
 from musaic_core.benchmark.solver import LowRankSolver
+from musaic_core.lowrank.models import NMF
 from musaic_core.lowrank.nmf import nmf
 
 
@@ -30,13 +31,15 @@ class Solver(LowRankSolver):
     }
 
     def factorize(self, V, given):
-        rank, start, n_iter = self.rank, "random", self.n_iter
+        rank, start, n_iter, weights = self.rank, "random", self.n_iter, None
         labels = given.dictionary and given.dictionary.labels
         if labels is not None:
             W = given.dictionary.templates
             rank = W.shape[1]
             H = np.full((rank, V.shape[1]), V.mean(), V.dtype)
             H, n_iter = given.begun(H, n_iter)
+            if self.dictionary == "fixed":
+                V, W, weights = given.told_apart(V, W)
             start = W, H
         model = nmf(
             V,
@@ -45,8 +48,11 @@ class Solver(LowRankSolver):
             init=start,
             fixed=("templates",) if self.dictionary == "fixed" else (),
             mask=given.mask(labels),
+            data_weights=weights,
             max_iter=n_iter,
             seed=given.seed,
         )
+        if weights is not None:
+            model = NMF(given.dictionary.templates, model.activations)
         model.labels = labels
         return model

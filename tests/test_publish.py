@@ -136,6 +136,8 @@ def test_missing_rows_and_failed_recordings_are_named():
 def test_names_of_corpora_are_readable():
     assert readable("mini[part=piano,timbre=seen]") == "mini piano seen"
     assert readable("folder[learn_from=None,path=/my/x]") == "folder /my/x"
+    assert readable("folder[hints=False,path=/my/x]") == "folder /my/x"
+    assert readable("folder[hints=True,path=/my/x]") == "folder hints /my/x"
     assert readable("Task[beta=1,model=nmf]", with_base=False) == "β=1 nmf"
 
 

@@ -122,10 +122,9 @@ def test_components_are_muted_merged_and_named_and_heard(page):
     page.change(merge=[first, second])
     page.change(component=first, name="mine")
     muted = page.change(component=second, gain=0)["components"]
-    both = [c for c in muted if c["index"] in (first, second)]
-    assert {c["name"] for c in both} == {"mine"}
-    assert {c["gain"] for c in both} == {0.0}
-    assert both[0]["merged"] == sorted([first, second])
+    (both,) = (c for c in muted if c["index"] in (first, second))
+    assert (both["name"], both["gain"]) == ("mine", 0.0)
+    assert [both["index"], *both["merged"]] == sorted([first, second])
     y = sound_of(page.get("audio"))
     quieter = sound_of(page.get("components"))
     assert np.square(quieter).sum() < 0.95 * np.square(y).sum()
@@ -133,6 +132,13 @@ def test_components_are_muted_merged_and_named_and_heard(page):
     alone = sound_of(page.get(f"components?gains={json.dumps(rest)}"))
     # what is heard with them muted and what is heard of them alone are all of it
     assert np.abs(quieter + alone - y).max() < 1e-3
+    part = sound_of(page.get(f"components?gains={json.dumps(rest)}&start=1.3&end=2"))
+    whole = alone[round(1.3 * SR) : 2 * SR]
+    assert part.shape == whole.shape
+    assert np.abs(part - whole).max() < 1e-3
+    assert page.get("components?start=3&end=2").status_code == 422
+    split = page.change(unmerge=first)["components"]
+    assert {first, second} <= {c["index"] for c in split}
     levels = page.get("levels").content
     header, data = levels.split(b"\n", 1)
     n, n_rows, n_columns = json.loads(header)["shape"]
@@ -327,7 +333,7 @@ def test_the_own_page_is_answered_and_may_load_nothing_else(client):
         answered = client.get("/", headers=headers)
         assert answered.status_code == 200
         policy = answered.headers["content-security-policy"]
-        assert "default-src 'self'" in policy
+        assert "default-src 'none'; script-src 'self';" in policy
         assert "unsafe-eval" not in policy
 
 

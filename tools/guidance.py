@@ -1,8 +1,9 @@
 """What hints gained: ``python -m tools.guidance FILES`` writes it from results files.
 
 The files are those of runs with the configuration ``guidance.yml`` of a benchmark, and
-what is written is `docs/measured/guidance.json`: for each corpus, solver, number of
-hints and share of wrong ones, the mean gain over recordings and its 95 % interval.
+what is written is `docs/measured/guidance.json`: for each task, corpus, solver, number
+of hints and share of wrong ones, the mean gain over recordings and its 95 % interval.
+What was measured before and is not in the files stays.
 """
 
 import json
@@ -15,6 +16,7 @@ from musaic_core.publish.results import readable
 from musaic_core.results.rows import ALL, score_cells, with_labels
 from musaic_core.results.statistics import mean_interval
 
+KEYS = ("task", "corpus", "solver", "wrong", "hints")
 FILE = Path(__file__).resolve().parent.parent / "docs/measured/guidance.json"
 
 
@@ -29,14 +31,17 @@ def measured(df: pd.DataFrame) -> list[dict]:
     Returns
     -------
     list of dict
-        With corpus, solver, hints, wrong, recordings, before, gain, low and high.
+        With task, corpus, solver, hints, wrong, recordings, before, gain, low and high.
     """
     df = with_labels(df[df["p_obj_hints"] > 0])
-    df = df.assign(corpus=df["dataset_name"].map(readable))
-    keys = ["corpus", "label", "p_obj_wrong_hints", "p_obj_hints"]
+    df = df.assign(
+        task=df["objective_name"].str.partition("[")[0],
+        corpus=df["dataset_name"].map(readable),
+    )
+    keys = ["task", "corpus", "label", "p_obj_wrong_hints", "p_obj_hints"]
     return [
         {
-            **dict(zip(("corpus", "solver", "wrong", "hints"), key, strict=True)),
+            **dict(zip(KEYS, key, strict=True)),
             **_gain(rows),
         }
         for key, rows in df.groupby(keys, sort=False)
@@ -55,7 +60,7 @@ def _gain(rows):
     return {"recordings": interval.n, **rounded}
 
 
-def table(root: Path, name: str, corpus: str) -> list[list[str]]:
+def table(root: Path, name: str, corpus: str, task: str = "") -> list[list[str]]:
     """A row a solver, and a column a number of hints.
 
     Parameters
@@ -66,6 +71,8 @@ def table(root: Path, name: str, corpus: str) -> list[list[str]]:
         Of the file.
     corpus : str
         Whose rows are shown.
+    task : str
+        How the task's name begins, where several have the corpus.
 
     Returns
     -------
@@ -73,7 +80,11 @@ def table(root: Path, name: str, corpus: str) -> list[list[str]]:
         The first row is the head.
     """
     records = json.loads((root / name).read_text(encoding="utf-8"))
-    records = [record for record in records if record["corpus"] == corpus]
+    records = [
+        record
+        for record in records
+        if record["corpus"] == corpus and record["task"].startswith(task)
+    ]
     if not records:
         raise ValueError(f"there is no corpus {corpus!r}")
     kinds = sorted({(record["wrong"], record["hints"]) for record in records})
@@ -105,5 +116,8 @@ def _cell(record):
 
 if __name__ == "__main__":
     frames = [pd.read_parquet(file) for file in sys.argv[1:]]
-    text = json.dumps(measured(pd.concat(frames, ignore_index=True)), indent=1)
+    records = json.loads(FILE.read_text(encoding="utf-8"))
+    records += measured(pd.concat(frames, ignore_index=True))
+    newest = {tuple(record[key] for key in KEYS): record for record in records}
+    text = json.dumps([*newest.values()], indent=1)
     FILE.write_text(text + "\n", encoding="utf-8")

@@ -286,13 +286,16 @@ def readable(name: str, with_base: bool = True) -> str:
     Returns
     -------
     str
-        The values of the parameters, with the names of those that are numbers.
+        The values of the parameters, with the names of those that are numbers; of those
+        that are true or false, the names of the true ones.
     """
     base, _, parameters = name.partition("[")
     words = [base] if with_base else []
     for parameter in re.split(r",(?=\w+=)", parameters.rstrip("]")):
         key, _, value = parameter.partition("=")
-        if value and value != "None":
+        if value == "True":
+            words.append(key)
+        elif value not in ("", "None", "False"):
             number = re.fullmatch(r"[-\d.e]+", value)
             words.append(f"{key.replace('beta', 'β')}={value}" if number else value)
     return " ".join(words)

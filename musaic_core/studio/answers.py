@@ -2,6 +2,7 @@
 
 import io
 import json
+import secrets
 import zipfile
 from pathlib import Path
 
@@ -146,7 +147,7 @@ def stem_file(session, name: str) -> Path:
     return file
 
 
-def components_audio(session, gains: str) -> Path:
+def components_audio(session, gains: str, stretch=(0.0, np.inf)) -> Path:
     """The recording with gains a component.
 
     Parameters
@@ -155,6 +156,8 @@ def components_audio(session, gains: str) -> Path:
     gains : str
         JSON: gains by the components' indices, and ``rest`` for all others; empty for
         those of the work.
+    stretch : tuple of float
+        From when to when, s.
 
     Returns
     -------
@@ -172,8 +175,12 @@ def components_audio(session, gains: str) -> Path:
             asked = {int(i): gain_of(gain) for i, gain in said.items()}
         except (ValueError, AttributeError, TypeError) as error:
             raise InputError(f"gains can't be read ({error})") from None
-    y = remixed(session.sound, analysis, asked, rest)
-    return write_flac(y, session.sound.rate, session.made(analysis) / "components.flac")
+    y = remixed(session.sound, analysis, asked, rest, stretch)
+    if not y.shape[1]:
+        raise InputError("the stretch is empty; let it end after its start")
+    # several may be made at once
+    file = session.made(analysis) / f"components {secrets.token_hex(4)}.flac"
+    return write_flac(y, session.sound.rate, file)
 
 
 def picture(session) -> tuple[bytes, dict]:

@@ -56,14 +56,19 @@ def components_of(analysis: Analysis, mix: Mix) -> list[dict]:
     -------
     list of dict
         ``index``, ``name``, ``pitch`` and ``stem`` (or None), ``loudness`` (from 0 to
-        1), ``gain``, and ``merged``, all that are one with it. None where the model
-        has no components.
+        1), ``gain``, and ``merged``, others that are one with it and not listed. Empty
+        where the model has no components.
     """
     if analysis.parts[0].model is None:
         return []
     W, H, labels = factors_of(analysis)
     loudness = W.sum(0) * H.sum(1)
     loudness = loudness / (loudness.max() or 1)
+    sounding = np.flatnonzero(loudness > SILENT).tolist()
+    groups = dict.fromkeys(mix.group(i) for i in sounding)
+    loudness = {
+        group: sum(loudness[[i for i in group if i < len(H)]]) for group in groups
+    }
     names = _names(labels)
     return [
         {
@@ -71,11 +76,12 @@ def components_of(analysis: Analysis, mix: Mix) -> list[dict]:
             "name": mix.names.get(i, names[i]),
             "pitch": None if isinstance(labels[i], str) else int(labels[i]) or None,
             "stem": str(labels[i]) if isinstance(labels[i], str) else None,
-            "loudness": round(float(loudness[i]), 4),
+            "loudness": round(float(loudness[i, *others]), 4),
             "gain": mix.gains.get(i, 1.0),
-            "merged": list(mix.group(i)),
+            "merged": others,
         }
-        for i in np.flatnonzero(loudness > SILENT).tolist()
+        for i, *others in groups
+        if i < len(H)
     ]
 
 
@@ -96,8 +102,14 @@ def _names(labels):
     return numbered
 
 
-def remixed(sound, analysis: Analysis, gains: dict[int, float], rest: float = 1.0):
-    """The recording with gains a component.
+def remixed(
+    sound,
+    analysis: Analysis,
+    gains: dict[int, float],
+    rest: float = 1.0,
+    stretch: tuple[float, float] = (0.0, np.inf),
+):
+    """The recording, or a stretch of it, with gains a component.
 
     What the components make with these gains, over what they make without, is a mask
     for the recording (Wiener filtering, as stems are made).
@@ -110,24 +122,28 @@ def remixed(sound, analysis: Analysis, gains: dict[int, float], rest: float = 1.
     gains : dict of int to float
     rest : float
         Gain of all other components.
+    stretch : tuple of float
+        From when to when, s.
 
     Returns
     -------
     ndarray of float32, shape (channels, samples)
     """
     y, sr = sound.samples, sound.rate
-    made = np.empty(y.shape, np.float32)
+    begin = round(stretch[0] * sr)
+    end = min(y.shape[1], round(min(stretch[1], sound.duration) * sr))
+    made = np.zeros((len(y), max(0, end - begin)), np.float32)
     hop, window = 2 * round(HOP * sr / 2), 2 * round(WINDOW * sr / 2)
     block, context = round(BLOCK / HOP) * hop, 2 * window // hop * hop
-    for first in range(0, y.shape[1], block):
+    for first in range(begin // hop * hop, end, block):
         start = max(0, first - context)
         part = np.asarray(y[:, start : first + block + context])
         X = transform(part, sr)
         times = start / sr + np.arange(X.shape[-1]) * hop / sr
         mask = _mask(analysis, gains, rest, times, np.arange(X.shape[-2]) / WINDOW)
         heard = inverse_transform(mask * X, sr, part.shape[1])
-        stop = min(first + block, y.shape[1])
-        made[:, first:stop] = heard[:, first - start : stop - start]
+        since, stop = max(first, begin), min(first + block, end)
+        made[:, since - begin : stop - begin] = heard[:, since - start : stop - start]
     return made
 
 

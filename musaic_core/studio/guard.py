@@ -8,9 +8,9 @@ from starlette.responses import JSONResponse
 HOSTS = {"127.0.0.1", "localhost"}
 # a page loads the studio's own; its scripts may make pictures and sounds
 POLICY = (
-    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
-    "style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; "
-    "form-action 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 
 

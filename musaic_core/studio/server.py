@@ -9,6 +9,7 @@ from pathlib import Path
 
 import anyio
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -25,8 +26,8 @@ from musaic_core.studio.session import StaleError
 LARGEST = 2 * 2**30  # bytes of a recording
 LARGEST_JSON = 2**20
 HERE = Path(__file__).parent
-SHARED = HERE.parent / "publish" / "static"
 PLOTLY = files("plotly") / "package_data" / "plotly.min.js"
+PUBLISHED = [("musaic_core.publish", "static")]  # what pages there have too
 
 
 def make_app(folder: Path) -> Starlette:
@@ -61,6 +62,7 @@ def make_app(folder: Path) -> Starlette:
 
     async def choices(request):
         works = await run_in_threadpool(studio.works)
+        await run_in_threadpool(lambda: [q.task for q in studio.questions.values()])
         return JSONResponse(
             {
                 "folder": str(studio.folder),
@@ -70,6 +72,7 @@ def make_app(folder: Path) -> Starlette:
                     {
                         "name": question.name,
                         "title": question.title,
+                        "labels": list(question.task.labels),
                         "models": [
                             model.as_json(name)
                             for name, model in question.models.items()
@@ -154,10 +157,17 @@ def make_app(folder: Path) -> Starlette:
         return FileResponse(file, media_type="audio/flac")
 
     async def components(session, request):
-        file = await run_in_threadpool(
-            answers.components_audio, session, request.query_params.get("gains", "")
-        )
-        return FileResponse(file, media_type="audio/flac")
+        asked = request.query_params
+        try:
+            stretch = float(asked.get("start", 0)), float(asked.get("end", "inf"))
+        except ValueError:
+            raise InputError("start and end are to be numbers, in s") from None
+        if not 0 <= stretch[0] < float("inf"):
+            raise InputError("start is to be a number from 0 on, in s")
+        told = session, asked.get("gains", ""), stretch
+        file = await run_in_threadpool(answers.components_audio, *told)
+        gone = BackgroundTask(file.unlink, missing_ok=True)
+        return FileResponse(file, media_type="audio/flac", background=gone)
 
     async def spectrogram(session, request):
         png, axes = await run_in_threadpool(answers.picture, session)
@@ -188,8 +198,7 @@ def make_app(folder: Path) -> Starlette:
         at("spectrogram", spectrogram),
         at("export/{what}", exported),
         Route("/static/plotly.js", lambda _: FileResponse(PLOTLY)),
-        Mount("/static/shared", StaticFiles(directory=SHARED)),
-        Mount("/static", StaticFiles(directory=HERE / "static")),
+        Mount("/static", StaticFiles(directory=HERE / "static", packages=PUBLISHED)),
     ]
 
     @contextlib.asynccontextmanager

@@ -135,8 +135,9 @@ class Session:
         version : int
             Of the state that it is a change of.
         change : object
-            ``hint``, one or a list, ``unhint`` by its index, both at once, ``merge``,
-            or ``component`` with ``name`` or ``gain``.
+            ``hints``, a list, or one ``hint``, and ``unhint``, indices of those that
+            are to go, also both at once; ``merge`` or ``unmerge``; or ``component``
+            with ``name`` or ``gain``.
 
         Raises
         ------
@@ -353,8 +354,11 @@ def changed(work: Work, change: Any) -> Work:
             return work.with_mix(work.mix.at_gain(index, gain_of(gain)))
         case {"merge": [int(first), int(second)]} if min(first, second) >= 0:
             return work.with_mix(work.mix.merge(first, second))
-        case {"hint": _} | {"unhint": _}:
-            gone, said = change.get("unhint", []), change.get("hint", [])
+        case {"unmerge": int(index)} if index >= 0:
+            return work.with_mix(work.mix.split(index))
+        case {"hint": _} | {"hints": _} | {"unhint": _}:
+            gone = change.get("unhint", [])
+            said = change.get("hints", change.get("hint", []))
             gone = gone if isinstance(gone, list) else [gone]
             said = said if isinstance(said, list) else [said]
             if not all(type(i) is int and 0 <= i < len(work.hints) for i in gone):

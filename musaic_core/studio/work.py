@@ -63,6 +63,20 @@ class Mix:
         mix = mix.named(first, self.names.get(kept[0], ""))
         return mix.at_gain(first, self.gains.get(kept[0], 1.0))
 
+    def split(self, index: int) -> "Mix":
+        """Make those that are one with a component components of their own again.
+
+        Parameters
+        ----------
+        index : int
+
+        Returns
+        -------
+        Mix
+        """
+        group = self.group(index)
+        return replace(self, merged=tuple(g for g in self.merged if g != group))
+
     def named(self, index: int, name: str) -> "Mix":
         """Name a component, and those that are one with it.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import numpy as np
 from musaic_core.data.errors import reason_of, report_once
 from musaic_core.data.hints import Hint
 from musaic_core.data.recording import Recording, Track
+from musaic_core.lowrank.annotated import with_annotations
 from musaic_core.lowrank.models import NMF
 from musaic_core.tasks.dictionary import Dictionary
+from musaic_core.tasks.regions import allowed_entries
 
 WARM = 2  # times fewer iterations from a start than from nowhere
 LEAST = 0.01  # of a start that knows nothing, in one that knows something
@@ -237,9 +240,20 @@ class Given:
         if isinstance(of_task, Exception):
             raise of_task
         said = (*of_task, *self._hints)
+        if self._whole is not None:
+            said = self._of_part(said)
         return tuple(
             hint for hint in said if hint.label in (self.labels or [hint.label])
         )
+
+    def _of_part(self, hints):
+        """Those hints that are about the part, in its own times."""
+        begin, n = self._first * self.frame, self.V.shape[1]
+        there = (h for h in hints if h.start < begin + n * self.frame and h.end > begin)
+        return [
+            replace(h, start=max(h.start - begin, 0.0), end=h.end - begin)
+            for h in there
+        ]
 
     def frames_of(self, hint: Hint) -> slice:
         """The frames of a hint's stretch.
@@ -252,8 +266,8 @@ class Given:
         -------
         slice
         """
-        frames = np.round(np.array([hint.start, hint.end]) / self.frame).astype(int)
-        return slice(*np.maximum(frames - self._first, 0).tolist())
+        times = np.maximum([hint.start, hint.end], 0)
+        return slice(*np.round(times / self.frame).astype(int))
 
     def allowed(self, labels: np.ndarray, n_frames: int) -> np.ndarray:
         """Where hints leave components with these labels free to sound.
@@ -321,3 +335,29 @@ class Given:
         if labels is None or not self.hints or self.axes[1] != "time":
             return None
         return {"activations": self.allowed(labels, self.V.shape[1])}
+
+    def allowed_entries(self, n_frames: int) -> np.ndarray:
+        """Where hints leave stems free to sound, (stems, F, n_frames)."""
+        place = self.frequencies, self.frame, n_frames
+        return allowed_entries(self.hints, self.labels, *place)
+
+    def told_apart(self, V: np.ndarray, W: np.ndarray) -> tuple:
+        """Data and templates, with the rows by which regions are told to a fit.
+
+        Parameters
+        ----------
+        V : ndarray, shape (F, T)
+        W : ndarray, shape (F, R)
+            The dictionary's templates, which are to be held.
+
+        Returns
+        -------
+        V, W, weights : ndarray
+            As `with_annotations` gives them; where no region is told of, V and W as
+            they were, and None.
+        """
+        if not any(h.is_region for h in self.hints) or not self._task.sounds_alone:
+            return V, W, None
+        groups = self.dictionary.labels[:, None] == np.asarray(self.labels)
+        allowed = self.allowed_entries(V.shape[1])
+        return with_annotations(V, W, groups.argmax(1), allowed)

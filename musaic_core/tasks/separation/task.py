@@ -27,6 +27,7 @@ from musaic_core.lowrank.structured.convolutive import convolutive_nmf
 from musaic_core.tasks.base import Task
 from musaic_core.tasks.dictionary import Dictionary
 from musaic_core.tasks.separation.obeyed import obeyed
+from musaic_core.tasks.separation.painted import painted_stems
 from musaic_core.tasks.separation.stored import in_little_memory, room_for
 from musaic_core.tasks.separation.wiener import (
     HOP,
@@ -83,10 +84,10 @@ class Separation(Task):
     axes = (("frequency", "time"), ("frequency", "time", "channel"))
     learns_dictionary = True
     decoded_by = ("phase",)
-    decodes_hints = True
     magnitudes = True
     compression = POWER
     sounds_alone = True
+    decodes_hints = True
     frequencies = bin_frequencies()
     frame = HOP
 
@@ -156,18 +157,22 @@ class Separation(Task):
         return Dictionary(*found, learn_patches)
 
     def adapted(self, dictionary, given):
-        """Add entries of the stems that are alone somewhere."""
+        """Add entries of the stems that are alone somewhere, or in some region."""
         V = self.represent(given.recording)
         free = given.allowed(self.labels, V.shape[1])
         alone = free & (free.sum(0) == 1)
-        spectra = {
-            label: V[:, there]
-            for label, there in zip(self.labels, alone, strict=True)
-            if there.sum() >= LEAST_FRAMES
-        }
-        if not spectra:
-            return dictionary
-        return dictionary.extended(self._learn_from(spectra, given.exponent))
+        heard = {n: V[:, there] for n, there in zip(self.labels, alone, strict=True)}
+        painted = {}
+        if any(hint.is_region for hint in given.hints):
+            told = dictionary, self.labels, given.allowed_entries(V.shape[1])
+            painted = painted_stems(V**given.exponent, *told)
+            painted = {n: X ** (1 / given.exponent) for n, X in painted.items()}
+        for stems in (heard, painted):
+            spectra = {n: X for n, X in stems.items() if X.shape[1] >= LEAST_FRAMES}
+            if spectra:
+                entries = self._learn_from(spectra, given.exponent)
+                dictionary = dictionary.extended(entries)
+        return dictionary
 
     @cached_property
     def _stem_spectra(self):
@@ -250,7 +255,10 @@ class Separation(Task):
         return StemSpectrograms(spectrograms, given.magnitudes_of(model))
 
     def tune(self, describe, keep=None):
-        """Nothing is tuned: stems are filtered out of the mixture by their ratios."""
+        """Nothing is tuned: stems are filtered out of the mixture by their ratios.
+
+        Where hints say that a stem has no part in the mixture, it has none.
+        """
 
         def decode(description, recording, hints=()):
             y, sr = recording.audio()

@@ -1,0 +1,92 @@
+"""A network that hears notes adapts to what was said of a recording."""
+
+import numpy as np
+import pytest
+
+from musaic_core.data.hints import Hint
+from musaic_core.tasks.transcription.spectrogram import FRAME, band_frequencies
+
+torch = pytest.importorskip("torch")
+
+from musaic_core.learned import notes  # noqa: E402
+from musaic_core.learned.adaptation import adapt  # noqa: E402
+from musaic_core.learned.note_cnn import NoteCNN  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def state():
+    """Weights as they start: of a network that has learned nothing."""
+    torch.manual_seed(0)
+    weights = NoteCNN(band_frequencies()).state_dict()
+    arrays = {name: array.numpy().copy() for name, array in weights.items()}
+    return arrays | {"frequencies": band_frequencies()}
+
+
+@pytest.fixture(scope="module")
+def V():  # noqa: N802
+    """Two seconds of harmonic notes: 60 in the first and last third, 67 amid."""
+    hz, n = band_frequencies(), round(6 / FRAME)
+    V = np.full((len(hz), n), 1e-4, np.float32)
+    for pitch, third in ((60, 0), (67, 1), (60, 2)):
+        partials = 440 * 2 ** ((pitch - 69) / 12) * np.arange(1, 9)
+        near = np.abs(np.log2(hz[:, None] / partials)).min(1) < 0.02
+        V[near, third * n // 3 : (third + 1) * n // 3] = 1
+    return V
+
+
+def heard(V, state):
+    return np.stack(notes.describe(NoteCNN, V, state))
+
+
+SOUNDS = Hint(60, 0.1, 1.9, True)
+SILENT = Hint(60, 2.1, 3.9)
+
+
+def test_what_was_said_is_heard_more_and_less_and_so_is_what_is_like_it(state, V):
+    before = heard(V, state)[0]
+    after = heard(V, adapt(NoteCNN, V, state, [SOUNDS, SILENT] * 20, FRAME))[0]
+    key, frames = 60 - 21, round(1 / FRAME)
+    # nothing is said of the last
+    for there, more in ((1, True), (3, False), (5, True)):
+        amid = slice(there * frames - 9, there * frames + 9)
+        gained = after[key, amid].mean() - before[key, amid].mean()
+        assert (gained > 0.02) == more
+
+
+def test_the_last_layer_alone_is_adapted_and_twice_the_same(state, V):
+    adapted = adapt(NoteCNN, V, state, [SOUNDS, SILENT], FRAME)
+    again = adapt(NoteCNN, V, state, [SOUNDS, SILENT], FRAME)
+    for name, array in state.items():
+        changed = not np.array_equal(array, adapted[name])
+        assert changed == name.startswith("heads.")
+        np.testing.assert_array_equal(adapted[name], again[name])
+
+
+def test_more_that_is_said_moves_it_farther(state, V):
+    moved = [
+        np.abs(
+            adapt(NoteCNN, V, state, [SOUNDS] * n, FRAME)["heads.weight"]
+            - state["heads.weight"]
+        ).sum()
+        for n in (1, 4, 16)
+    ]
+    assert 0 < moved[0] < moved[1] < moved[2]
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        Hint(60, 0.0, 0.001, True),
+        Hint(21, 0.0, 1.0),
+        Hint(108, 5.9, 60.0, True),
+        Hint(60, 5.99, 6.0),
+        Hint(5, 0.0, 1.0, True),
+        Hint(60, 90.0, 91.0, True),
+    ],
+)
+def test_hints_at_the_edges_are_taken_and_those_beyond_are_left(state, V, hint):
+    adapted = adapt(NoteCNN, V, state, [hint], FRAME)
+    is_heard = hint.label != 5 and hint.start < 6
+    changed = not np.array_equal(adapted["heads.bias"], state["heads.bias"])
+    assert changed == is_heard
+    assert all(np.isfinite(array).all() for array in adapted.values())
