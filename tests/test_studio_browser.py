@@ -84,8 +84,8 @@ def tab(request, chromium, server):
 
 
 @functools.cache
-def song():
-    return tune()[0]
+def song(seconds):
+    return tune(seconds)[0]
 
 
 def settled(page, question, model=None):
@@ -106,7 +106,7 @@ def settled(page, question, model=None):
 def dropped(page, question="notes", model="nmf", name="song.wav"):
     if page.locator("#start").is_visible():
         page.check(f"#wanted input[value={question}]", force=True)
-        told = {"name": name, "mimeType": "audio/wav", "buffer": song()}
+        told = {"name": name, "mimeType": "audio/wav", "buffer": song(24 if question == "sections" else 8)}
         page.set_input_files("#file", told)
     page.wait_for_selector("#work")
     if page.evaluate("opened.state.model") != model:
@@ -135,7 +135,9 @@ def place(page, time, value):
 def drag(page, start, end):
     page.mouse.move(*place(page, *start))
     page.mouse.down()
-    page.mouse.move(*place(page, *((a + b) / 2 for a, b in zip(start, end, strict=True))))
+    page.mouse.move(
+        *place(page, *((a + b) / 2 for a, b in zip(start, end, strict=True)))
+    )
     page.mouse.move(*place(page, *end))
     page.mouse.up()
 

@@ -19,6 +19,16 @@ class Steering {
     this.show();
   }
 
+  // What a user has ticked and typed in another, whose components these were.
+  follow(other) {
+    const has = (rows, row) => rows.some((each) => each && each.parts.includes(row.parts[0]));
+    for (const row of this.rows) row.ticked = has(other.ticked(), row);
+    this.alone = this.rows.find((row) => has([other.alone], row)) ?? null;
+    this.all = other.all;
+    this.name.value = other.name.value;
+    this.show();
+  }
+
   // One a part: what is heard of it.
   gains() {
     const gains = new Float32Array(this.number);
@@ -129,9 +139,10 @@ class Steering {
     if (!first) return;
     const name = this.name.value.trim();
     this.name.value = "";
+    for (const row of [first, ...others]) row.ticked = false;
     if (others.length) this.unite([first, ...others], name || [first, ...others].map((row) => row.name).join(" + "));
     else if (name) {
-      Object.assign(first, { name, ticked: false });
+      first.name = name;
       this.set(first, { name });
     }
     this.show();
@@ -141,7 +152,7 @@ class Steering {
   unite(rows, name) {
     if (this.merge) return this.merge(rows, name);
     const [first] = rows;
-    Object.assign(first, { name, ticked: false, parts: rows.flatMap((row) => row.parts) });
+    Object.assign(first, { name, parts: rows.flatMap((row) => row.parts) });
     first.loudness = rows.reduce((sum, row) => sum + row.loudness, 0);
     this.rows = this.rows.filter((row) => row === first || !rows.includes(row));
     if (rows.includes(this.alone)) this.alone = first;

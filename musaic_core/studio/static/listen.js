@@ -66,8 +66,9 @@ class Listening {
   components(answer, change) {
     const components = answer.components.map(({ index, merged, name, gain, loudness }) =>
       ({ name, gain, loudness, parts: [index, ...merged] }));
-    const all = this.steering?.all;
-    const alone = this.steering?.alone?.parts;
+    const before = this.steering;
+    const told = (rows) => JSON.stringify(rows.map(({ name, gain, parts }) => [name, gain, parts]));
+    if (before && told(before.rows) === told(components)) return;
     this.steering = new Steering($("#factors .components"), components, {
       hear: (gains, now) => this.mix(gains, now),
       set: (row, { gain, name }) => {
@@ -81,8 +82,7 @@ class Listening {
       },
       split: (row) => change({ unmerge: row.parts[0] }),
     });
-    Object.assign(this.steering, { all, alone: this.steering.rows.find((row) => alone?.includes(row.parts[0])) ?? null });
-    this.steering.show();
+    if (before) this.steering.follow(before);
   }
 
   async mix(gains, play) {
