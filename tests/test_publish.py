@@ -37,6 +37,7 @@ from musaic_core.publish import tables
 from musaic_core.publish.__main__ import main
 from musaic_core.publish.curves import learning_curves
 from musaic_core.publish.folder import MARKER, replaced_folder
+from musaic_core.publish.guided import gains_of
 from musaic_core.publish.pack import (
     LARGEST,
     encode_audio,
@@ -45,7 +46,7 @@ from musaic_core.publish.pack import (
     write_report,
 )
 from musaic_core.publish.results import describe, incomplete, read_latest, readable
-from musaic_core.publish.tracks import EXCERPT, pack_factors
+from musaic_core.publish.tracks import EXCERPT, find_recordings, pack_factors
 from musaic_core.results.saved import save_factors
 from musaic_core.results.statistics import front
 
@@ -283,6 +284,11 @@ def test_guided_runs_stand_beside_the_scores_and_are_none(benchmarks):
     [(_, text)] = tables.sentences(table, benchmark)
     assert "The purest components are those of nmf β=1 fixed, 0.750" in text
     assert "With 4 hints nmf β=1 fixed gains most where none was given, 0.040" in text
+    pages = {page.id: page for page in find_recordings([benchmark])}
+    gains = {curve["name"]: curve["gains"] for curve in gains_of(pages["one"])}
+    # those with wrong hints are another matter
+    assert gains["Transcription, tiny a: nmf β=1 fixed"] == [[1, 0.01], [4, 0.04]]
+    assert not any("network" in name for name in gains)
 
 
 def test_problems_are_the_same_whatever_users_say(benchmarks):

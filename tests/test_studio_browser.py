@@ -106,7 +106,11 @@ def settled(page, question, model=None):
 def dropped(page, question="notes", model="nmf", name="song.wav"):
     if page.locator("#start").is_visible():
         page.check(f"#wanted input[value={question}]", force=True)
-        told = {"name": name, "mimeType": "audio/wav", "buffer": song(24 if question == "sections" else 8)}
+        told = {
+            "name": name,
+            "mimeType": "audio/wav",
+            "buffer": song(24 if question == "sections" else 8),
+        }
         page.set_input_files("#file", told)
     page.wait_for_selector("#work")
     if page.evaluate("opened.state.model") != model:

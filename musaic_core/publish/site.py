@@ -15,6 +15,7 @@ from musaic_core.publish import tables
 from musaic_core.publish.allowed import Allowed
 from musaic_core.publish.curves import learning_curves
 from musaic_core.publish.folder import replaced_folder
+from musaic_core.publish.guided import gains_of
 from musaic_core.publish.pack import write_plotly, write_report, write_text
 from musaic_core.publish.results import Benchmark
 from musaic_core.publish.tracks import EXCERPT, find_recordings, slug, write_media
@@ -207,6 +208,7 @@ def _write_pages(
             f"tracks/{recording.slug}.html",
             recording=recording,
             page=pages[recording.slug],
+            gains=gains_of(recording),
             excerpt=EXCERPT,
         )
 

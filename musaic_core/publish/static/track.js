@@ -123,8 +123,19 @@ function steer(model, start) {
   const player = mixer("factors", [{ name: "Components", buffer: mixed(steering.gains()) }], start);
 }
 
+// The score gained by hints, a line a model.
+function showGuidance() {
+  if (!$("#gains")) return;
+  const traces = readJSON("gains").map(({ name, gains }) => ({
+    name, mode: "lines+markers", x: gains.map((g) => g[0]), y: gains.map((g) => g[1]),
+    hovertemplate: "%{y:.3f} by %{x} hints", cliponaxis: false,
+  }));
+  draw($("#guidance .chart"), traces, { xaxis: { type: "log", title: { text: "hints" } }, yaxis: { title: { text: "score gained" } } });
+}
+
 document.addEventListener("DOMContentLoaded", async () => {
+  showGuidance();
   track = await packed.json(TRACK);
   bind($("#choice"), () => choose());
-  addEventListener("theme", () => choose());
+  addEventListener("theme", () => (choose(), showGuidance()));
 });
