@@ -746,6 +746,7 @@ def test_solvers_have_any_depth_on_any_mode(name, modes, dictionary, depth):
         seed=0,
         dictionary=None if dictionary == "blind" else known,
         frequencies=np.arange(14) * 50.0,
+        told_apart=lambda V, W: (V, W, None),  # nothing is
     )
     options = {"depth": depth, "n_iter": 4, "beta": 1}
     if name != "penalised_deep_nmf":

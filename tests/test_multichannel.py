@@ -82,6 +82,8 @@ def test_it_never_rises(seed, n_channels, n_sources, dtype, fixed, shared, data,
         history=True,
     )
     precision = 1e-4 if dtype == np.complex64 else 1e-8
+    if data == "copy":  # covariances are as ill-conditioned as the noise is low
+        precision = max(precision, 1e-6)
     assert np.isfinite(model.history).all()
     assert np.diff(model.history).max() <= precision * X.size
 

@@ -383,6 +383,7 @@ def test_the_command_opens_a_recording_and_answers_at_the_address_it_prints(tmp_
         [*command, "--no-browser", str(tmp_path / "tune.wav")],
         stdout=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
         cwd=ROOT,
     ) as process:
         try:
@@ -402,7 +403,11 @@ def test_the_command_says_what_is_wrong_with_a_file(tmp_path):
         if text is not None:
             (tmp_path / name).write_bytes(text)
         failed = subprocess.run(
-            [*command, str(tmp_path / name)], capture_output=True, text=True, cwd=ROOT
+            [*command, str(tmp_path / name)],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            cwd=ROOT,
         )
         assert failed.returncode == 1
         assert name in failed.stderr

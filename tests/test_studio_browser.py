@@ -299,7 +299,10 @@ def test_work_is_saved_and_opened_again(tab, folder):
     shown = notes(tab)
     tab.keyboard.press("Control+s")
     tab.wait_for_selector("#save:text-is('Saved')")
-    assert len(json.loads((folder / name).with_suffix(".hints.json").read_text())) == 1
+    assert (
+        len(json.loads((folder / name).with_suffix(".hints.json").read_text("utf-8")))
+        == 1
+    )
     tab.reload()
     settled(tab, "notes")
     assert notes(tab) == shown

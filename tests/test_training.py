@@ -184,6 +184,7 @@ def test_a_training_that_is_interrupted_goes_on_to_the_same_weights(
 ):
     Clock(monkeypatch)
     monkeypatch.setattr(training, "SAVE_EVERY", save_every)
+    monkeypatch.setattr(training, "PATIENCE", 100)  # each processor rounds as it does
     all_of_it, rest = Interruption(), Interruption()
     whole = train_fragile(all_of_it)
     for at in (14, 12):  # the second one amid what the first one has left to do
