@@ -251,20 +251,31 @@ def test_a_stretch_is_said_by_the_keyboard_alone(tab):
 
 def test_a_boundary_is_moved_by_mouse_and_by_keyboard(tab):
     dropped(tab, "sections", "barwise_ssm")
-    bars = tab.evaluate("opened.answer.bars")
-    free = [b for b in bars[1:-1] if b not in tab.evaluate("opened.editor.times")]
-    tab.mouse.dblclick(*place(tab, free[0], 50))
+
+    def starts(time):
+        rows = tab.evaluate("opened.answer.sections")
+        return any(abs(row[0] - time) < 0.05 for row in rows)
+
+    second = tab.evaluate("opened.editor.times[1]")
+    tab.locator(".boundary").nth(1).focus()
+    tab.keyboard.press("Delete")
     settled(tab, "sections")
-    starts = [row[0] for row in tab.evaluate("opened.answer.sections")]
-    assert any(abs(s - free[0]) < 0.05 for s in starts)
-    handle = tab.locator(".boundary").first
-    handle.focus()
-    before = float(handle.get_attribute("aria-valuenow"))
+    assert not starts(second)  # what else begins elsewhere then, the model says
+    first = tab.evaluate("opened.editor.times[0]")
+    later = tab.evaluate("t => opened.answer.bars.find((b) => b > t + 0.1)", first)
+    tab.locator(".boundary").first.focus()
     tab.keyboard.press("ArrowRight")
     tab.wait_for_timeout(900)
     settled(tab, "sections")
-    later = [float(v) for v in tab.evaluate("opened.editor.times")]
-    assert not any(abs(t - before) < 0.02 for t in later)
+    assert starts(later)
+    assert not starts(first)
+    drag(tab, (later, 50), (first + 0.1, 50))
+    settled(tab, "sections")
+    assert starts(first)
+    assert not starts(later)
+    tab.mouse.dblclick(*place(tab, second, 50))
+    settled(tab, "sections")
+    assert starts(second)
     with tab.expect_download() as download:
         tab.click("#exports a:has-text('Sections')")
     lines = Path(download.value.path()).read_text("utf-8").splitlines()
