@@ -337,7 +337,16 @@ class Given:
         return {"activations": self.allowed(labels, self.V.shape[1])}
 
     def allowed_entries(self, n_frames: int) -> np.ndarray:
-        """Where hints leave stems free to sound, (stems, F, n_frames)."""
+        """Where hints leave stems free to sound.
+
+        Parameters
+        ----------
+        n_frames : int
+
+        Returns
+        -------
+        ndarray of bool, shape (stems, F, n_frames)
+        """
         place = self.frequencies, self.frame, n_frames
         return allowed_entries(self.hints, self.labels, *place)
 
