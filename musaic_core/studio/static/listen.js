@@ -70,7 +70,7 @@ class Listening {
     const told = (rows) => JSON.stringify(rows.map(({ name, gain, parts }) => [name, gain, parts]));
     if (before && told(before.rows) === told(components)) return;
     this.steering = new Steering($("#factors .components"), components, {
-      hear: (gains, now) => this.mix(gains, now),
+      hear: (_, now) => this.mix(now),
       set: (row, { gain, name }) => {
         const component = row.parts[0];
         change(name === undefined ? { component, gain } : { component, name });
@@ -85,9 +85,11 @@ class Listening {
     if (before) this.steering.follow(before);
   }
 
-  async mix(gains, play) {
+  // Of the rows as they are now: those that asked may have been shown anew since.
+  async mix(play) {
     const token = (this.mixing = {});
     const { steering } = this;
+    const gains = steering.gains();
     const said = Object.fromEntries(steering.rows.flatMap((row) => row.parts.map((k) => [k, Number(gains[k].toFixed(2))])));
     said.rest = steering.alone ? 0 : 1;
     steering.said.textContent = "One moment …";
