@@ -26,9 +26,8 @@ from musaic_core.studio.session import StaleError
 LARGEST = 2 * 2**30  # bytes of a recording
 LARGEST_JSON = 2**20
 HERE = Path(__file__).parent
-SHARED = HERE.parent / "publish" / "static"
-PUBLISHED = [("musaic_core.publish", "static")]  # what pages there have too
 PLOTLY = files("plotly") / "package_data" / "plotly.min.js"
+PUBLISHED = [("musaic_core.publish", "static")]  # what pages there have too
 
 
 def make_app(folder: Path) -> Starlette:
@@ -199,7 +198,6 @@ def make_app(folder: Path) -> Starlette:
         at("spectrogram", spectrogram),
         at("export/{what}", exported),
         Route("/static/plotly.js", lambda _: FileResponse(PLOTLY)),
-        Mount("/static/shared", StaticFiles(directory=SHARED)),
         Mount("/static", StaticFiles(directory=HERE / "static", packages=PUBLISHED)),
     ]
 

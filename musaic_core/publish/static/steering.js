@@ -7,15 +7,25 @@ class Steering {
   // components: [{name, loudness, gain = 1, parts = [index, …]}], parts being what has
   // been merged into it already. hear(gains, alone) is called when something else is to
   // be heard, gains being one for each part; set(row, change) when a user changes the
-  // gain or the name of a row; merge(rows, name) when rows become one, which without it
-  // they do in the page alone. splits: whether one can become several again.
-  constructor(place, components, { hear, set = () => {}, merge = null, splits = true }) {
-    Object.assign(this, { place, hear, set, merge, splits, alone: null });
+  // gain or the name of a row; merge(rows, name) and split(row) when rows become one,
+  // or one becomes several; without these two they do so in the page alone.
+  constructor(place, components, { hear, set = () => {}, merge = null, split = null }) {
+    Object.assign(this, { place, hear, set, merge, split, alone: null });
     this.rows = components.map((c, k) => ({ gain: 1, parts: [k], ...c, ticked: false }));
     this.singles = this.rows.map((row) => ({ ...row }));
     this.number = 1 + Math.max(-1, ...this.rows.flatMap((row) => row.parts));
     this.list = make("div", { class: "rows" });
     place.replaceChildren(this.tools(), this.list);
+    this.show();
+  }
+
+  // What a user has ticked and typed in another, whose components these were.
+  follow(other) {
+    const has = (rows, row) => rows.some((each) => each && each.parts.includes(row.parts[0]));
+    for (const row of this.rows) row.ticked = has(other.ticked(), row);
+    this.alone = this.rows.find((row) => has([other.alone], row)) ?? null;
+    this.all = other.all;
+    this.name.value = other.name.value;
     this.show();
   }
 
@@ -100,7 +110,7 @@ class Steering {
     const ticked = this.ticked();
     this.join.textContent = ticked.length > 1 ? "Merge" : "Name";
     this.join.disabled = this.name.disabled = !ticked.length;
-    this.part.hidden = !(this.splits && ticked.length === 1 && ticked[0].parts.length > 1);
+    this.part.hidden = !(ticked.length === 1 && ticked[0].parts.length > 1);
     const text = ticked.length === 1 ? `${ticked[0].name} is ticked` : `${ticked.length} are ticked`;
     this.said.textContent = ticked.length ? text : "Tick components to merge or to name them.";
   }
@@ -129,9 +139,10 @@ class Steering {
     if (!first) return;
     const name = this.name.value.trim();
     this.name.value = "";
+    for (const row of [first, ...others]) row.ticked = false;
     if (others.length) this.unite([first, ...others], name || [first, ...others].map((row) => row.name).join(" + "));
     else if (name) {
-      Object.assign(first, { name, ticked: false });
+      first.name = name;
       this.set(first, { name });
     }
     this.show();
@@ -141,7 +152,7 @@ class Steering {
   unite(rows, name) {
     if (this.merge) return this.merge(rows, name);
     const [first] = rows;
-    Object.assign(first, { name, ticked: false, parts: rows.flatMap((row) => row.parts) });
+    Object.assign(first, { name, parts: rows.flatMap((row) => row.parts) });
     first.loudness = rows.reduce((sum, row) => sum + row.loudness, 0);
     this.rows = this.rows.filter((row) => row === first || !rows.includes(row));
     if (rows.includes(this.alone)) this.alone = first;
@@ -149,6 +160,7 @@ class Steering {
   }
 
   divide(row) {
+    if (this.split) return this.split(row);
     const again = this.singles.filter((single) => row.parts.includes(single.parts[0]));
     const parts = again.map((single) => ({ ...single, gain: row.gain }));
     this.rows = this.rows.flatMap((each) => (each === row ? parts : each));

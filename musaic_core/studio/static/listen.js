@@ -64,14 +64,11 @@ class Listening {
 
   // The components of an answer to steer, in #factors; change(change) tells the server.
   components(answer, change) {
-    const rows = answer.components.filter((c) => c.merged[0] === c.index || !c.merged.length);
-    const components = rows.map((row) => {
-      const parts = row.merged.length ? row.merged : [row.index];
-      const loudness = answer.components.filter((c) => parts.includes(c.index)).reduce((sum, c) => sum + c.loudness, 0);
-      return { name: row.name, gain: row.gain, loudness, parts };
-    });
-    const all = this.steering?.all;
-    const alone = this.steering?.alone?.parts;
+    const components = answer.components.map(({ index, merged, name, gain, loudness }) =>
+      ({ name, gain, loudness, parts: [index, ...merged] }));
+    const before = this.steering;
+    const told = (rows) => JSON.stringify(rows.map(({ name, gain, parts }) => [name, gain, parts]));
+    if (before && told(before.rows) === told(components)) return;
     this.steering = new Steering($("#factors .components"), components, {
       hear: (gains, now) => this.mix(gains, now),
       set: (row, { gain, name }) => {
@@ -83,10 +80,9 @@ class Listening {
         for (const other of others) await change({ merge: [first.parts[0], other.parts[0]] });
         await change({ component: first.parts[0], name });
       },
-      splits: false,
+      split: (row) => change({ unmerge: row.parts[0] }),
     });
-    Object.assign(this.steering, { all, alone: this.steering.rows.find((row) => alone?.includes(row.parts[0])) ?? null });
-    this.steering.show();
+    if (before) this.steering.follow(before);
   }
 
   async mix(gains, play) {

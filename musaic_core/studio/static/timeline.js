@@ -86,19 +86,18 @@ class Timeline {
 
   value(py) {
     const { axis, frame } = this;
-    return axis.p2d(py + frame.margin.t - axis._offset);
+    return axis.p2d(py + frame._size.t - axis._offset);
   }
 
   // Put what lies over the chart into its place.
   lay() {
     const { frame } = this;
     if (!frame) return;
-    const { l, t } = frame.margin;
-    const { w, h } = frame._size;
-    Object.assign(this.plot.style, { left: `${frame._size.l ?? l}px`, top: `${frame._size.t ?? t}px`, width: `${w}px`, height: `${h}px` });
+    const { l, t, w, h } = frame._size; // of the plot itself, in pixels
+    Object.assign(this.plot.style, { left: `${l}px`, top: `${t}px`, width: `${w}px`, height: `${h}px` });
     const [a, b] = this.range;
     for (const { element, start, end, low, high, axis = this.axis } of this.marks) {
-      const y = (v) => axis.d2p(v) + axis._offset - (frame._size.t ?? t);
+      const y = (v) => axis.d2p(v) + axis._offset - t;
       const [left, right] = [((start - a) / (b - a)) * w, ((end - a) / (b - a)) * w];
       Object.assign(element.style, { left: `${left}px`, width: `${Math.max(0, right - left)}px` });
       if (low === undefined) continue;
