@@ -236,6 +236,87 @@ def test_a_file_that_cannot_be_read_is_told_in_a_line(client):
     assert client.app.state.studio.sessions == {}
 
 
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("a%00b.wav", "a b.wav"),
+        ("a%0Ab.wav", "a b.wav"),
+        ("%E2%80%AEvaw.wav", "vaw.wav"),
+        ("x" * 300 + ".wav", "x" * 196 + ".wav"),
+        ("%C3%A9" * 250 + ".wav", "é" * 98 + ".wav"),
+        ("no%20suffix", "no suffix"),
+    ],
+)
+def test_a_name_that_disks_do_not_take_becomes_one_that_they_do(
+    client, tmp_path, name, kept
+):
+    page = Page(client, tune(1.0)[0], name)
+    assert page.opened["name"] == kept
+    assert page.post("save").status_code == 200
+    assert (tmp_path / kept).exists()
+
+
+def test_an_error_names_the_file_as_its_user_does(client):
+    failed = client.post("/api/recordings?name=broken.wav", content=b"no sound")
+    assert failed.json()["error"].startswith("broken.wav: ")
+
+
+def test_a_recording_that_is_dropped_again_has_the_work_on_it(page, learned, tmp_path):
+    page.ask()
+    page.change(component=0, name="hat")
+    again = Page(page.client, tune()[0])
+    assert again.opened["id"] == page.opened["id"]
+    page.post("save")
+    with TestClient(make_app(tmp_path), base_url=ADDRESS) as tomorrow:
+        after = Page(tomorrow, tune()[0])
+        assert after.answer()["components"] == page.answer()["components"]
+        assert after.post("save").status_code == 200
+        other = Page(tomorrow, tune(4.0)[0])  # of the same name
+        assert other.opened["id"] != after.opened["id"]
+
+
+def test_there_is_nothing_to_undo_before_something_is_asked(page):
+    shown = page.ask()["notes"]
+    assert not page.state()["can_undo"]
+    page.post("undo")
+    assert page.answer()["notes"] == shown
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        {"label": "lute", "start": 1, "end": 2},
+        {"label": 300, "start": 1, "end": 2},
+        {"label": 60, "start": 8.5, "end": 9},
+        {"label": 60, "start": 1, "end": 1e9},
+    ],
+)
+def test_what_the_recording_has_not_is_no_hint_of_it(page, hint):
+    page.ask()
+    change = {"hint": {**hint, "sounds": True}}
+    version = page.state()["version"]
+    failed = page.post("change", {"version": version, "change": change})
+    assert failed.status_code == 422
+    assert page.state()["hints"] == []
+
+
+def test_half_a_character_in_a_name_is_refused_and_the_work_goes_on(page):
+    page.ask()
+    change = {"component": 0, "name": "\ud800"}
+    said = json.dumps({"version": page.state()["version"], "change": change})
+    assert page.client.post(f"{page.url}/change", content=said).status_code == 422
+    assert page.post("save").status_code == 200
+
+
+def test_numbers_and_names_of_no_use_are_told(page):
+    page.ask()
+    for stretch in ("start=0&end=nan", "start=nan", "start=2&end=1"):
+        assert page.get(f"components?{stretch}").status_code == 422
+    for file in ([], {}, None, 3):
+        told = page.client.post("/api/works", json={"file": file})
+        assert told.status_code == 404
+
+
 def test_a_change_of_what_another_page_has_changed_is_refused(page):
     page.ask()
     version = page.state()["version"]

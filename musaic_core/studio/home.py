@@ -1,7 +1,9 @@
 """All that is open in a studio, and the folder in which its works are saved."""
 
 import contextlib
+import filecmp
 import itertools
+import shutil
 import tempfile
 import threading
 import time
@@ -12,6 +14,36 @@ from musaic_core.data.errors import InputError
 from musaic_core.studio.models import questions
 from musaic_core.studio.session import Session
 from musaic_core.studio.work import read_work
+
+LONGEST_NAME = 200  # bytes: disks take 255, and names of saved works are longer
+
+
+def name_of(told: str) -> str:
+    """Make a name that any disk takes of what a page says a dropped file is called.
+
+    Parameters
+    ----------
+    told : str
+        Perhaps with a path, line breaks, or longer than disks take.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        Nothing is left of it.
+    """
+    last = Path(told.replace("\\", "/").replace("\0", " ")).name
+    name = "".join(c if c.isprintable() else " " for c in last).strip()
+    if not name or name.startswith("."):
+        raise InputError("the recording has no name; drop a file")
+    suffix = Path(name).suffix
+    if len(suffix.encode()) > 10:
+        suffix = ""
+    stem = name.removesuffix(suffix).encode()[: LONGEST_NAME - len(suffix.encode())]
+    return stem.decode(errors="ignore") + suffix
 
 
 class Studio:
@@ -30,6 +62,7 @@ class Studio:
         self.opened: str | None = None  # what the command line named
         self._temporary = tempfile.TemporaryDirectory(prefix="musaic-studio-")
         self._numbers = itertools.count()
+        self._opening = threading.Lock()
 
     def close(self) -> None:
         """Stop what runs, and remove what is temporary."""
@@ -62,28 +95,46 @@ class Studio:
         folder.mkdir()
         return folder
 
-    def open(self, file: Path, name: str | None = None, home: Path | None = None):
+    def open(self, file: Path) -> Session:
         """Open a recording; one that is open is the same for all pages.
 
         Parameters
         ----------
         file : Path
-        name : str, optional
-            By default the file's.
-        home : Path, optional
-            The folder that its work is saved in, by default the studio's.
 
         Returns
         -------
         Session
         """
-        for session in self.sessions.values():
-            if session.file == file:
-                return session
-        told = file, name or file.name, home or self.folder, self.questions
-        session = Session(*told, self.temporary())
-        self.sessions[session.id] = session
-        return session
+        with self._opening:
+            for session in self.sessions.values():
+                if session.file == file:
+                    return session
+            told = file, file.name, self.folder, self.questions
+            session = Session(*told, self.temporary())
+            self.sessions[session.id] = session
+            return session
+
+    def take(self, file: Path) -> Session:
+        """Open a recording that was dropped, or what is the same and is there already.
+
+        Parameters
+        ----------
+        file : Path
+            Temporary.
+
+        Returns
+        -------
+        Session
+            Whoever drops a recording again finds the work on it.
+        """
+        opened = [session.file for session in [*self.sessions.values()]]
+        for other in (self.folder / file.name, *opened):
+            same = other.name == file.name and other.is_file()
+            if same and filecmp.cmp(file, other, shallow=False):
+                shutil.rmtree(file.parent)
+                return self.open(other)
+        return self.open(file)
 
     def works(self) -> list[dict]:
         """List the works that are saved in the folder.

@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 from musaic_core.data.errors import InputError
 from musaic_core.studio import answers
 from musaic_core.studio.guard import LocalOnly
-from musaic_core.studio.home import Studio
+from musaic_core.studio.home import Studio, name_of
 from musaic_core.studio.session import StaleError
 
 LARGEST = 2 * 2**30  # bytes of a recording
@@ -84,9 +84,7 @@ def make_app(folder: Path) -> Starlette:
         )
 
     async def drop(request):
-        name = Path(request.query_params.get("name", "").replace("\\", "/")).name
-        if not name or name.startswith("."):
-            raise InputError("the recording has no name; drop a file")
+        name = name_of(request.query_params.get("name", ""))
         file = studio.temporary() / name
         size = 0
         try:
@@ -96,7 +94,7 @@ def make_app(folder: Path) -> Starlette:
                     if size > LARGEST:
                         raise HTTPException(413, f"{name}: is above 2 GB; cut it")
                     await run_in_threadpool(opened.write, part)
-            return _described(await run_in_threadpool(studio.open, file, name))
+            return _described(await run_in_threadpool(studio.take, file))
         except BaseException:
             shutil.rmtree(file.parent, ignore_errors=True)
             raise
@@ -104,7 +102,7 @@ def make_app(folder: Path) -> Starlette:
     async def open_work(request):
         asked = (await _body_of(request)).get("file")
         known = {work["file"]: work["name"] for work in studio.works()}
-        if asked not in known:
+        if not isinstance(asked, str) or asked not in known:
             raise HTTPException(404, f"no such work in {studio.folder}")
         file = studio.folder / known[asked]
         return _described(await run_in_threadpool(studio.open, file))
@@ -162,8 +160,8 @@ def make_app(folder: Path) -> Starlette:
             stretch = float(asked.get("start", 0)), float(asked.get("end", "inf"))
         except ValueError:
             raise InputError("start and end are to be numbers, in s") from None
-        if not 0 <= stretch[0] < float("inf"):
-            raise InputError("start is to be a number from 0 on, in s")
+        if not 0 <= stretch[0] < stretch[1]:
+            raise InputError("start is to be from 0 on, and end after it, in s")
         told = session, asked.get("gains", ""), stretch
         file = await run_in_threadpool(answers.components_audio, *told)
         gone = BackgroundTask(file.unlink, missing_ok=True)
@@ -253,6 +251,7 @@ async def _body_of(request):
             raise HTTPException(413, "more than a page would say")
     try:
         asked = json.loads(data)
+        json.dumps(asked, ensure_ascii=False).encode()  # halves of characters are not
     except (ValueError, RecursionError):
         asked = None
     if not isinstance(asked, dict):

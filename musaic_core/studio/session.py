@@ -124,7 +124,11 @@ class Session:
         if model not in models:
             raise InputError(f"model is {model!r}; choose {', '.join(models)}")
         with self._lock:
-            self.history.change(replace(self.work, question=question, model=model))
+            work = replace(self.work, question=question, model=model)
+            if self.work.question:
+                self.history.change(work)
+            else:  # there is nothing before it to go back to
+                self.history = History(work)
             self._answer()
 
     def change(self, version: int, change: Any) -> None:
@@ -149,7 +153,19 @@ class Session:
         with self._lock:
             if version != self.version:
                 raise StaleError
-            self._go(lambda: self.history.change(changed(self.work, change)))
+            now = changed(self.work, change)
+            for hint in {*now.hints} - {*self.work.hints}:
+                self._check(hint)
+            self._go(lambda: self.history.change(now))
+
+    def _check(self, hint):
+        """See that a hint is about the recording, and of what may be asked."""
+        questions = self.questions.values()
+        if not any(hint.label in question.task.labels for question in questions):
+            raise InputError(f"label is {hint.label!r:.80}; nothing here is called so")
+        end = self.sound.duration
+        if hint.start >= end or (hint.sounds and hint.end > end + 1):
+            raise InputError(f"the recording ends at {end:.2f} s, before the hint does")
 
     def undo(self) -> None:
         """Go back to the state before."""

@@ -55,7 +55,10 @@ class Sound:
     """
 
     def __init__(self, file: Path, folder: Path, name: str) -> None:
-        y, self.rate = read_audio(file)
+        try:
+            y, self.rate = read_audio(file)
+        except InputError as error:  # a temporary file's path says nothing to a user
+            raise InputError(str(error).replace(str(file), name)) from None
         if not y.any():
             raise InputError(f"{name}: the recording is silent; nothing to analyse")
         self.duration = y.shape[1] / self.rate
