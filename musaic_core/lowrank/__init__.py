@@ -6,6 +6,7 @@ products that this is made of, `options` what all factorizations take.
 """
 
 from musaic_core.lowrank.ard import ARDNMF, ard_nmf
+from musaic_core.lowrank.decay import Decay
 from musaic_core.lowrank.deep.models import DeepNCP, DeepNMF, DeepNTD
 from musaic_core.lowrank.deep.nmf import deep_nmf, multilayer_nmf
 from musaic_core.lowrank.deep.tensor import deep_ncp, deep_ntd
@@ -89,6 +90,7 @@ __all__ = [
     "ConvexNMF",
     "ConvolutiveNMF",
     "CrossValidation",
+    "Decay",
     "DeepNCP",
     "DeepNMF",
     "DeepNTD",
