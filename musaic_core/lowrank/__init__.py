@@ -77,6 +77,10 @@ from musaic_core.lowrank.structured.source_filter import (
     SourceFilterNMF,
     source_filter_nmf,
 )
+from musaic_core.lowrank.structured.transform_learning import (
+    TransformNMF,
+    transform_nmf,
+)
 
 __all__ = [
     "ARDNMF",
@@ -116,6 +120,7 @@ __all__ = [
     "Smoothness",
     "SourceFilterNMF",
     "Sparsity",
+    "TransformNMF",
     "align",
     "ard_nmf",
     "beta_divergence",
@@ -152,4 +157,5 @@ __all__ = [
     "snpa",
     "source_filter_nmf",
     "spa",
+    "transform_nmf",
 ]
