@@ -6,6 +6,7 @@ products that this is made of, `options` what all factorizations take.
 """
 
 from musaic_core.lowrank.ard import ARDNMF, ard_nmf
+from musaic_core.lowrank.decay import Decay
 from musaic_core.lowrank.deep.models import DeepNCP, DeepNMF, DeepNTD
 from musaic_core.lowrank.deep.nmf import deep_nmf, multilayer_nmf
 from musaic_core.lowrank.deep.tensor import deep_ncp, deep_ntd
@@ -76,6 +77,10 @@ from musaic_core.lowrank.structured.source_filter import (
     SourceFilterNMF,
     source_filter_nmf,
 )
+from musaic_core.lowrank.structured.transform_learning import (
+    TransformNMF,
+    transform_nmf,
+)
 
 __all__ = [
     "ARDNMF",
@@ -89,6 +94,7 @@ __all__ = [
     "ConvexNMF",
     "ConvolutiveNMF",
     "CrossValidation",
+    "Decay",
     "DeepNCP",
     "DeepNMF",
     "DeepNTD",
@@ -114,6 +120,7 @@ __all__ = [
     "Smoothness",
     "SourceFilterNMF",
     "Sparsity",
+    "TransformNMF",
     "align",
     "ard_nmf",
     "beta_divergence",
@@ -150,4 +157,5 @@ __all__ = [
     "snpa",
     "source_filter_nmf",
     "spa",
+    "transform_nmf",
 ]
