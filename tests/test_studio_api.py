@@ -119,8 +119,10 @@ def test_components_are_muted_merged_and_named_and_heard(page):
     assert {"index", "name", "pitch", "loudness", "gain", "merged"} <= set(shown[0])
     loudest = sorted(shown, key=lambda c: -c["loudness"])[:2]
     first, second = (component["index"] for component in loudest)
-    page.change(merge=[first, second])
-    page.change(component=first, name="mine")
+    page.change(merge=[first, second], name="mine")
+    undone = page.post("undo").json()  # one step
+    assert not any(mix["merged"] or mix["names"] for mix in undone["mixes"].values())
+    page.post("redo")
     muted = page.change(component=second, gain=0)["components"]
     (both,) = (c for c in muted if c["index"] in (first, second))
     assert (both["name"], both["gain"]) == ("mine", 0.0)

@@ -15,7 +15,10 @@ INDEX = st.integers(0, 6)
 CHANGES = st.one_of(
     st.fixed_dictionaries({"component": INDEX, "name": st.text(max_size=5)}),
     st.fixed_dictionaries({"component": INDEX, "gain": st.floats(0, 10)}),
-    st.fixed_dictionaries({"merge": st.lists(INDEX, min_size=2, max_size=2)}),
+    st.fixed_dictionaries(
+        {"merge": st.lists(INDEX, min_size=2, max_size=4)},
+        optional={"name": st.text(max_size=5)},
+    ),
     st.fixed_dictionaries(
         {
             "hint": st.fixed_dictionaries(

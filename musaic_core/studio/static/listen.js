@@ -75,11 +75,7 @@ class Listening {
         const component = row.parts[0];
         change(name === undefined ? { component, gain } : { component, name });
       },
-      merge: async (chosen, name) => {
-        const [first, ...others] = chosen;
-        for (const other of others) await change({ merge: [first.parts[0], other.parts[0]] });
-        await change({ component: first.parts[0], name });
-      },
+      merge: (chosen, name) => change({ merge: chosen.map((row) => row.parts[0]), name }),
       split: (row) => change({ unmerge: row.parts[0] }),
     });
     if (before) this.steering.follow(before);
