@@ -107,8 +107,8 @@ def make_app(folder: Path) -> Starlette:
         file = studio.folder / known[asked]
         return _described(await run_in_threadpool(studio.open, file))
 
-    async def show(session, request):
-        return _described(session)
+    async def show(request):
+        return _described(session_of(request))
 
     async def audio(session, request):
         file = await run_in_threadpool(lambda: session.sound.file)
@@ -182,7 +182,7 @@ def make_app(folder: Path) -> Starlette:
         Route("/api/choices", choices),
         Route("/api/recordings", drop, methods=["POST"]),
         Route("/api/works", open_work, methods=["POST"]),
-        Route("/api/recordings/{id}", lambda r: show(session_of(r), r)),
+        Route("/api/recordings/{id}", show),
         at("audio", audio),
         at("state", state),
         at("ask", ask, "POST"),
