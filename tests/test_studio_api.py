@@ -277,6 +277,13 @@ def test_a_recording_that_is_dropped_again_has_the_work_on_it(page, learned, tmp
         assert other.opened["id"] != after.opened["id"]
 
 
+def test_a_second_page_is_shown_what_the_first_one_is(page):
+    page.ask()
+    seen = page.client.get(page.url)
+    assert seen.status_code == 200
+    assert seen.json() == {**page.opened, "work": page.state()}
+
+
 def test_there_is_nothing_to_undo_before_something_is_asked(page):
     shown = page.ask()["notes"]
     assert not page.state()["can_undo"]
