@@ -366,6 +366,13 @@ def test_one_note_tells_how_all_others_are_heard():
     np.testing.assert_allclose(patches[:, 1].sum(1), adapted.templates[:, 1], 1e-6)
     silent = Given(task, given.axes, task.test[0], hints=[Hint(60, 0.0, 1.0)])
     assert adapted_to_notes(plain, task.V, silent) is plain
+    # a note where nothing is heard, and one that is denied as well, teach nothing
+    for hints in (
+        [Hint(60, 180 * FRAME, 190 * FRAME, True)],
+        [Hint(60, 20 * FRAME, 30 * FRAME, True), Hint(60, 0.0, 99.0)],
+    ):
+        told = Given(task, given.axes, task.test[0], hints=hints)
+        assert adapted_to_notes(plain, task.V, told) is plain
 
 
 def test_models_answer_with_what_they_were_told_and_others_stay_as_they_were(song):

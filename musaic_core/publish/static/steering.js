@@ -66,9 +66,17 @@ class Steering {
     this.play();
   }
 
-  // The rows anew, the loudest first.
+  // The loudest of each kind first (drums 1, drums 2, … are one), so that none is missed.
+  inOrder() {
+    const kind = (row) => row.name.replace(/ \d+$/, "");
+    const loud = [...this.rows].sort((a, b) => b.loudness - a.loudness);
+    const place = new Map(loud.map((row) => [row, loud.filter((r) => kind(r) === kind(row)).indexOf(row)]));
+    return loud.sort((a, b) => place.get(a) - place.get(b)); // else as loud as they are
+  }
+
+  // The rows anew.
   show() {
-    const order = [...this.rows].sort((a, b) => b.loudness - a.loudness);
+    const order = this.inOrder();
     const seen = this.all ? order : order.slice(0, SHOWN);
     this.more.textContent = `Show all ${this.rows.length}`;
     this.more.hidden = seen.length === order.length;

@@ -92,6 +92,8 @@ def adapted_to_notes(dictionary: Dictionary, V: np.ndarray, given: Given) -> Dic
         return dictionary
     bands = octave_bands(given.frequencies, 3).astype(V.dtype)
     heard, explained = (sum(pair[i].sum(1) for pair in pairs) @ bands for i in (0, 1))
+    if not explained.any():  # it is silent there, or the notes are denied too
+        return dictionary
     least = CAUTION * explained.mean()
     filtered = dictionary.filtered(bands @ ((heard + least) / (explained + least)))
     alone = [
