@@ -172,3 +172,18 @@ def original(tmp_path_factory):
 def suite(original, tmp_path):
     """A copy of the suite to change at will."""
     return original.copy(tmp_path / "musaic")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """One browser for all tests: Playwright can't be started twice at once."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as p:
+        program = shutil.which("chromium") or p.chromium.executable_path
+        if not Path(program).exists():
+            pytest.skip("no Chromium: playwright install chromium")
+        browser = p.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--mute-audio"]
+        )
+        yield browser
+        browser.close()

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import http.server
-import shutil
 import threading
 from pathlib import Path
 
@@ -21,19 +20,6 @@ PAGES = (
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     return make_site(tmp_path_factory.mktemp("browsed"))
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    with playwright.sync_playwright() as p:
-        program = shutil.which("chromium") or p.chromium.executable_path
-        if not Path(program).exists():
-            pytest.skip("no Chromium: playwright install chromium")
-        browser = p.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--mute-audio"]
-        )
-        yield browser
-        browser.close()
 
 
 @contextlib.contextmanager
