@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import librosa
@@ -133,7 +134,7 @@ def write_media(recording: Page, folder: Path, allowed: Allowed) -> dict | None:
     try:
         y, sr = _read_recording(recording, allowed)
         page["duration"] = y.shape[1] / sr
-        page["peaks"] = _peaks(y)
+        page["peaks"] = peaks(y)
         page["recording"] = write_audio(y, sr, folder)
     except RefusedError:
         return None
@@ -322,7 +323,7 @@ def pack_levels(
         "frame": frame,
         "first": first,
         "frequencies": np.round(frequencies, 1).tolist(),
-        "names": _names(labels[kept].tolist()),
+        "names": component_names(labels[kept].tolist()),
         "layers": {
             name: np.round(matrix / (matrix.sum(0) + 1e-12), 3).tolist()
             for name, matrix in layers.items()
@@ -339,14 +340,26 @@ def _levels(array):
     return np.maximum(np.round(decibels / STEP), 0).astype(np.uint8)
 
 
-def _names(labels):
-    """Names of labels; what several components share is numbered."""
+def component_names(labels: Iterable, unlabelled: str = "–") -> list[str]:
+    """Name components by their labels; what several of them share is numbered.
+
+    Parameters
+    ----------
+    labels : iterable of str or int
+        Names of stems, or MIDI numbers; 0 for none.
+    unlabelled : str
+        What is put where there is no label.
+
+    Returns
+    -------
+    list of str
+    """
     names = [
-        "–"
+        unlabelled
         if not label
-        else label
+        else str(label)
         if isinstance(label, str)
-        else librosa.midi_to_note(label)
+        else librosa.midi_to_note(int(label))
         for label in labels
     ]
     return [
@@ -355,10 +368,21 @@ def _names(labels):
     ]
 
 
-def _peaks(y):
-    """The waveform's envelope, in per cent of its maximum."""
-    edges = np.linspace(0, y.shape[1], PEAKS + 1).astype(int)[:-1]
-    level = np.maximum.reduceat(np.abs(y).max(0), edges)
+def peaks(y: np.ndarray) -> list[int]:
+    """The waveform's envelope.
+
+    Parameters
+    ----------
+    y : ndarray, shape (channels, samples)
+        It may lie in a file: a part at a time is read.
+
+    Returns
+    -------
+    list of int
+        In per cent of its maximum.
+    """
+    parts = pairwise(np.linspace(0, y.shape[1], PEAKS + 1).astype(int).tolist())
+    level = np.array([np.abs(y[:, a : max(b, a + 1)]).max() for a, b in parts])
     return np.round(100 * level / (level.max() or 1.0)).astype(int).tolist()
 
 

@@ -1,8 +1,8 @@
 """The components of a model: what they are, and the recording without some of them."""
 
-import librosa
 import numpy as np
 
+from musaic_core.publish.tracks import component_names
 from musaic_core.studio.analysis import Analysis
 from musaic_core.studio.work import Mix
 from musaic_core.tasks.separation.wiener import (
@@ -69,7 +69,7 @@ def components_of(analysis: Analysis, mix: Mix) -> list[dict]:
     loudness = {
         group: sum(loudness[[i for i in group if i < len(H)]]) for group in groups
     }
-    names = _names(labels)
+    names = component_names(labels, "no pitch")
     return [
         {
             "index": i,
@@ -83,23 +83,6 @@ def components_of(analysis: Analysis, mix: Mix) -> list[dict]:
         for i, *others in groups
         if i < len(H)
     ]
-
-
-def _names(labels):
-    """Names of labels; what several components share is numbered."""
-    names = []
-    for label in labels:
-        if isinstance(label, str):
-            names.append(str(label))
-        else:
-            names.append(librosa.midi_to_note(int(label)) if label else "no pitch")
-    counts: dict = {}
-    numbered = []
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-        many = names.count(name) > 1
-        numbered.append(f"{name} {counts[name]}" if many else name)
-    return numbered
 
 
 def remixed(

@@ -2,7 +2,6 @@
 
 import tempfile
 from functools import cached_property, partial
-from itertools import pairwise
 from pathlib import Path
 
 import librosa
@@ -13,9 +12,9 @@ import soxr
 from musaic_core.data.audio import mixed_down, read_audio
 from musaic_core.data.errors import InputError
 from musaic_core.data.recording import Recording, Track
+from musaic_core.publish.tracks import peaks
 
 RATE = 48_000  # Hz, that browsers play at most
-PEAKS = 800  # points of a waveform
 
 
 def samples_in(file: Path, rate: int) -> tuple[np.ndarray, int]:
@@ -97,25 +96,6 @@ class Sound:
     def file(self) -> Path:
         """What the browser plays: FLAC."""
         return write_flac(self.samples, self.rate, self.folder / "recording.flac")
-
-
-def peaks(y: np.ndarray) -> list[int]:
-    """The waveform's envelope.
-
-    Parameters
-    ----------
-    y : ndarray, shape (channels, samples)
-
-    Returns
-    -------
-    list of int
-        In per cent of its maximum.
-    """
-    edges = np.linspace(0, y.shape[1], PEAKS + 1).astype(int)
-    level = np.array(
-        [np.abs(y[:, a : max(b, a + 1)]).max() for a, b in pairwise(edges.tolist())]
-    )
-    return np.round(100 * level / (level.max() or 1)).astype(int).tolist()
 
 
 def write_flac(y, sr: int, file: Path) -> Path:
