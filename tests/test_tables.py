@@ -124,6 +124,19 @@ def test_scores_are_those_asked_for_under_the_titles_asked_for(root):
     ]
 
 
+def test_of_each_kind_the_best_are_shown_with_their_kind(root):
+    file = root / "results/scores.csv"
+    text = file.read_text(encoding="utf-8").replace("sines,peer", "sines,learned")
+    file.write_text(text, encoding="utf-8")
+    marker = "scores: task=amt columns=songs best={}"
+    assert [row[0] for row in rows(root, marker.format(1))] == [
+        *("model", "cnn, learned", "nmf β=1, low-rank", "silence, floor")
+    ]
+    assert "sines, learned" in rendered(
+        root, f"<!-- {marker.format(2)} --><!-- end -->"
+    )
+
+
 def test_a_csv_file_is_shown_as_it_is(root):
     assert rows(root, "csv: a.csv") == [["x", "y, z"], ["0.10", "a\\|b"]]
 

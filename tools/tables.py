@@ -5,9 +5,10 @@ a file, and a test fails where it is not what the file says. The markers:
 
 ``<!-- scores: task=amt rows="nmf β=1; silence" columns="mini piano seen: seen" -->``
     Of results/scores.csv: a row a label, the best in the first column first, and a
-    column a corpus; all of them where ``rows`` or ``columns`` are left out. Floors,
-    oracles and means over a part of the recordings are marked. ``digits=2`` rounds to
-    so many decimals (3), and ``head="SDR, dB"`` is the first column's title.
+    column a corpus; all of them where ``rows`` or ``columns`` are left out, or of each
+    kind the first three, with the kind, for ``best=3``. Floors, oracles and means over
+    a part of the recordings are marked. ``digits=2`` rounds to so many decimals (3), and
+    ``head="SDR, dB"`` is the first column's title.
 ``<!-- csv: docs/measured/online.csv -->``
     The file as it is, its first line as the table's head.
 ``<!-- speed: docs/measured/speed.json rule=mu problems="ntd-beta1: NTD, β = 1" -->``
@@ -113,7 +114,9 @@ def _chosen(text, known, what):
     return chosen
 
 
-def _scores(root, *, task, rows=None, columns=None, digits="3", head="model"):
+def _scores(
+    root, *, task, rows=None, columns=None, best=None, digits="3", head="model"
+):
     df = pd.read_csv(root / "results" / "scores.csv")
     _chosen(task, df["task"].unique(), "task")
     df = df[df["task"] == task]
@@ -121,11 +124,14 @@ def _scores(root, *, task, rows=None, columns=None, digits="3", head="model"):
     # the file has the best of each corpus first
     order = pd.concat([df[df["corpus"] == corpus] for corpus in columns])
     order = order.sort_values("apart", kind="stable").drop_duplicates("label")
+    if best:
+        order = order.groupby("kind", sort=False).head(int(best))
     rows = _chosen(rows, order["label"].tolist(), "label")
     yield head, *columns.values()
     for label in (label for label in order["label"] if label in rows):
         cells = df[df["label"] == label].set_index("corpus")
-        kind = f", {cells['kind'].iloc[0]}" if cells["apart"].any() else ""
+        is_told = best or cells["apart"].any()
+        kind = f", {cells['kind'].iloc[0]}" if is_told else ""
         means = (_mean(cells, corpus, int(digits)) for corpus in columns)
         yield rows[label] + kind, *means
 
