@@ -7,7 +7,7 @@ a file, and a test fails where it is not what the file says. The markers:
     Of results/scores.csv: a row a label, the best in the first column first, and a
     column a corpus; all of them where ``rows`` or ``columns`` are left out, or of each
     kind the first three, with the kind, for ``best=3``. Floors, oracles and means over
-    a part of the recordings are marked. ``digits=2`` rounds to so many decimals (3), and
+    a part of the recordings are marked. ``digits=2`` rounds to so many decimals (3);
     ``head="SDR, dB"`` is the first column's title.
 ``<!-- csv: docs/measured/online.csv -->``
     The file as it is, its first line as the table's head.
