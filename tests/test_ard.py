@@ -7,10 +7,9 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from problems import BETAS
 
 from musaic_core.lowrank import ard_nmf, beta_divergence, factor_match
-
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 
 
 def data(noise="gamma", rank=4, seed=0, shape=(30, 60)):

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from problems import BETAS, data, every_backend, every_beta
 
 from musaic_core.lowrank import (
     Sparsity,
@@ -14,14 +15,6 @@ from musaic_core.lowrank import (
     orthogonal_nmf,
     separable_nmf,
 )
-
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
-every_beta = pytest.mark.parametrize("beta", BETAS)
-every_backend = pytest.mark.parametrize("backend", ["c", "numpy", "torch"])
-
-
-def data(shape=(12, 20), seed=0):
-    return np.random.default_rng(seed).gamma(0.5, 1, shape) + 1e-3
 
 
 def clusters(seed=0, noise=0.05, shape=(15, 60), rank=4):

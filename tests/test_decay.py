@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from problems import BETAS, data
 
 from musaic_core.lowrank import (
     Decay,
@@ -21,7 +22,6 @@ from musaic_core.lowrank import (
     semi_supervised_nmf,
 )
 
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 BANDS = np.random.default_rng(1).random((12, 6, 3))
 CUBE = 12, 5, 4
 FIT = {
@@ -36,10 +36,6 @@ FIT = {
     "deep": lambda V, **o: deep_nmf(V, (6, 3), weights=[0.5], start_iter=2, **o),
     "deep data": lambda V, **o: deep_nmf(V, (6, 3), loss="data", start_iter=2, **o),
 }
-
-
-def data(seed=0):
-    return np.random.default_rng(seed).gamma(0.5, 1, (12, 20)) + 1e-3
 
 
 def worth(H, rate, level):
@@ -108,7 +104,7 @@ def test_an_attack_costs_less_than_a_fall_as_deep_and_decay_nothing():
 def test_the_objective_never_rises(
     name, beta, weight, rate, level, silent, dtype, seed
 ):
-    V = data(seed)
+    V = data(seed=seed)
     if silent and beta > 0:
         V[:, 5:9] = 0
     block = 1 if name in ("ncp", "ntd") else "activations"

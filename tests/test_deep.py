@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from problems import BETAS, every_beta
 from scipy.optimize import brentq
 from scipy.special import wrightomega
 from solving import plugin
@@ -31,9 +32,7 @@ from musaic_core.lowrank.penalties import (
 )
 from musaic_core.tasks.dictionary import Dictionary
 
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 RHO = (0.7, 0.3)
-every_beta = pytest.mark.parametrize("beta", BETAS)
 both_losses = pytest.mark.parametrize("loss", ["layers", "data"])
 
 

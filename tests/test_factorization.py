@@ -6,6 +6,7 @@ import reference_factorization as reference
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from problems import BETAS, every_beta
 
 from musaic_core.lowrank.divergence import beta_divergence
 from musaic_core.lowrank.models import NCP, NMF, NTD
@@ -15,7 +16,6 @@ from musaic_core.lowrank.ntd import ntd
 from musaic_core.lowrank.starts import INITIALISATIONS
 from musaic_core.lowrank.updates import UPDATES, HALSThenMU
 
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 SIZES = (9, 8, 7)
 RANKS = (3, 2, 4)
 
@@ -46,7 +46,6 @@ def run(name, V, **options):
 
 
 every_model = pytest.mark.parametrize("name", ["nmf", "ncp", "ntd"])
-every_beta = pytest.mark.parametrize("beta", BETAS)
 
 
 # ---- the updates are the papers'

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from problems import BETAS
 
 from musaic_core.lowrank import (
     MinimumVolume,
@@ -40,7 +41,6 @@ MATRIX = (RNG.gamma(0.4, 1, (10, 3)) @ RNG.gamma(0.4, 1, (3, 12)) + 1e-3) * RNG.
 )
 TENSOR = RNG.gamma(0.4, 1, (6, 5, 4)) + 1e-3
 BANDS = RNG.gamma(1, 1, (10, 4, 3))
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 SPARSE = {"activations": Sparsity(0.3)}
 BENT = {"templates": [MinimumVolume(2.0), Orthogonality(0.2)]}
 SMOOTH = {1: [Smoothness(0.1), Sparsity(0.1)]}

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from problems import BETAS, data
 
 from musaic_core.lowrank import (
     GroupSparsity,
@@ -23,7 +24,6 @@ from musaic_core.lowrank.divergence import BetaDivergence
 from musaic_core.lowrank.kernels.arrays import ArrayKernels
 from musaic_core.lowrank.nmf import NMFProblem
 
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 GROUPS = ["a", "b", "a", "c", "b", "b"]
 MEMBERS = [[0, 2], [1, 4, 5], [3]]
 BANDS = np.random.default_rng(1).random((12, 6, 3))
@@ -35,10 +35,6 @@ FIT = {
     "filtered": lambda V, **o: filtered_nmf(V, BANDS, BANDS[:, 0], **o),
     "deep": lambda V, **o: deep_nmf(V, (6, 3), weights=[0.5], start_iter=2, **o),
 }
-
-
-def data(seed=0):
-    return np.random.default_rng(seed).gamma(0.5, 1, (12, 20)) + 1e-3
 
 
 def worth(lengths, H, level):
@@ -97,7 +93,7 @@ def test_the_gradient_is_that_of_finite_differences(block, of):
 def test_the_objective_never_rises(name, beta, weight, level, held, dtype, seed):
     block = 2 if name == "ncp" else "activations"
     history = FIT[name](
-        data(seed).astype(dtype),
+        data(seed=seed).astype(dtype),
         beta=beta,
         penalties={block: GroupSparsity(weight, GROUPS, level)},
         fixed=(0,) if held and name == "ncp" else (),

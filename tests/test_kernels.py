@@ -13,6 +13,7 @@ import pytest
 import reference_factorization as reference
 import threadpoolctl
 import torch
+from problems import BETAS
 
 from musaic_core.lowrank import kernels
 from musaic_core.lowrank.divergence import BetaDivergence, beta_divergence
@@ -22,7 +23,6 @@ from musaic_core.lowrank.nmf import NMFProblem, nmf
 from musaic_core.lowrank.ntd import NTDProblem
 from musaic_core.lowrank.updates import HALS, ExtrapolatedMU, HALSThenMU
 
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 SHAPES = ((1, 1, 1), (5, 3, 2), (50, 33, 7), (100, 70, 13), (131, 97, 30), (2000, 9, 5))
 
 if kernels.NativeKernels is None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import reference_factorization as reference
 import torch
+from problems import BETAS, every_backend, every_beta
 
 from musaic_core.lowrank import (
     OnlineNCP,
@@ -31,7 +32,6 @@ from musaic_core.lowrank import (
     source_filter_nmf,
 )
 
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 SIZES = (9, 8, 7)
 RANKS = (3, 2, 4)
 BANDS = np.random.default_rng(5).gamma(1, 1, (9, 4, 3))
@@ -70,8 +70,6 @@ MODELS = MATRIX_MODELS | TENSOR_MODELS
 LAYERED = "deep_nmf", "deep_ncp", "deep_ntd"  # with a loss on the layers
 
 every_model = pytest.mark.parametrize("name", MODELS)
-every_beta = pytest.mark.parametrize("beta", BETAS)
-every_backend = pytest.mark.parametrize("backend", ["c", "numpy", "torch"])
 
 
 def data(name="ncp", seed=0, missing=0.3):

@@ -11,6 +11,7 @@ import torch
 from conftest import MINI
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from problems import BETAS, every_beta
 from sklearn.decomposition import MiniBatchNMF
 from solving import plugin, solve
 
@@ -27,8 +28,6 @@ from musaic_core.tasks.bars import resampling
 from musaic_core.tasks.transcription.scores import transcription_scores
 from musaic_core.tasks.transcription.task import Transcription
 
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
-every_beta = pytest.mark.parametrize("beta", BETAS)
 every_model = pytest.mark.parametrize(
     ("model", "shape"),
     [

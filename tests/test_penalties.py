@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from problems import BETAS
 
 from musaic_core.lowrank.divergence import beta_divergence
 from musaic_core.lowrank.ncp import ncp
@@ -19,7 +20,6 @@ from musaic_core.lowrank.penalties import (
 )
 
 UNIT = (Smoothness, Orthogonality, MinimumVolume)
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 
 
 def sparsity(lengths_of, factors):

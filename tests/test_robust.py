@@ -6,15 +6,9 @@ import reference_factorization as reference
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from problems import BETAS, data, every_beta
 
 from musaic_core.lowrank import Sparsity, beta_divergence, nmf, robust_nmf
-
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
-every_beta = pytest.mark.parametrize("beta", BETAS)
-
-
-def data(seed=0):
-    return np.random.default_rng(seed).gamma(0.5, 1, (12, 20)) + 1e-3
 
 
 def start(seed=1):
@@ -55,7 +49,7 @@ def test_without_a_weight_the_steps_are_the_references(beta):
     scale=st.sampled_from([1e-3, 1.0, 1e3]),
 )
 def test_the_objective_never_rises(beta, weight, fixed, dtype, weighted, seed, scale):
-    V = (scale * data(seed)).astype(dtype)
+    V = (scale * data(seed=seed)).astype(dtype)
     history = robust_nmf(
         V,
         3,

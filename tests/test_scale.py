@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from problems import BETAS
 
 from musaic_core.lowrank import (
     MinimumVolume,
@@ -22,7 +23,6 @@ from musaic_core.lowrank import (
 
 RNG = np.random.default_rng(0)
 MATRIX, TENSOR = RNG.gamma(0.5, 1, (9, 12)) + 1e-3, RNG.gamma(0.5, 1, (7, 6, 5)) + 1e-3
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 DICTIONARY = RNG.gamma(0.5, 1, (9, 5)) + 0.01
 
 

@@ -6,6 +6,7 @@ import reference_factorization as reference
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from problems import BETAS, data, every_beta
 
 from musaic_core.lowrank import (
     Smoothness,
@@ -15,13 +16,7 @@ from musaic_core.lowrank import (
     semi_supervised_nmf,
 )
 
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
-every_beta = pytest.mark.parametrize("beta", BETAS)
 HELD = np.random.default_rng(3).gamma(0.5, 1, (12, 4)) + 1e-3
-
-
-def data(seed=0):
-    return np.random.default_rng(seed).gamma(0.5, 1, (12, 20)) + 1e-3
 
 
 def start(seed=1):
@@ -54,7 +49,7 @@ def test_the_steps_are_the_references(beta, backend):
     scale=st.sampled_from([1e-3, 1.0, 1e3]),
 )
 def test_the_objective_never_rises(beta, fixed, penalised, weighted, seed, scale):
-    V = scale * data(seed)
+    V = scale * data(seed=seed)
     weight = 0.3 * scale ** (beta - 1)
     penalties = [Sparsity(weight), Smoothness(weight * scale)]
     history = semi_supervised_nmf(

@@ -8,6 +8,7 @@ import reference_factorization as reference
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from problems import BETAS, data, every_backend, every_beta
 
 from musaic_core.lowrank import (
     MinimumVolume,
@@ -24,14 +25,7 @@ from musaic_core.lowrank.kernels.arrays import ArrayKernels
 from musaic_core.lowrank.structured.shift_invariant import ShiftInvariantProblem
 from musaic_core.lowrank.updates import ExtrapolatedMU
 
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
-every_beta = pytest.mark.parametrize("beta", BETAS)
-every_backend = pytest.mark.parametrize("backend", ["c", "numpy", "torch"])
 SHIFTS = [-2, 0, 1]
-
-
-def data(shape=(12, 20), seed=0):
-    return np.random.default_rng(seed).gamma(0.5, 1, shape) + 1e-3
 
 
 def matrices(F=12):

@@ -8,6 +8,7 @@ import reference_factorization as reference
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from problems import BETAS, data, every_beta
 
 from musaic_core.lowrank import (
     Smoothness,
@@ -17,8 +18,6 @@ from musaic_core.lowrank import (
     source_filter_nmf,
 )
 
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
-every_beta = pytest.mark.parametrize("beta", BETAS)
 RNG = np.random.default_rng(3)
 SOURCES, BANDS = RNG.gamma(1, 1, (12, 5)), RNG.gamma(1, 1, (12, 4))
 SHAPES = {
@@ -28,10 +27,6 @@ SHAPES = {
     "templates": (12, 3),
     "activations": (3, 20),
 }
-
-
-def data(seed=0):
-    return np.random.default_rng(seed).gamma(0.5, 1, (12, 20)) + 1e-3
 
 
 def start(seed=1):
@@ -90,7 +85,7 @@ def test_the_steps_are_the_references(beta):
     scale=st.sampled_from([1e-3, 1.0, 1e3]),
 )
 def test_the_divergence_never_rises(beta, fixed, dtype, weighted, seed, scale):
-    V = (scale * data(seed)).astype(dtype)
+    V = (scale * data(seed=seed)).astype(dtype)
     weights = np.random.default_rng(seed).random(V.shape) if weighted else None
     model = run(
         V,

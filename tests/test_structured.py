@@ -8,6 +8,7 @@ import reference_factorization as reference
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from problems import BETAS, data, every_backend, every_beta
 
 from musaic_core.lowrank import (
     MinimumVolume,
@@ -28,17 +29,10 @@ from musaic_core.lowrank.structured.filtered import FilteredProblem
 from musaic_core.lowrank.structured.harmonic import HarmonicProblem
 from musaic_core.lowrank.updates import ExtrapolatedMU
 
-BETAS = (-1, 0, 0.5, 1, 1.5, 2, 3)
-every_beta = pytest.mark.parametrize("beta", BETAS)
 NAMES = ["convolutive", "harmonic", "filtered"]
 every_name = pytest.mark.parametrize("name", NAMES)
-every_backend = pytest.mark.parametrize("backend", ["c", "numpy", "torch"])
 # the factor beside the activations
 FIRST = {"convolutive": "patches", "harmonic": "envelope", "filtered": "filter"}
-
-
-def data(shape=(12, 20), seed=0):
-    return np.random.default_rng(seed).gamma(0.5, 1, shape) + 1e-3
 
 
 def bands(F=12, P=4, K=3):
