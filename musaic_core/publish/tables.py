@@ -242,7 +242,8 @@ def sentences(table: pd.DataFrame, benchmark: Benchmark) -> list[tuple[str, str]
             for row in df[df["apart"]].itertuples()
         ]
         if apart:
-            said.append(f"Beside them stand {', '.join(apart)}")
+            stand = "stand" if len(apart) > 1 else "stands"
+            said.append(f"Beside them {stand} {', '.join(apart)}")
         texts.append((corpus, ". ".join(said) + "."))
     return texts
 
