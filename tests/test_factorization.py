@@ -495,6 +495,7 @@ GOOD = np.ones((4, 5))
         ({"update": "hals"}, "hals"),
         ({"fixed": "templates"}, "fixed"),
         ({"fixed": ("core",)}, "fixed"),
+        ({"mask": GOOD}, "mask is ndarray; give a dict"),
         ({"mask": {"W": GOOD}}, "mask"),
         ({"mask": {"templates": GOOD}}, "mask"),
         ({"max_iter": -1}, "max_iter"),

@@ -96,6 +96,11 @@ def minimise(
     V, weights, mean = look(V, given["data_weights"], given["missing"])
     beta = check_beta(given["beta"])
     check_names(fixed, "fixed", shapes)
+    if not isinstance(mask, Mapping):
+        raise ValueError(
+            f"mask is {type(mask).__name__}; give a dict of arrays, by factors out of "
+            f"{list(shapes)}"
+        )
     check_names(mask, "mask", shapes)
     penalised = problem.penalised(shapes, **arguments)
     penalties = check_penalties(given["penalties"], penalised)
