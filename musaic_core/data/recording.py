@@ -21,6 +21,7 @@ from musaic_core.data.annotations import (
 )
 from musaic_core.data.audio import Source, describe_audio, read_audio
 from musaic_core.data.errors import InputError, blaming
+from musaic_core.data.f0 import F0
 from musaic_core.data.notes import Notes
 
 
@@ -79,8 +80,10 @@ class Track:
     notes_from, beats_from, sections_from, chords_from : Path, callable or None
         Annotations: a file in any of the forms of `musaic_core.data.annotations`.
         A function without arguments gives what the attribute of that name is.
+    f0_from : callable or None
+        A function without arguments that gives an `F0`.
     tags : dict
-        Whatever else is known: composer, instruments, …
+        Whatever else is known: composer, instruments, genre, …
     middle : float, optional
         Of the audio, only so many seconds amid it are read.
     """
@@ -91,6 +94,7 @@ class Track:
     beats_from: Path | Callable[[], pd.DataFrame] | None = None
     sections_from: Path | Callable[[], pd.DataFrame] | None = None
     chords_from: Path | Callable[[], pd.DataFrame] | None = None
+    f0_from: Callable[[], F0] | None = None
     tags: dict = field(default_factory=dict)
     middle: float | None = None
 
@@ -258,6 +262,11 @@ class Track:
     def chords(self) -> pd.DataFrame | None:
         """Chords: ``start`` (s), ``end`` (s), ``label`` in Harte's syntax."""
         return self._read(self.chords_from, read_intervals)
+
+    @cached_property
+    def f0(self) -> F0 | None:
+        """Fundamental frequencies over time, where they were annotated."""
+        return self._read(self.f0_from, None)
 
     def _read(self, source, read):
         with blaming(self.id if callable(source) else source):
