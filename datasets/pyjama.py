@@ -58,8 +58,8 @@ class Dataset(Corpus):
         split="the tutorial's: every fifth is scored, the others are learned from",
         published=(
             "MAPS, frame precision, recall and accuracy on a harmonic CQT: Conv2D "
-            "0.86, 0.75, 0.67; ResNet 0.83, 0.83, 0.71; U-Net 0.84, 0.81, 0.70 (Peeters "
-            "et al. 2024)",
+            "0.86, 0.75, 0.67; ResNet 0.83, 0.83, 0.71; U-Net 0.84, 0.81, 0.70 "
+            "(Peeters et al. 2024)",
             "Bach10: see bach10",
         ),
     )

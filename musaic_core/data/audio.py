@@ -55,6 +55,20 @@ class Header:
         """Seconds."""
         return self.frames / self.samplerate
 
+    def is_like(self, other: "Header") -> bool:
+        """Whether two files can be added sample by sample.
+
+        Parameters
+        ----------
+        other : Header
+
+        Returns
+        -------
+        bool
+        """
+        kinds = [(h.frames, h.samplerate, h.channels) for h in (self, other)]
+        return kinds[0] == kinds[1]
+
 
 def read_audio(
     source: Source, middle: float | None = None, name: str | None = None
