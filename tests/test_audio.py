@@ -251,6 +251,8 @@ def test_mp3_with_a_whole_header_has_no_padding(written, sound):
         ("x.wma", "wmav2"),
         ("x.ac3", "ac3"),
         ("x.webm", "libopus"),
+        ("x.flv", "aac"),
+        ("x.m2ts", "aac"),
     ],
 )
 def test_other_formats_are_read(sound, tmp_path, name, codec):

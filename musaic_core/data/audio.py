@@ -389,7 +389,9 @@ def audio_files(folder: Path) -> list[Path]:
 _SUFFIXES = {
     *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"),
     *(".au", ".snd", ".caf", ".w64", ".rf64", ".m4a", ".m4b", ".aac", ".wma", ".mp2"),
-    *(".ac3", ".ape", ".wv", ".tta", ".mka", ".weba"),
+    *(".ac3", ".ape", ".wv", ".tta", ".mka", ".weba", ".wave", ".bwf", ".amr", ".dsf"),
+    *(".mp1", ".mpc", ".ra", ".spx", ".voc"),
     # videos, of which the sound is taken
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".mpg", ".mpeg", ".3gp"),
+    *(".ts", ".mts", ".m2ts", ".flv", ".f4v", ".ogv"),
 }
