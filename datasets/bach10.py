@@ -6,6 +6,7 @@ import numpy as np
 import scipy.io
 
 from musaic_core.benchmark.corpora import About, Corpus, from_mini
+from musaic_core.data.f0 import F0
 from musaic_core.data.notes import Notes
 from musaic_core.data.recording import Track
 
@@ -13,7 +14,7 @@ PARTS = ("violin", "clarinet", "saxphone", "bassoon")  # as the files are spelt
 
 
 class Dataset(Corpus):
-    """Notes and stems; each chorale is analysed by models that learn from the others.
+    """Notes, pitches and stems; each chorale is analysed by what the others teach.
 
     Dictionaries of notes alone are learned from those of the embedded corpus.
     """
@@ -22,7 +23,7 @@ class Dataset(Corpus):
     about = About(
         title="Bach10",
         paper="Duan, Pardo and Zhang 2010",
-        knows=("notes", "stems"),
+        knows=("notes", "f0", "stems"),
         recordings="10 chorales",
         hours="0.1",
         size="0.1 GB",
@@ -53,7 +54,13 @@ class Dataset(Corpus):
 def track_of(file):
     name = file.parent.name
     stems = {part: file.with_name(f"{name}-{part}.wav") for part in PARTS}
-    return Track(name, stems, notes_from=partial(read_notes, file))
+    f0 = file.with_name(f"{name}-GTF0s.mat")
+    return Track(
+        name,
+        stems,
+        notes_from=partial(read_notes, file),
+        f0_from=partial(read_f0, f0) if f0.exists() else None,
+    )
 
 
 def read_notes(file):
@@ -68,3 +75,10 @@ def read_notes(file):
             start, end = 0.023 + 0.01 * (frames[[0, -1]] - 1)
             rows.append((start, end, round(np.median(pitches)), 80, part))
     return Notes.from_rows(rows)
+
+
+def read_f0(file):
+    """Pitches of the four parts in the frames of `read_notes`; 0 is silence."""
+    pitches = scipy.io.loadmat(file)["GTF0s"].T
+    times = 0.023 + 0.01 * np.arange(len(pitches))
+    return F0(times, np.where(pitches > 0, 440 * 2 ** ((pitches - 69) / 12), 0))

@@ -19,7 +19,7 @@ class Dataset(Corpus):
         title="Beatles (Isophonics)",
         paper="Mauch et al. 2009",
         knows=("beats", "sections"),
-        recordings="179 songs",
+        recordings="180 songs, of 179 of which there are beats",
         hours="8",
         size="annotations alone; audio is on CDs",
         licence="annotations: none is stated",

@@ -25,7 +25,8 @@ class Dataset(Corpus):
         recordings="113 recordings",
         hours="6.9",
         size="annotations alone; audio is not distributed",
-        licence="",
+        licence="annotations CC BY-NC-SA 4.0, say those who cite "
+        "https://zenodo.org/records/1290737; the repository states none",
         source="https://github.com/MTG/JAAH",
         layout="annotations, as it is in the repository, and your recordings in audio, "
         "named as these: audio/airegin.flac",

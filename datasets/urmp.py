@@ -2,14 +2,17 @@
 
 from functools import partial
 
+import numpy as np
+
 from musaic_core.benchmark.corpora import About, Corpus, from_mini
 from musaic_core.data.annotations import read_notes
+from musaic_core.data.f0 import F0
 from musaic_core.data.notes import Notes
 from musaic_core.data.recording import Track
 
 
 class Dataset(Corpus):
-    """Notes and stems of duets to quintets.
+    """Notes, pitches and stems of duets to quintets.
 
     The corpus has no split; models learn from the embedded corpus's quartets.
     """
@@ -18,7 +21,7 @@ class Dataset(Corpus):
     about = About(
         title="URMP",
         paper="Li, Liu, Dinesh, Duan and Sharma 2019",
-        knows=("notes", "stems"),
+        knows=("notes", "f0", "stems"),
         recordings="44 pieces",
         hours="1.3",
         size="12.5 GB with videos",
@@ -34,15 +37,21 @@ class Dataset(Corpus):
 
 
 def track_of(piece):
-    """AuSep_1_vn_01_Jupiter.wav is the first part, a violin; Notes_….txt its notes."""
-    stems, notes = {}, {}
+    """AuSep_1_vn_01_Jupiter.wav is the first part, a violin, and Notes_… its notes."""
+    stems, notes, f0 = {}, {}, []
     for audio in sorted(piece.glob("AuSep_*.wav")):
         number, instrument = audio.stem.split("_")[1:3]
         stems[f"{instrument} {number}"] = audio
-        notes[f"{instrument} {number}"] = audio.with_name(
-            audio.name.replace("AuSep", "Notes")
-        ).with_suffix(".txt")
-    return Track(piece.name, stems, notes_from=partial(read_parts, *notes.items()))
+        table = audio.with_suffix(".txt").name
+        notes[f"{instrument} {number}"] = piece / table.replace("AuSep", "Notes")
+        f0.append(piece / table.replace("AuSep", "F0s"))
+    are_there = all(file.exists() for file in f0)
+    return Track(
+        piece.name,
+        stems,
+        notes_from=partial(read_parts, *notes.items()),
+        f0_from=partial(read_f0, *f0) if are_there else None,
+    )
 
 
 def read_parts(*parts):
@@ -55,3 +64,8 @@ def read_parts(*parts):
             for interval, pitch in zip(notes.intervals, notes.pitches, strict=True)
         ]
     return Notes.from_rows(rows)
+
+
+def read_f0(*parts):
+    """Time (s) and frequency (Hz) in each line of a part's file; 0 Hz is silence."""
+    return F0.of_voices([np.loadtxt(file, ndmin=2).T for file in parts])

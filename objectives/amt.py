@@ -11,7 +11,7 @@ from musaic_core.tasks.interpretability import (
 from musaic_core.tasks.transcription.decoder import no_notes
 from musaic_core.tasks.transcription.guidance import corrections, score_elsewhere
 from musaic_core.tasks.transcription.saved import save_notes, saved_media
-from musaic_core.tasks.transcription.scores import transcription_scores
+from musaic_core.tasks.transcription.scores import f0_scores, transcription_scores
 from musaic_core.tasks.transcription.spectrogram import FRAME, band_frequencies
 from musaic_core.tasks.transcription.task import Transcription
 from musaic_core.tasks.transcription.velocities import velocity_scores
@@ -24,9 +24,11 @@ class Objective(GuidedObjective):
     quarter tone; notes also need their offset, within 50 ms or a fifth of the note's
     length; frames compare the sounding pitches every 50 ms: all the numbers of
     mir_eval.multipitch are columns, ``frame_`` and ``chroma_``; ``velocity_`` asks of
-    notes for their onset and their velocity. The score to rank by is
-    the F-measure of the onsets. Times are of learning and tuning (fit) and of
-    transcribing (predict); the spectrograms that models share are computed beforehand.
+    notes for their onset and their velocity. The score to rank by is the F-measure of
+    the onsets. Where a corpus has frequencies over time, frames are compared with
+    these; where it has them alone, the frames' accuracy is ranked by. Times are of
+    learning and tuning (fit) and of transcribing (predict); the spectrograms that
+    models share are computed beforehand.
     ``purity``, ``completeness`` and ``faithfulness`` say how far a model's components
     stand for pitches: 1 is perfect, 0 is chance.
 
@@ -51,14 +53,16 @@ class Objective(GuidedObjective):
         return Transcription(train, test, isolated, seed=self.seed, hints=hints)
 
     def score(self, track, notes):
+        # where frequencies over time were annotated, frames are compared with these
+        frames = f0_scores(track.f0, notes) if track.f0 else {}
         if track.notes is None:
-            return {}
+            return {"value": frames["frame_accuracy"], **frames} if frames else {}
         if not len(track.notes):
             name = track.id if callable(track.notes_from) else track.notes_from
             raise InputError(f"{name}: has no pitched notes, so there is no score")
         scores = transcription_scores(track.notes, notes, track.duration)
         scores |= velocity_scores(track.notes, notes)
-        return {"value": scores["onset_f1"], **scores}
+        return {"value": scores["onset_f1"], **scores, **frames}
 
     def corrections(self, track, notes):
         reference = self.annotated(track, "notes")

@@ -67,6 +67,9 @@ SECTIONS = {
     "commas.csv": lines(","),
     "quotes.csv": '0,10,"intro"\n10,25.5,"verse one"\n25.5,40,"chorus"\n',
     "semicolons.CSV": "0,0;10,0;intro\n10,0;25,5;verse one\n25,5;40,0;chorus\n",
+    "clock.txt": "0:00\t0:10\tintro\n0:10\t0:25.5\tverse one\n0:25.5\t0:40\tchorus\n",
+    "clock.csv": "start,end,label\n0:00,0:10,intro\n0:10,0:25.5,verse one\n"
+    "0:25.5,0:00:40,chorus\n",
     "header.csv": f"start,end,label\n{lines(',')}",
     "other-names.tsv": f"Onset (s)\tOffset (s)\tSegment\n{lines(chr(9))}",
     "label-first.csv": "label,start,end\n"

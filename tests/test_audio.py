@@ -112,7 +112,7 @@ def test_streamed_wav_is_read_to_its_end(written, sound, size, capsys):
 # FLAC
 
 
-@pytest.mark.parametrize("total", [0, 2**36 - 1, 2**33])
+@pytest.mark.parametrize("total", [0, 2**36 - 1, 2**33, SR, N - 1])
 def test_streamed_flac_is_read_to_its_end(written, sound, total, capsys):
     file, data = written("x.flac")
     data = bytearray(data)
@@ -133,6 +133,23 @@ def test_a_flac_that_is_damaged_amid_is_read_and_told(written, sound, capsys):
     assert y.shape == (2, N)
     np.testing.assert_allclose(y[:, :SR].T, sound[:SR], atol=2**-15)
     assert capsys.readouterr().out.count("s of it are damaged and left out") == 1
+
+
+# Ogg
+
+
+def test_ogg_streams_one_after_the_other_are_read_as_they_are_played(
+    written, sound, capsys
+):
+    file, first = written("x.ogg")
+    _, second = written("y.ogg")  # of another serial number
+    alone, _ = read_audio(file)
+    file.write_bytes(first + second)
+    y, _ = read_audio(file)
+    assert y.shape[1] == pytest.approx(2 * N, abs=1024)
+    np.testing.assert_allclose(y[:, : N - 2048], alone[:, : N - 2048], atol=1e-4)
+    assert np.corrcoef(y[0, -N:], alone[0])[0, 1] > 0.99
+    assert capsys.readouterr().out == ""
 
 
 # MP3
@@ -234,6 +251,8 @@ def test_mp3_with_a_whole_header_has_no_padding(written, sound):
         ("x.wma", "wmav2"),
         ("x.ac3", "ac3"),
         ("x.webm", "libopus"),
+        ("x.flv", "aac"),
+        ("x.m2ts", "aac"),
     ],
 )
 def test_other_formats_are_read(sound, tmp_path, name, codec):
@@ -245,6 +264,14 @@ def test_other_formats_are_read(sound, tmp_path, name, codec):
     # the tone, at its pitch
     hz = np.fft.rfftfreq(sr, 1 / sr)[np.abs(np.fft.rfft(y[0, :sr])).argmax()]
     assert hz == pytest.approx(440, abs=2)
+
+
+@pytest.mark.parametrize("name", ["x.m4a", "x.mov", "x.mp4"])
+def test_mp4_has_no_padding_at_its_end(sound, tmp_path, name):
+    encoded(tmp_path / name, sound, "aac")
+    y, _ = read_audio(tmp_path / name)
+    assert y.shape[1] == pytest.approx(N, abs=SR / 1000)  # such files count in ms
+    assert np.corrcoef(y[0, :SR], sound[:SR, 0])[0, 1] > 0.99
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from conftest import MINI, MUSIC_TASKS, PIANO
 
 from musaic_core.data.audio import read_audio
 from musaic_core.data.corpus import read_track
-from musaic_core.data.errors import InputError
 from musaic_core.data.notes import Notes, write_midi
 from musaic_core.data.recording import Track
 
@@ -307,17 +306,6 @@ def test_mp3_and_stereo_recordings_are_read(good, tmp_path):
     assert read.shape[0] == 2
     assert read_sr == sr
     assert np.corrcoef(read[0, : len(y)], y[: read.shape[1]])[0, 1] > 0.9
-
-
-def test_stems_of_different_lengths_are_refused_by_name(good, tmp_path):
-    y, sr, _ = good
-    files = {name: tmp_path / f"{name}.wav" for name in ("bass", "lead")}
-    soundfile.write(files["bass"], y, sr)
-    soundfile.write(files["lead"], y[:-1], sr)
-    with pytest.raises(
-        InputError, match=r"lead\.wav.*export all stems of a track alike"
-    ):
-        Track("song", files).audio()
 
 
 def test_a_release_after_the_end_of_the_recording_is_cut(good, tmp_path):

@@ -12,6 +12,7 @@ import scipy.io
 import soundfile
 from benchopt.benchmark import Benchmark
 from conftest import FAST_NMF, ROOT
+from solving import plugin
 
 from musaic_core.benchmark.corpora import Corpus
 from musaic_core.data.errors import InputError
@@ -24,7 +25,7 @@ DATASETS = {
     dataset.name: dataset
     for name in ("amt", "mss", "msa")
     for dataset in Benchmark(ROOT / "benchmarks" / name).get_datasets()
-}
+} | {dataset.name: dataset for dataset, tasks in corpora() if not tasks}
 CORPORA = sorted(name for name, made in DATASETS.items() if issubclass(made, Corpus))
 SR = 8000
 NOTES = Notes.from_rows([(0.1, 0.6, 60, 80, "piano"), (0.5, 1.2, 67, 80, "piano")])
@@ -65,6 +66,13 @@ def check_notes(track):
     assert track.notes.pitches.tolist() == PITCHES
     np.testing.assert_allclose(track.notes.onsets, [0.1, 0.5], atol=0.006)
     assert track.duration == pytest.approx(2.0)
+
+
+def check_f0(track, expected):
+    """Frequencies of each voice at some times."""
+    for time, hz in expected.items():
+        (row,) = np.flatnonzero(np.abs(track.f0.times - time) < 1e-6)
+        np.testing.assert_allclose(track.f0.hz[row], hz, rtol=1e-3)
 
 
 def check_stems(track, *names):
@@ -179,6 +187,10 @@ def test_bach10_has_notes_and_stems_and_leaves_one_out(tmp_path):
             sound(folder / f"{name}-{part}.wav")
         sound(folder / f"{name}.wav")
         midi(folder / f"{name}.mid")
+        f0s = np.zeros((4, 198))
+        f0s[:, 10:31] = 72.02 - 4 * np.arange(4)[:, None]
+        if name == names[0]:
+            scipy.io.savemat(folder / f"{name}-GTF0s.mat", {"GTF0s": f0s})
         notes = np.empty((4, 1), object)
         for i in range(4):
             note = np.empty((1, 1), object)
@@ -194,6 +206,8 @@ def test_bach10_has_notes_and_stems_and_leaves_one_out(tmp_path):
     assert sorted(track.notes.pitches.tolist()) == [60, 64, 68, 72]
     np.testing.assert_allclose(track.notes.intervals, [[0.123, 0.323]] * 4)
     assert sorted(track.notes.parts) == sorted(parts)
+    check_f0(track, {0.123: [523.9, 415.8, 330.0, 261.9], 0.023: [0, 0, 0, 0]})
+    assert data["test"][1].f0 is None
 
 
 def test_guitarset_is_scored_on_one_player(tmp_path, index):
@@ -295,7 +309,8 @@ def test_urmp_has_the_notes_of_all_parts(tmp_path):
         sound(folder / f"AuSep_{part}_01_Jupiter.wav")
         line = f"{onset:.3f}\t\t{hz:.3f}\t\t{end - onset:.3f}"
         text(folder / f"Notes_{part}_01_Jupiter.txt", line)
-        text(folder / f"F0s_{part}_01_Jupiter.txt", "0.023\t0")
+        lines = "0.023\t0", f"0.033\t{hz:.3f}", "0.043\t0"
+        text(folder / f"F0s_{part}_01_Jupiter.txt", *lines[: 3 - (part == "2_vc")])
     sound(folder / "AuMix_01_Jupiter_vn_vc.wav")
     midi(folder / "Sco_01_Jupiter_vn_vc.mid")
     data = data_of("urmp", tmp_path)
@@ -304,7 +319,41 @@ def test_urmp_has_the_notes_of_all_parts(tmp_path):
     check_stems(track, "vn 1", "vc 2")
     check_notes(track)
     assert track.notes.parts.tolist() == ["vc 2", "vn 1"]
+    check_f0(track, {0.023: [0, 0], 0.033: [391.995, 261.626], 0.043: [0, 0]})
     assert len(data["train"]) > 0
+    (folder / "F0s_2_vc_01_Jupiter.txt").unlink()
+    (track,) = data_of("urmp", tmp_path)["test"]
+    assert track.f0 is None
+
+
+def test_medleydb_pitch_is_scored_by_frames_alone(tmp_path, index):
+    names = [f"AClassicEducation_NightOwl_STEM_0{i}" for i in (1, 8)]
+    tracks = {
+        name: {
+            "audio": f"audio/{name}.wav",
+            "pitch": f"pitch/{name}.csv",
+            "notes_pyin": f"medleydb-pitch-pyin-notes/{name}_vamp_pyin_pyin_notes.csv",
+        }
+        for name in names
+    }
+    index("3.0", tracks=tracks)
+    files = tracks[names[1]]
+    sound(tmp_path / files["audio"])
+    hz = [0, 440, 450, 0]
+    frames = (f"{i * 256 / 44100},{f}" for i, f in enumerate(hz))
+    text(tmp_path / files["pitch"], *frames)
+    text(tmp_path / files["notes_pyin"], "0.006,0.006,440.0")
+    data = data_of("medleydb_pitch", tmp_path)
+    (track,) = data["test"]
+    assert track.id == names[1]
+    assert track.notes is None
+    check_f0(track, {0.0: [0], 256 / 44100: [440], 512 / 44100: [450]})
+    objective = plugin("objectives/amt.py")
+    played = Notes.from_rows([(0.004, 0.013, 69, 80, ""), (0.015, 0.1, 60, 80, "")])
+    scores = objective.score(track, played)
+    assert scores["frame_recall"] == 1
+    assert scores["value"] == scores["frame_accuracy"] == pytest.approx(2 / 3)
+    assert not {"onset_f1", "note_f1"} & set(scores)
 
 
 def pyjama(root, name, entries):
@@ -320,6 +369,13 @@ def pyjama(root, name, entries):
             file.create_dataset(key, data=y).attrs["sr_hz"] = SR
 
 
+@pytest.fixture
+def transcribing():
+    """Let transcription be the task that runs, whose needs a dataset may ask for."""
+    return Benchmark(ROOT / "benchmarks" / "amt").get_benchmark_objective()
+
+
+@pytest.mark.usefixtures("transcribing")
 def test_pyjama_has_audio_in_hdf5_and_the_tutorials_split(tmp_path):
     notes = [
         {"value": p, "time": a, "duration": b - a} for a, b, p in NOTES.table().tolist()
@@ -336,11 +392,46 @@ def test_pyjama_has_audio_in_hdf5_and_the_tutorials_split(tmp_path):
         check_notes(data["test"][1])
 
 
+@pytest.mark.usefixtures("transcribing")
+def test_pyjama_of_bach10_has_frequencies_of_the_mixtures(tmp_path):
+    annotated = {"time": [0.023, 0.033], "value": [[72.0, 0.0], [69.0, 67.0]]}
+    entries = [
+        {"filepath": [{"value": "01-violin.wav"}], "f0": [{"value": 1}], "f0multi": []},
+        {"filepath": [{"value": "01.wav"}], "f0multi": [annotated]},
+    ]
+    pyjama(tmp_path, "bach10", entries)
+    (track,) = data_of("pyjama", tmp_path)["test"]
+    assert track.id == "01.wav"
+    assert track.notes is None
+    check_f0(track, {0.023: [523.25, 440], 0.033: [0, 392.0]})
+
+
+def test_pyjama_has_what_other_tasks_need(tmp_path, transcribing, monkeypatch):
+    entries = [
+        {"filepath": [{"value": "0"}], "genre": [{"value": "blues"}]},
+        {"filepath": [{"value": "1"}], "tag": [{"value": "slow"}, {"value": "harp"}]},
+        {
+            "filepath": [{"value": "2"}],
+            "chord": [{"time": 0.5, "duration": 1.0, "value": "C:maj"}],
+        },
+    ]
+    pyjama(tmp_path, "others", entries)
+    found = {}
+    for need in ("genre", "tags", "chords"):
+        monkeypatch.setattr(transcribing, "needs", (need,))
+        (found[need],) = data_of("pyjama", tmp_path)["test"]
+    assert found["genre"].tags["genre"] == "blues"
+    assert found["tags"].tags["tags"] == ["slow", "harp"]
+    assert found["chords"].chords.to_numpy().tolist() == [[0.5, 1.5, "C:maj"]]
+
+
+@pytest.mark.usefixtures("transcribing")
 def test_pyjama_without_notes_or_audio_says_so(tmp_path):
     assert "has 0 .pyjama files" in data_of("pyjama", tmp_path)["missing"]
     entries = [{"filepath": [{"value": "blues.00000"}], "genre": [{"value": "blues"}]}]
     pyjama(tmp_path, "gtzan", entries)
-    assert "none of its recordings has notes" in data_of("pyjama", tmp_path)["missing"]
+    told = "none of its recordings has pitchmidi or f0multi, which the task needs"
+    assert told in data_of("pyjama", tmp_path)["missing"]
     (tmp_path / "gtzan_audio.hdf5").unlink()
     assert "gtzan_audio.hdf5 is not there" in data_of("pyjama", tmp_path)["missing"]
 
@@ -623,6 +714,141 @@ def test_jaah_has_parts_and_beats(tmp_path):
     assert track.downbeats is None
 
 
+# for tasks to come
+
+
+def test_gtzan_has_genres_and_beats(tmp_path, index):
+    tracks = {}
+    for genre in ("hiphop", "blues"):
+        for i in range(5):
+            files = {
+                "audio": f"gtzan_genre/genres/{genre}/{genre}.0000{i}.wav",
+                "beats": f"gtzan_tempo_beat-main/beats/gtzan_{genre}_0000{i}.beats",
+                "tempo": f"gtzan_tempo_beat-main/tempo/gtzan_{genre}_0000{i}.bpm",
+            }
+            sound(tmp_path / files["audio"])
+            text(tmp_path / files["beats"], "0.113\t4", "0.829\t1", "1.537\t2", "")
+            tracks[f"{genre}.0000{i}"] = files
+    tracks["blues.00000"] |= {"beats": None, "tempo": None}
+    (tmp_path / tracks["hiphop.00004"]["audio"]).unlink()
+    index(tracks=tracks)
+    data = data_of("gtzan", tmp_path)
+    assert ids(data["test"]) == ["blues.00000", "hiphop.00000"]
+    assert len(data["train"]) == 7
+    genres = [track.tags["genre"] for track in data["test"]]
+    assert genres == ["blues", "hip-hop"]
+    assert data["test"][0].beats is None
+    np.testing.assert_allclose(data["test"][1].beats, [0.113, 0.829, 1.537])
+
+
+def magnatagatune(root):
+    heads = ["clip_id", "no voice", "guitar", "slow", "mp3_path"]
+    lines = ["\t".join(f'"{name}"' for name in heads)]
+    clips = {
+        "0/a-0-29.mp3": (0, 1, 1),
+        "b/b-0-29.mp3": (0, 1, 0),
+        "c/c-0-29.mp3": (1, 0, 0),
+        "d/d-0-29.mp3": (0, 1, 0),
+        "f/f-30-59.mp3": (1, 0, 0),
+        "f/gone-0-29.mp3": (1, 1, 1),
+    }
+    for number, (path, given) in enumerate(clips.items(), start=2):
+        cells = [number, *given, path]
+        lines.append("\t".join(f'"{cell}"' for cell in cells))
+        if "gone" not in path:
+            sound(root / path)
+    text(root / "annotations_final.csv", *lines)
+
+
+def test_magnatagatune_has_tags_and_the_split_of_its_folders(tmp_path):
+    magnatagatune(tmp_path)
+    data = data_of("magnatagatune", tmp_path)
+    assert ids(data["train"]) == ["2", "3"]
+    assert ids(data["test"]) == ["5", "6"]
+    assert [t.tags["tags"] for t in data["train"]] == [["guitar", "slow"], ["guitar"]]
+    assert [t.tags["tags"] for t in data["test"]] == [["guitar"], ["no voice"]]
+    assert data["test"][0].duration == pytest.approx(2.0, abs=0.2)
+
+
+def test_cover80_has_the_work_of_each_version(tmp_path):
+    for work, versions in (
+        ("A_Whiter_Shade_Of_Pale", ("annie_lennox+Medusa+03", "procol_harum+1967+01")),
+        ("Abracadabra", ("steve_miller_band+Best+10", "sugar_ray+14_59+12")),
+    ):
+        for version in versions:
+            folder = tmp_path / "coversongs" / "covers32k" / work
+            sound(folder / f"{version}-{work}.mp3")
+    text(tmp_path / "coversongs" / "covers32k" / "list1.list", "Abracadabra/…")
+    data = data_of("cover80", tmp_path)
+    works = [track.tags["work"] for track in data["test"]]
+    assert works == ["A_Whiter_Shade_Of_Pale"] * 2 + ["Abracadabra"] * 2
+    assert len(set(ids(data["test"]))) == 4
+    assert data["train"] == []
+
+
+TAGGING = '''"""Which tags a clip has."""
+
+from musaic_core.benchmark.objective import Objective as BaseObjective
+from musaic_core.tasks.base import Estimate, Task
+
+
+class Tagging(Task):
+    """Lists of tags."""
+
+    answers = "tags"
+
+
+class Objective(BaseObjective):
+    """The share of right tags among those given."""
+
+    name = "Tagging"
+    task_class = Tagging
+    needs = ("tags",)
+
+    def score(self, track, tags):
+        right = set(tags) & set(track.tags["tags"])
+        return {"value": len(right) / max(len(tags), 1)}
+
+    def get_one_result(self):
+        return {"estimates": {name: Estimate([]) for name in self.references}}
+'''
+COMMONEST = '''"""The commonest tag of all."""
+
+from collections import Counter
+
+from musaic_core.benchmark.solver import Solver as BaseSolver
+
+
+class Solver(BaseSolver):
+    """Learns which tag is the commonest."""
+
+    name = "commonest"
+    answers = "tags"
+
+    def predict(self, recording, given):
+        assert not hasattr(recording, "tags")
+        tags = Counter(tag for track in self.task.train for tag in track.tags["tags"])
+        return [tags.most_common(1)[0][0]]
+'''
+
+
+def test_a_task_that_is_added_reads_a_corpus_that_no_task_had(original, tmp_path):
+    suite = original.copy(tmp_path / "musaic")
+    magnatagatune(tmp_path / "data")
+    folder = suite.root / "benchmarks" / "tagging"
+    (folder / "datasets").mkdir(parents=True)
+    (folder / "objective.py").write_text(TAGGING, encoding="utf-8")
+    (suite.root / "solvers" / "commonest.py").write_text(COMMONEST, encoding="utf-8")
+    (folder / "solvers").symlink_to("../../solvers")
+    link = folder / "datasets" / "magnatagatune.py"
+    link.symlink_to("../../../datasets/magnatagatune.py")
+    dataset = f"magnatagatune[path='{tmp_path / 'data'}']"
+    given = {"benchmark": "tagging", "datasets": [dataset], "solvers": ["commonest"]}
+    _, results = suite.run(**given)
+    scores = results.set_index("objective_track")["objective_value"]
+    assert scores.to_dict() == {"5": 1.0, "6": 0.0}
+
+
 # what is not there
 
 
@@ -669,10 +895,11 @@ def test_the_page_of_the_corpora_is_up_to_date():
 
 
 def test_each_task_has_the_corpora_that_know_what_it_needs():
-    needs = {"amt": "notes", "mss": "stems", "steering": "stems", "msa": "sections"}
+    needs = {"amt": {"notes", "f0"}, "msa": {"sections"}}
+    needs |= {"mss": {"stems"}, "steering": {"stems"}}
     for dataset, tasks in corpora():
-        knows = dataset.about.knows
-        assert tasks == sorted(t for t, need in needs.items() if need in knows)
+        knows = set(dataset.about.knows)
+        assert tasks == sorted(t for t, any_of in needs.items() if any_of & knows)
 
 
 # in runs

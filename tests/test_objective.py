@@ -247,7 +247,7 @@ def test_whatever_scoring_or_saving_raises_costs_its_own_row(tracks, where, erro
     made = Fails.get_instance(unit="s")
     made.references = {track.id: track for track in tracks}
     for track in tracks:
-        track.__dict__["duration"] = 1.0
+        track.__dict__ |= {"duration": 1.0, "ends_early": ""}
     estimates = {track.id: Estimate({where: error}) for track in tracks}
     one, two = made.evaluate_result(estimates)
     assert one["error"].startswith(f"one: {error.__name__}: ")

@@ -8,10 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from musaic_core.data.f0 import F0
 from musaic_core.data.matching import match_notes
 from musaic_core.data.notes import Notes
 from musaic_core.tasks.transcription.decoder import no_notes
-from musaic_core.tasks.transcription.scores import note_scores, transcription_scores
+from musaic_core.tasks.transcription.scores import (
+    f0_scores,
+    note_scores,
+    transcription_scores,
+)
 from musaic_core.tasks.transcription.velocities import velocity_scores
 
 ERRORS = ("substitution", "miss", "false_alarm", "total")
@@ -45,6 +50,29 @@ def test_the_reference_itself_scores_one(reference):
     # a frame that no note reaches counts for nothing
     assert scores["frame_accuracy"] == scores["frame_precision"] == 1
     assert scores["chroma_accuracy"] == 1
+
+
+@whatever
+@given(reference=notes, estimate=notes)
+def test_frequencies_that_notes_have_score_as_the_notes_do(reference, estimate):
+    times = np.arange(0, 10, 0.05)
+    onsets, offsets = reference.intervals.T[:, :, None]
+    active = (onsets <= times) & (times < offsets)
+    f0 = F0(times, np.where(active, reference.hz[:, None], 0).T)
+    of_notes = transcription_scores(reference, estimate, 10.0)
+    of_frequencies = f0_scores(f0, estimate)
+    assert set(of_frequencies) == {
+        name for name in SCORES if name.startswith(("frame", "chroma"))
+    }
+    assert of_frequencies == {name: of_notes[name] for name in of_frequencies}
+
+
+@pytest.mark.parametrize(("cents", "recall"), [(40, 1), (-40, 1), (60, 0), (-60, 0)])
+def test_a_note_is_right_within_a_quarter_tone_of_what_sounds(cents, recall):
+    played = Notes.from_rows([(0, 1, 69, 80, "")])
+    hz = np.full((50, 1), 440 * 2 ** (cents / 1200))
+    scores = f0_scores(F0(np.arange(50) / 50, hz), played)
+    assert scores["frame_recall"] == scores["frame_precision"] == recall
 
 
 @whatever

@@ -28,7 +28,8 @@ class About:
     paper : str
         Who made it, and when.
     knows : tuple of str
-        What it knows of its recordings: notes, stems, beats, sections.
+        What it knows of its recordings: notes, f0, stems, beats, sections, chords, and
+        what their tags say.
     recordings, hours, size : str
         How many, how long, and how large what is downloaded is; empty if not known.
     licence : str

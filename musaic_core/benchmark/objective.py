@@ -270,6 +270,9 @@ class Objective(benchopt.BaseObjective):
     def _scored(self, track, estimate):
         duration = getattr(track, "duration", np.nan)
         used = {"n_hints": len(estimate.hints)} if self.replays else {}
+        if ends_early := getattr(track, "ends_early", ""):
+            report_once(f"{track.name}: stems end early: {ends_early}; silence follows")
+            used["ends_early"] = ends_early
         return {"duration": duration, **used, **self.score(track, estimate.answer)}
 
     def get_run_output_path(self):

@@ -6,6 +6,7 @@ FFmpeg: MP3, whose headers are often missing or wrong; streamed files, which do 
 their length; cut and damaged ones; and what libsndfile does not know.
 """
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,7 +21,7 @@ from av.codec.context import Flags2
 
 from musaic_core.data.errors import InputError, blaming, report_once
 
-MP3_FRAME = 1152  # samples
+MP3_FRAME, AAC_FRAME = 1152, 1024  # samples
 Source = Path | Callable[[], tuple[np.ndarray, int]]
 
 
@@ -54,6 +55,20 @@ class Header:
     def duration(self) -> float:
         """Seconds."""
         return self.frames / self.samplerate
+
+    def is_like(self, other: "Header") -> bool:
+        """Whether two files can be added sample by sample.
+
+        Parameters
+        ----------
+        other : Header
+
+        Returns
+        -------
+        bool
+        """
+        kinds = [(h.frames, h.samplerate, h.channels) for h in (self, other)]
+        return kinds[0] == kinds[1]
 
 
 def read_audio(
@@ -179,9 +194,12 @@ def _describe(file, size, time_of_change):
     if file.suffix.lower() != ".mp3":
         with suppress(soundfile.SoundFileError):
             header = _describe_by_libsndfile(file)
-    if header is not None and header.seekable:
-        return header
-    return _describe_by_ffmpeg(file, header)
+    if header is None or not header.seekable:
+        return _describe_by_ffmpeg(file, header)
+    if "last pages" in header.missing:  # or it reads one of several streams in a row
+        whole = _describe_by_ffmpeg(file, header)
+        return whole if whole.duration > header.duration + 0.1 else header
+    return header
 
 
 def _describe_by_libsndfile(file):
@@ -192,6 +210,8 @@ def _describe_by_libsndfile(file):
             # its frames are those of the header, which may be more than there are
             opened.seek(frames - 1)
             seekable = len(opened.read(1)) == 1
+            # or fewer
+            seekable &= opened.format != "FLAC" or _last_of_flac(file) <= frames
         cut = _CUT.search(opened.extra_info)
     missing = ""
     if cut and cut["promised"] is None:
@@ -200,6 +220,24 @@ def _describe_by_libsndfile(file):
         promised = frames * int(cut["promised"]) / max(1, int(cut["there"]))
         missing = _shortfall(frames, promised, sr)
     return Header(frames, sr, channels, missing, seekable)
+
+
+def _last_of_flac(file, tail=1 << 16):
+    """Where the last frames of a FLAC file end, as they say; 0 if not known."""
+    with file.open("rb") as opened:
+        head = bytearray(opened.read(42))
+        if head[:4] != b"fLaC":
+            return 0
+        opened.seek(max(42, file.stat().st_size - tail))
+        frames = opened.read()
+    head[4] = 0x80  # no other metadata follow the first, which knows no length
+    head[21:26] = bytes([head[21] & 0xF0, 0, 0, 0, 0])
+    with suppress(av.FFmpegError), av.open(io.BytesIO(head + frames)) as container:
+        packets = container.demux(container.streams.audio[0])
+        return max(
+            (p.pts + p.duration for p in packets if p.pts is not None), default=0
+        )
+    return 0
 
 
 # What libsndfile notes of WAV, AIFF and Ogg files that stop before their end.
@@ -243,6 +281,8 @@ def _describe_by_ffmpeg(file, header):
                 frames = promised  # the rest is padding
             believed = _mp3_is_cut(file, stream)
         else:
+            if re.match("mov", name) and 0 < frames - promised < 3 * AAC_FRAME:
+                frames = promised  # the rest is padding
             # of other formats FFmpeg guesses; and what has no room is not believed
             believed = re.match("flac|mov|asf|caf|aiff|matroska", name)
             believed = believed and promised < 1000 * file.stat().st_size
@@ -349,7 +389,9 @@ def audio_files(folder: Path) -> list[Path]:
 _SUFFIXES = {
     *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"),
     *(".au", ".snd", ".caf", ".w64", ".rf64", ".m4a", ".m4b", ".aac", ".wma", ".mp2"),
-    *(".ac3", ".ape", ".wv", ".tta", ".mka", ".weba"),
+    *(".ac3", ".ape", ".wv", ".tta", ".mka", ".weba", ".wave", ".bwf", ".amr", ".dsf"),
+    *(".mp1", ".mpc", ".ra", ".spx", ".voc"),
     # videos, of which the sound is taken
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".mpg", ".mpeg", ".3gp"),
+    *(".ts", ".mts", ".m2ts", ".flv", ".f4v", ".ogv"),
 }

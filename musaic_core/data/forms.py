@@ -88,7 +88,7 @@ def read_table(file: Path, kind: str) -> pd.DataFrame:
 
 
 def numbers(file: Path, kind: str, cells: pd.Series) -> np.ndarray:
-    """Read a column's numbers; the decimal sign may be a comma.
+    """Read a column's numbers; commas may be decimal signs, and times 1:02:03.5.
 
     Parameters
     ----------
@@ -135,9 +135,12 @@ def leading_numbers(table: pd.DataFrame) -> int:
 
 
 def _numeric(cells):
-    """Numbers in cells, NaN where there is none."""
+    """Numbers in cells, NaN where there is none; 1:02.5 is 62.5 s."""
     cells = cells.str.strip().str.replace(r"^([^.,]*),([^.,]*)$", r"\1.\2", regex=True)
-    return pd.to_numeric(cells, errors="coerce").to_numpy(float)
+    values = pd.to_numeric(cells, errors="coerce").to_numpy(float)
+    clock = cells.str.extract(r"^(?:(\d+):)?(\d+):(\d\d(?:\.\d+)?)$").astype(float)
+    hours, minutes, seconds = clock.fillna({0: 0}).to_numpy().T
+    return np.where(np.isnan(seconds), values, 3600 * hours + 60 * minutes + seconds)
 
 
 def _text(data):
@@ -194,7 +197,7 @@ def _separator(line):
     """What separates the columns of a line: what follows the first; None are blanks."""
     if "\t" in line.strip():
         return "\t"
-    for separator, first in ((";", r"[\w.,+-]*"), (",", r"[\w.+-]*")):
+    for separator, first in ((";", r"[\w.:,+-]*"), (",", r"[\w.:+-]*")):
         if re.match(rf'\s*("[^"]*"|{first})\s*{separator}', line):
             return separator
     return None

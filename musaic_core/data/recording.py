@@ -21,7 +21,9 @@ from musaic_core.data.annotations import (
 )
 from musaic_core.data.audio import Source, describe_audio, read_audio
 from musaic_core.data.errors import InputError, blaming
+from musaic_core.data.f0 import F0
 from musaic_core.data.notes import Notes
+from musaic_core.data.sources import common_header, read_fitted
 
 
 class Recording:
@@ -79,8 +81,10 @@ class Track:
     notes_from, beats_from, sections_from, chords_from : Path, callable or None
         Annotations: a file in any of the forms of `musaic_core.data.annotations`.
         A function without arguments gives what the attribute of that name is.
+    f0_from : callable or None
+        A function without arguments that gives an `F0`.
     tags : dict
-        Whatever else is known: composer, instruments, …
+        Whatever else is known: composer, instruments, genre, …
     middle : float, optional
         Of the audio, only so many seconds amid it are read.
     """
@@ -91,6 +95,7 @@ class Track:
     beats_from: Path | Callable[[], pd.DataFrame] | None = None
     sections_from: Path | Callable[[], pd.DataFrame] | None = None
     chords_from: Path | Callable[[], pd.DataFrame] | None = None
+    f0_from: Callable[[], F0] | None = None
     tags: dict = field(default_factory=dict)
     middle: float | None = None
 
@@ -173,10 +178,10 @@ class Track:
         y, sr = self._read_source(first)
         for source in sources:
             stem, stem_sr = self._read_source(source)
-            if stem.shape != y.shape or stem_sr != sr:
+            if stem.shape != y.shape or stem_sr != sr:  # of those without a header
                 raise InputError(
-                    f"{source}: {stem.shape} samples at {stem_sr} Hz do not fit "
-                    f"{first}: {y.shape} at {sr} Hz; export all stems of a track alike"
+                    f"{self.id}: {stem.shape} samples at {stem_sr} Hz do not fit "
+                    f"{y.shape} at {sr} Hz; make all stems of a track alike"
                 )
             y = y + stem
         if not y.any():
@@ -200,25 +205,51 @@ class Track:
 
     def _read_source(self, source):
         name = self.id if callable(source) else None  # a file is called by its path
-        return read_audio(source, self.middle, name)
+        if self._common is None or describe_audio(source).is_like(self._common):
+            return read_audio(source, self.middle, name)
+        return read_fitted(source, self._common, self.middle), self._common.samplerate
+
+    @cached_property
+    def _common(self):
+        """What files of stems are fitted to; None where there are none, or functions.
+
+        Stems that end early are silent from there on, those at lower rates are
+        resampled, and those of one channel are heard in all.
+        """
+        files = self.audio_files
+        if not files or len(files) < len(self.stem_files):
+            return None
+        return common_header(files)
+
+    @cached_property
+    def ends_early(self) -> str:
+        """Which stems end more than a second before others, and when; else empty."""
+        if self._common is None:
+            return ""
+        lengths = {
+            name: describe_audio(file).duration
+            for name, file in self.stem_files.items()
+        }
+        longest = max(lengths.values())
+        return ", ".join(
+            f"{name} at {length:.1f} of {longest:.1f} s"
+            for name, length in lengths.items()
+            if length < longest - 1
+        )
 
     @cached_property
     def duration(self) -> float:
-        """Length of what `audio` reads in seconds, from the file's header."""
-        source = next(iter(self.stem_files.values()), None)
-        if source is None or callable(source):
+        """Length of what `audio` reads in seconds, from the files' headers."""
+        if self._common is None:
             y, sr = self.audio()
             return y.shape[1] / sr
-        duration = describe_audio(source).duration
+        duration = self._common.duration
         return duration if self.middle is None else min(duration, self.middle)
 
     @cached_property
     def rate(self) -> int:
         """Sampling rate of what `audio` reads, Hz."""
-        source = next(iter(self.stem_files.values()), None)
-        if source is None or callable(source):
-            return self.audio()[1]
-        return describe_audio(source).samplerate
+        return self.audio()[1] if self._common is None else self._common.samplerate
 
     @cached_property
     def notes(self) -> Notes | None:
@@ -258,6 +289,11 @@ class Track:
     def chords(self) -> pd.DataFrame | None:
         """Chords: ``start`` (s), ``end`` (s), ``label`` in Harte's syntax."""
         return self._read(self.chords_from, read_intervals)
+
+    @cached_property
+    def f0(self) -> F0 | None:
+        """Fundamental frequencies over time, where they were annotated."""
+        return self._read(self.f0_from, None)
 
     def _read(self, source, read):
         with blaming(self.id if callable(source) else source):

@@ -4,9 +4,75 @@ from pathlib import Path
 
 import av
 import numpy as np
+import soxr
 
-from musaic_core.data.audio import read_audio
+from musaic_core.data.audio import Header, describe_audio, read_audio
 from musaic_core.data.errors import InputError
+
+
+def common_header(files: list[Path]) -> Header:
+    """Say what files of stems have to be made alike to be added.
+
+    Parameters
+    ----------
+    files : list of Path
+
+    Returns
+    -------
+    Header
+        The highest sampling rate, the most channels, and the longest duration.
+
+    Raises
+    ------
+    InputError
+        A file can't be read, or has neither one channel nor as many as the others.
+    """
+    headers = [describe_audio(file) for file in files]
+    rate = max(header.samplerate for header in headers)
+    channels = max(header.channels for header in headers)
+    for file, header in zip(files, headers, strict=True):
+        if header.channels not in (1, channels):
+            raise InputError(
+                f"{file}: it has {header.channels} channels, and another stem "
+                f"{channels}; export all stems of a track alike"
+            )
+    return Header(max(_frames(header, rate) for header in headers), rate, channels)
+
+
+def _frames(header, rate):
+    return -(-header.frames * rate // header.samplerate)  # rounded up
+
+
+def read_fitted(file: Path, like: Header, middle: float | None = None) -> np.ndarray:
+    """Read a stem as others of its track are: resampled, with silence after its end.
+
+    Parameters
+    ----------
+    file : Path
+    like : Header
+        Of `common_header`.
+    middle : float, optional
+        Read so many seconds amid what is as long as the longest stem; else all of it.
+
+    Returns
+    -------
+    ndarray of float32, shape (channels, samples)
+
+    Raises
+    ------
+    InputError
+        The file can't be read.
+    """
+    y, sr = read_audio(file)
+    if sr != like.samplerate:
+        y = soxr.resample(y.T, sr, like.samplerate).T
+    fitted = np.zeros((like.channels, like.frames), np.float32)
+    fitted[:, : y.shape[1]] = y[:, : like.frames]
+    length = like.frames
+    if middle is not None:
+        length = min(length, round(middle * like.samplerate))
+    start = (like.frames - length) // 2
+    return fitted[:, start : start + length]
 
 
 def read_sum(*files: Path) -> tuple[np.ndarray, int]:

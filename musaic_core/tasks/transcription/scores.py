@@ -5,6 +5,7 @@ import warnings
 import mir_eval
 import numpy as np
 
+from musaic_core.data.f0 import F0
 from musaic_core.data.matching import match_notes
 from musaic_core.data.notes import Notes
 
@@ -40,11 +41,36 @@ def transcription_scores(
         for metric, value in zip(("precision", "recall", "f1"), values, strict=True):
             scores[f"{name}_{metric}"] = value
     times = np.arange(0, duration, 0.05)
-    sounding = [_sounding(notes, times) for notes in (reference, estimate)]
+    return scores | _frame_scores(times, _sounding(reference, times), estimate)
+
+
+def f0_scores(reference: F0, estimate: Notes) -> dict[str, float]:
+    """Score notes by the fundamental frequencies that sound, frame by frame.
+
+    Parameters
+    ----------
+    reference : F0
+        Whose frames are compared.
+    estimate : Notes
+        Right where a pitch is within a quarter tone of a frequency.
+
+    Returns
+    -------
+    dict of str to float
+        ``frame_`` and ``chroma_``, as in `transcription_scores`.
+    """
+    limits = mir_eval.multipitch.MIN_FREQ, mir_eval.multipitch.MAX_FREQ
+    sounding = [hz[(limits[0] <= hz) & (hz <= limits[1])] for hz in reference.hz]
+    return _frame_scores(reference.times, sounding, estimate)
+
+
+def _frame_scores(times, sounding, estimate):
     with warnings.catch_warnings(action="ignore"):  # of empty estimates
-        frames = mir_eval.multipitch.metrics(times, sounding[0], times, sounding[1])
+        frames = mir_eval.multipitch.metrics(
+            times, sounding, times, _sounding(estimate, times)
+        )
     names = [f"{of}_{metric}" for of in ("frame", "chroma") for metric in FRAME_METRICS]
-    return scores | dict(zip(names, map(float, frames), strict=True))
+    return dict(zip(names, map(float, frames), strict=True))
 
 
 def note_scores(reference, estimate, offset_ratio):

@@ -1,0 +1,1 @@
+../../../datasets/medleydb_pitch.py
