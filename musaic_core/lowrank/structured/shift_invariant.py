@@ -26,10 +26,9 @@ from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.lengths import row_norms
 from musaic_core.lowrank.models import Model, size_of, with_gains
 from musaic_core.lowrank.options import Options
-from musaic_core.lowrank.problem import Problem
 from musaic_core.lowrank.run import minimise
 from musaic_core.lowrank.starts import random_factor, spread_of
-from musaic_core.lowrank.structured.convolutive import advanced, delayed
+from musaic_core.lowrank.structured.convolutive import ConvolutiveProblem, delayed
 
 __all__ = ["ShiftInvariantNMF", "shift_invariant_nmf"]
 
@@ -235,24 +234,18 @@ class ShiftInvariantNMF(Model):
         return row_norms(rows)[:, 0]
 
 
-class ShiftInvariantProblem(Problem):
+class ShiftInvariantProblem(ConvolutiveProblem):
     """Each pattern at each height is one of a convolutive NMF's, tied to the others.
 
     The patches have the gradient that the moved ones have, brought back and summed.
     """
 
     starts = ("random",)
-    has_least_squares = False
-    data_block = "patches"
 
     def __init__(self, V, blocks, *arguments, shifts, **options):
-        # in memory as (C, L, F), so that both a spectrum and a whole patch are a row
-        rows = contiguous(permute(blocks["patches"], (1, 2, 0)))
-        blocks["patches"] = permute(rows, (2, 0, 1))
-        blocks["impulses"] = contiguous(blocks["impulses"])
+        blocks["impulses"] = contiguous(blocks["impulses"])  # all heights are rows
         super().__init__(V, blocks, *arguments, **options)
         self.shifts = [s if _is_count(s) else copy_like(s, V) for s in shifts]
-        self.length = rows.shape[1]
 
     @classmethod
     def start(cls, V, shapes, init, rng, shifts):
@@ -264,27 +257,13 @@ class ShiftInvariantProblem(Problem):
         shifts = [s if _is_count(s) else in_library_of(patches, s) for s in self.shifts]
         return ShiftInvariantNMF(patches, impulses, n_iter, shifts=shifts)
 
-    def as_moving(self, name, block):
-        if name == "impulses":
-            return block.reshape(-1, block.shape[-1])
-        rows = permute(block, (1, 2, 0))
-        return rows.reshape(len(rows), -1)
+    def rows(self, patches):
+        return at_heights(patches, self.shifts)
 
-    def as_data(self, name, array):
-        return array.mT if name == "patches" else array
-
-    def half(self, name):
-        W = at_heights(self.blocks["patches"], self.shifts)
-        H = self.as_moving("impulses", self.blocks["impulses"])
-        S, X = delayed(H, self.length), self.as_data(name, self.V)
-        return (X, S.mT, W) if name == "patches" else (X, W.mT, S)
-
-    def terms(self, name):
-        positive, negative, _ = super().terms(name)
-        negative = library_of(positive).broadcast_to(negative, positive.shape)
-        back = self._unmoved if name == "patches" else self._advanced
-        block = self.as_moving(name, self.blocks[name])
-        return back(positive), back(negative), block
+    def by_patches(self, part):
+        part = part.reshape(-1, len(self.shifts), self.length, part.shape[-1])
+        back = (moved(part[:, i], s, back=True) for i, s in enumerate(self.shifts))
+        return super().by_patches(sum(back))
 
     def plain_mu(self, name):
         if name == "impulses" and self.length == 1:  # an NMF's
@@ -300,17 +279,6 @@ class ShiftInvariantProblem(Problem):
             return lengths["impulses"].reshape(-1, len(self.shifts)).sum(1)[:, None]
         rows = 0 * lengths["impulses"].reshape(-1, len(self.shifts))
         return (rows + lengths["patches"].mT).reshape(-1, 1)
-
-    def _unmoved(self, part):
-        n_shifts, n_frequencies = len(self.shifts), part.shape[-1]
-        part = part.reshape(-1, n_shifts, self.length, n_frequencies)
-        rows = sum(
-            moved(part[:, i], shift, back=True) for i, shift in enumerate(self.shifts)
-        )
-        return rows.reshape(-1, self.length * n_frequencies)
-
-    def _advanced(self, part):
-        return advanced(part, self.length)
 
 
 def _is_count(shift):
