@@ -18,6 +18,7 @@ from musaic_core.lowrank.structured.phased import (
     check_factors,
     check_spectra,
     indices_of,
+    move_sources,
     products_of,
 )
 
@@ -101,7 +102,7 @@ def full_rank_nmf(
     for _ in range(max_iter):
         for name in ("activations", "spectra", "covariances"):
             if name not in fixed:
-                getattr(fit, f"move_{name}")()
+                fit.move(name)
         if history:
             losses.append(fit.loss())
     return fit.model(max_iter, losses)
@@ -233,19 +234,11 @@ class _Fit:
             G = G.reshape(len(G), -1, G.shape[-1])
             yield (R.swapaxes(0, 1) @ G).real.swapaxes(0, 1).clip(0)
 
-    def move_activations(self):
-        P, Q = self.parts()
-        for n in range(len(P)):
-            own = self.of == n
-            A = self.W[:, own].T
-            self.H[own] *= _root(A @ P[n], A @ Q[n])
-
-    def move_spectra(self):
-        P, Q = self.parts()
-        for n in range(len(P)):
-            own = self.of == n
-            B = self.H[own].T
-            self.W[:, own] *= _root(P[n] @ B, Q[n] @ B)
+    def move(self, name):
+        if name == "covariances":
+            return self.move_covariances()
+        parts = zip(*self.parts(), strict=True)
+        move_sources(name, self.W, self.H, self.of, parts, 0.5)
 
     def move_covariances(self):
         """To where R Q R = R̃ P R̃, an algebraic Riccati equation."""
@@ -298,10 +291,6 @@ def _inverse(A):
     a, b, c, d = A[:, 0, 0], A[:, 0, 1], A[:, 1, 0], A[:, 1, 1]
     turned = np.stack([d, -b, -c, a], 1).reshape(A.shape)
     return turned / (a * d - b * c).real[:, None, None]
-
-
-def _root(P, Q):
-    return np.sqrt(P / (Q + TINY))
 
 
 def _power_of(A, exponent):
