@@ -215,8 +215,8 @@ class ConvolutiveProblem(Problem):
         return ConvolutiveNMF(factors["patches"], factors["activations"], n_iter)
 
     def as_moving(self, name, block):
-        if name != "patches":
-            return block.reshape(-1, block.shape[-1])
+        if name == "activations":
+            return block
         rows = permute(block, (1, 2, 0))
         return rows.reshape(len(rows), -1)
 
@@ -224,26 +224,19 @@ class ConvolutiveProblem(Problem):
         return array.mT if name == "patches" else array
 
     def half(self, name):
-        (H,) = (self.as_moving(n, B) for n, B in self.blocks.items() if n != "patches")
-        W, S = self.rows(self.blocks["patches"]), delayed(H, self.length)
+        W = in_rows(self.blocks["patches"])
+        S = delayed(self.blocks["activations"], self.length)
         X = self.as_data(name, self.V)
         return (X, S.mT, W) if name == "patches" else (X, W.mT, S)
-
-    def rows(self, patches):
-        """The spectra that sound, one a row, (C L, F)."""
-        return in_rows(patches)
-
-    def by_patches(self, part):
-        """What is of `rows`, as rows of whole patches."""
-        return part.reshape(-1, self.length * part.shape[-1])
 
     def terms(self, name):
         positive, negative, _ = super().terms(name)
         negative = library_of(positive).broadcast_to(negative, positive.shape)
+        parts = positive, negative
         if name == "patches":
-            parts = map(self.by_patches, (positive, negative))
+            parts = (part.reshape(-1, self.length * len(self.V)) for part in parts)
         else:
-            parts = (advanced(part, self.length) for part in (positive, negative))
+            parts = (advanced(part, self.length) for part in parts)
         return *parts, self.as_moving(name, self.blocks[name])
 
     def plain_mu(self, name):
