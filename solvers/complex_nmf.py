@@ -22,7 +22,7 @@ class Solver(BaseSolver):
     mixture's, where they stay; it is then the NMF of magnitudes with β = 2. What the
     model leaves of the mixture is shared out as the stems are.
 
-    Kameoka, Ono, Kashino and Sagayama 2009; Magron, Badeau and David 2016 (phases that
+    Kameoka, Ono, Kashino and Sagayama 2009; Magron, Badeau and David 2018 (phases that
     are followed).
     """
 
