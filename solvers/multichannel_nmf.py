@@ -5,7 +5,11 @@ import numpy as np
 from musaic_core.benchmark.solver import Solver as BaseSolver
 from musaic_core.data.errors import InputError
 from musaic_core.lowrank.nmf import nmf
-from musaic_core.lowrank.structured.multichannel import multichannel_nmf
+from musaic_core.lowrank.structured.full_rank import full_rank_nmf
+from musaic_core.lowrank.structured.multichannel import (
+    MultichannelNMF,
+    multichannel_nmf,
+)
 from musaic_core.tasks.separation.images import stems_of_images
 from musaic_core.tasks.separation.task import POWER
 
@@ -13,7 +17,7 @@ ALONE = 30  # iterations of the NMF of the channels' mean magnitudes
 
 
 class Solver(BaseSolver):
-    """Covariances of the channels, Σ_n (W H)_n R_n, by FastMNMF.
+    """Covariances of the channels, Σ_n (W H)_n R_n.
 
     The templates W of the stems are a dictionary, and their activations H those of an
     NMF of the channels' mean; both are held. The stems' covariances R_n among the
@@ -21,7 +25,11 @@ class Solver(BaseSolver):
     from the same place. Stems are filtered out by multichannel Wiener filters, and not
     by masks: what comes from elsewhere is cancelled. Of one channel, it is the NMF.
 
-    Sekiguchi, Bando, Nugraha, Yoshii and Kawahara 2020.
+    With ``spatial="joint"`` one transform makes all R_n diagonal, which is FastMNMF;
+    with ``"full_rank"`` they are any covariances.
+
+    Sekiguchi, Bando, Nugraha, Yoshii and Kawahara 2020; Sawada, Kameoka, Araki and Ueda
+    2013.
     """
 
     name = "multichannel_nmf"
@@ -31,7 +39,11 @@ class Solver(BaseSolver):
     axes = (("frequency", "time"),)
     exponent = None
     uses_hints = supervised = True  # it uses the dictionary, which is adapted to hints
-    parameters = {"dictionary": ["fixed"], "n_iter": [20]}
+    parameters = {
+        "dictionary": ["fixed"],
+        "spatial": ["joint"],  # also full_rank
+        "n_iter": [20],
+    }
 
     def misfit(self, task):
         if not task.train:
@@ -52,15 +64,18 @@ class Solver(BaseSolver):
         ).activations
         X = np.ascontiguousarray(given.spectrum[:, :n_rows])
         root = 2 / given.exponent  # of what V is, powers
-        start = W**root, H**root, *same_place(X, len(np.unique(labels)))
-        held = ("powers", "demixing") if len(X) == 1 else ()
-        model = multichannel_nmf(
-            X,
-            labels,
-            init=start,
-            fixed=("spectra", "activations", *held),
-            max_iter=self.n_iter,
+        begun = MultichannelNMF(
+            W**root, H**root, *same_place(X, len(np.unique(labels))), labels
         )
+        held = "spectra", "activations"
+        if self.spatial == "full_rank" and len(X) > 1:
+            start = begun.spectra, begun.activations, begun.covariances
+            fit = full_rank_nmf
+        else:
+            start = begun.spectra, begun.activations, begun.powers, begun.demixing
+            held += ("powers", "demixing") if len(X) == 1 else ()
+            fit = multichannel_nmf
+        model = fit(X, labels, init=start, fixed=held, max_iter=self.n_iter)
         self.n_parameters = model.n_parameters
         images = model.images(X, POWER / 2)
         stems = stems_of_images(*recording.audio(), given.spectrum, images)

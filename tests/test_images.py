@@ -64,12 +64,13 @@ def test_true_spectra_give_the_true_stems():
     assert min(map(sdr, true, found)) > 20  # there is little above those rows
 
 
+@pytest.mark.parametrize("spatial", ["joint", "full_rank"])
 @pytest.mark.parametrize("n_channels", [1, 2])
-def test_multichannel_nmf_hears_where_stems_are(n_channels):
+def test_multichannel_nmf_hears_where_stems_are(n_channels, spatial):
     true = stems(n_channels)
     y = true.sum(0)
     given = told(y, true, 0.7)
-    solver = plugin("solvers/multichannel_nmf.py")
+    solver = plugin("solvers/multichannel_nmf.py", spatial=spatial)
     recording = SimpleNamespace(audio=lambda: (y, SR))
     found = solver.predict(recording, given)
     assert [*found] == ["left", "right"]
@@ -86,14 +87,24 @@ def test_multichannel_nmf_hears_where_stems_are(n_channels):
 
 
 @pytest.mark.parametrize("n_channels", [1, 2])
-def test_complex_isnmf_separates_each_channel(n_channels):
+@pytest.mark.parametrize(
+    ("name", "parameters", "exponent", "gain"),
+    [
+        ("complex_isnmf", {}, 2, 2),
+        ("complex_nmf", {"phases": "followed"}, 0.7, 0),  # noises have none to follow
+        ("complex_nmf", {"phases": "mixture"}, 0.7, 2),
+    ],
+)
+def test_models_of_phases_separate_each_channel(
+    name, parameters, exponent, gain, n_channels
+):
     true = stems(n_channels)
     y = true.sum(0)
-    solver = plugin("solvers/complex_isnmf.py")
+    solver = plugin(f"solvers/{name}.py", **parameters)
     recording = SimpleNamespace(audio=lambda: (y, SR))
-    found = solver.predict(recording, told(y, true, 2))
+    found = solver.predict(recording, told(y, true, exponent))
     found = np.stack([*found.values()])
     np.testing.assert_allclose(found.sum(0), y, atol=1e-4)
     equal = np.mean([sdr(stem, y / 2) for stem in true])
-    assert np.mean([*map(sdr, true, found)]) > equal + 2
+    assert np.mean([*map(sdr, true, found)]) > equal + gain
     assert solver.n_parameters > 0

@@ -58,6 +58,7 @@ from musaic_core.lowrank.structured.complex_isnmf import ComplexISNMF, complex_i
 from musaic_core.lowrank.structured.complex_nmf import ComplexNMF, complex_nmf
 from musaic_core.lowrank.structured.convolutive import ConvolutiveNMF, convolutive_nmf
 from musaic_core.lowrank.structured.filtered import FilteredNMF, filtered_nmf
+from musaic_core.lowrank.structured.full_rank import FullRankNMF, full_rank_nmf
 from musaic_core.lowrank.structured.harmonic import HarmonicNMF, harmonic_nmf
 from musaic_core.lowrank.structured.multichannel import (
     MultichannelNMF,
@@ -99,6 +100,7 @@ __all__ = [
     "DeepNMF",
     "DeepNTD",
     "FilteredNMF",
+    "FullRankNMF",
     "GroupSparsity",
     "HarmonicNMF",
     "Harmonicity",
@@ -139,6 +141,7 @@ __all__ = [
     "dispersion",
     "factor_match",
     "filtered_nmf",
+    "full_rank_nmf",
     "harmonic_combs",
     "harmonic_nmf",
     "held_out_divergence",

@@ -12,9 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from musaic_core.lowrank.checks import check_count, check_names
-from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.models import NMF
-from musaic_core.lowrank.structured.phased import check_start, indices_of, products_of
+from musaic_core.lowrank.structured.phased import (
+    check_start,
+    indices_of,
+    move_sources,
+    products_of,
+)
 
 __all__ = ["ComplexNMF", "complex_nmf"]
 
@@ -103,17 +107,9 @@ def complex_nmf(
     for _ in range(max_iter):
         for name in ("activations", "templates"):
             wanted, total = lengths()
-            for n, length in enumerate(wanted) if name not in fixed else ():
-                own = of == n
-                up, down = length.clip(0), total + (-length).clip(0)
-                if name == "activations":
-                    B, A = H[own], W[:, own]
-                    multiply(B, A.T @ up, A.T @ down, 1)
-                    H[own] = B
-                else:
-                    B, A = W[:, own], H[own]
-                    multiply(B, up @ A.T, down @ A.T, 1)
-                    W[:, own] = B
+            if name not in fixed:
+                parts = ((x.clip(0), total + (-x).clip(0)) for x in wanted)
+                move_sources(name, W, H, of, parts, 1)
         if history:
             errors.append(error())
     past = np.array(errors) if history else None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.starts import random_factor
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "check_spectra",
     "check_start",
     "indices_of",
+    "move_sources",
     "products_of",
 ]
 
@@ -25,6 +27,40 @@ def indices_of(sources: Sequence) -> np.ndarray:
 def products_of(W: np.ndarray, H: np.ndarray, of: np.ndarray) -> np.ndarray:
     """What the components of each source sum to, (N, F, T)."""
     return np.stack([W[:, of == n] @ H[of == n] for n in range(of.max() + 1)])
+
+
+def move_sources(
+    name: str,
+    W: np.ndarray,
+    H: np.ndarray,
+    of: np.ndarray,
+    parts: Iterable[tuple[np.ndarray, np.ndarray]],
+    exponent: float,
+) -> None:
+    """Take a multiplicative step with the templates or activations, in place.
+
+    Parameters
+    ----------
+    name : str
+        "activations"; all else stands for the templates.
+    W, H : array (F, C), (C, T)
+        Templates and activations.
+    of : array (C,)
+        The number of each component's source.
+    parts : iterable of pairs of arrays (F, T)
+        For each source both parts of the gradient by what its components sum to.
+    exponent : float
+        Of the quotient of both.
+    """
+    for n, (P, Q) in enumerate(parts):
+        own = of == n
+        A, B = W[:, own], H[own]
+        if name == "activations":
+            multiply(B, A.T @ P, A.T @ Q, exponent)
+            H[own] = B
+        else:
+            multiply(A, P @ B.T, Q @ B.T, exponent)
+            W[:, own] = A
 
 
 def check_spectra(X: np.ndarray, sources: Sequence, axes: str) -> None:

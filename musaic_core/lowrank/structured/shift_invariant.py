@@ -29,7 +29,11 @@ from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.problem import Problem
 from musaic_core.lowrank.run import minimise
 from musaic_core.lowrank.starts import random_factor, spread_of
-from musaic_core.lowrank.structured.convolutive import advanced, delayed
+from musaic_core.lowrank.structured.convolutive import (
+    ConvolutiveProblem,
+    advanced,
+    delayed,
+)
 
 __all__ = ["ShiftInvariantNMF", "shift_invariant_nmf"]
 
@@ -235,24 +239,18 @@ class ShiftInvariantNMF(Model):
         return row_norms(rows)[:, 0]
 
 
-class ShiftInvariantProblem(Problem):
+class ShiftInvariantProblem(ConvolutiveProblem):
     """Each pattern at each height is one of a convolutive NMF's, tied to the others.
 
     The patches have the gradient that the moved ones have, brought back and summed.
     """
 
     starts = ("random",)
-    has_least_squares = False
-    data_block = "patches"
 
     def __init__(self, V, blocks, *arguments, shifts, **options):
-        # in memory as (C, L, F), so that both a spectrum and a whole patch are a row
-        rows = contiguous(permute(blocks["patches"], (1, 2, 0)))
-        blocks["patches"] = permute(rows, (2, 0, 1))
-        blocks["impulses"] = contiguous(blocks["impulses"])
+        blocks["impulses"] = contiguous(blocks["impulses"])  # all heights are rows
         super().__init__(V, blocks, *arguments, **options)
         self.shifts = [s if _is_count(s) else copy_like(s, V) for s in shifts]
-        self.length = rows.shape[1]
 
     @classmethod
     def start(cls, V, shapes, init, rng, shifts):
@@ -267,11 +265,7 @@ class ShiftInvariantProblem(Problem):
     def as_moving(self, name, block):
         if name == "impulses":
             return block.reshape(-1, block.shape[-1])
-        rows = permute(block, (1, 2, 0))
-        return rows.reshape(len(rows), -1)
-
-    def as_data(self, name, array):
-        return array.mT if name == "patches" else array
+        return super().as_moving(name, block)
 
     def half(self, name):
         W = at_heights(self.blocks["patches"], self.shifts)
@@ -280,11 +274,13 @@ class ShiftInvariantProblem(Problem):
         return (X, S.mT, W) if name == "patches" else (X, W.mT, S)
 
     def terms(self, name):
-        positive, negative, _ = super().terms(name)
+        positive, negative, _ = Problem.terms(self, name)
         negative = library_of(positive).broadcast_to(negative, positive.shape)
-        back = self._unmoved if name == "patches" else self._advanced
-        block = self.as_moving(name, self.blocks[name])
-        return back(positive), back(negative), block
+        if name == "patches":
+            parts = (self._unmoved(part) for part in (positive, negative))
+        else:
+            parts = (advanced(part, self.length) for part in (positive, negative))
+        return *parts, self.as_moving(name, self.blocks[name])
 
     def plain_mu(self, name):
         if name == "impulses" and self.length == 1:  # an NMF's
@@ -302,15 +298,9 @@ class ShiftInvariantProblem(Problem):
         return (rows + lengths["patches"].mT).reshape(-1, 1)
 
     def _unmoved(self, part):
-        n_shifts, n_frequencies = len(self.shifts), part.shape[-1]
-        part = part.reshape(-1, n_shifts, self.length, n_frequencies)
-        rows = sum(
-            moved(part[:, i], shift, back=True) for i, shift in enumerate(self.shifts)
-        )
-        return rows.reshape(-1, self.length * n_frequencies)
-
-    def _advanced(self, part):
-        return advanced(part, self.length)
+        part = part.reshape(-1, len(self.shifts), self.length, part.shape[-1])
+        back = (moved(part[:, i], s, back=True) for i, s in enumerate(self.shifts))
+        return sum(back).reshape(-1, self.length * part.shape[-1])
 
 
 def _is_count(shift):

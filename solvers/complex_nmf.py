@@ -1,0 +1,80 @@
+"""Stems whose magnitudes and phases sum to the mixture's complex spectrum."""
+
+import numpy as np
+
+from musaic_core.benchmark.solver import Solver as BaseSolver
+from musaic_core.data.errors import InputError
+from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.structured.complex_nmf import complex_nmf
+from musaic_core.lowrank.structured.phased import indices_of, products_of
+from musaic_core.tasks.separation.images import stems_of_images
+from musaic_core.tasks.separation.phases import unrolled_phases
+
+ALONE = 30  # iterations of the NMF that it begins from
+CONCENTRATION = 1.0  # of phases about those that are followed
+
+
+class Solver(BaseSolver):
+    """X ≈ Σ_n (W H)_n exp(iφ_n), in each channel by itself.
+
+    The templates W are a dictionary, which is held. All phases φ are free, so what is
+    found is near where they begin: at those of sinusoids that are followed, or at the
+    mixture's, where they stay; it is then the NMF of magnitudes with β = 2. What the
+    model leaves of the mixture is shared out as the stems are.
+
+    Kameoka, Ono, Kashino and Sagayama 2009; Magron, Badeau and David 2018 (phases that
+    are followed).
+    """
+
+    name = "complex_nmf"
+    answers = "stems"
+    kind = "low-rank"
+    in_default_run = False  # seven times nmf's time, and below it where it scores
+    axes = (("frequency", "time"),)
+    exponent = None
+    uses_hints = supervised = True  # it uses the dictionary, which is adapted to hints
+    parameters = {
+        "dictionary": ["fixed"],
+        "phases": ["followed", "mixture"],
+        "n_iter": [20],
+    }
+
+    def misfit(self, task):
+        if not task.train:
+            return "there are no stems to learn from"
+
+    def predict(self, recording, given):
+        if given.dictionary is None:
+            raise InputError("nothing could be read that a dictionary is learned from")
+        W, labels = given.dictionary.templates, given.dictionary.labels
+        n_rows, n_frames = given.V.shape
+        H = nmf(
+            given.V,
+            W.shape[1],
+            init=(W, np.full((W.shape[1], n_frames), given.V.mean())),
+            fixed=("templates",),
+            mask=given.mask(labels),
+            max_iter=ALONE,
+        ).activations
+        W, H = (factor ** (1 / given.exponent) for factor in (W, H))  # of magnitudes
+        powers, images = products_of(W, H, indices_of(labels)) ** 2, []
+        for X in given.spectrum[:, :n_rows]:
+            if self.phases == "followed":
+                told = given.frequencies, given.frame, CONCENTRATION
+                phases = unrolled_phases(X, powers, *told)
+            else:
+                phases = np.tile(np.angle(X), (len(powers), 1, 1))
+            model = complex_nmf(
+                X,
+                labels,
+                init=(W, H, phases),
+                fixed=("templates",),
+                max_iter=self.n_iter,
+            )
+            parts = model.images()
+            shares = np.abs(parts) + 1e-12
+            images.append(parts + shares / shares.sum(0) * (X - parts.sum(0)))
+        self.n_parameters = model.n_parameters * len(images)
+        images = np.stack(images, 1)
+        stems = stems_of_images(*recording.audio(), given.spectrum, images)
+        return dict(zip(np.unique(labels), stems, strict=True))
