@@ -42,6 +42,7 @@ class Solver(BaseSolver):
             checkpoints=given.checkpoints,
             steps=self.steps,
             minutes=self.minutes,
+            rate=2e-3,  # attention diverges where convolutions learn the faster
         )
 
     def predict(self, recording, state, given):

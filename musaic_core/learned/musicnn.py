@@ -39,12 +39,10 @@ class MusiCNN(nn.Module):
     def __init__(self, n_tags: int = 50):
         super().__init__()
         self.input_norm = nn.BatchNorm2d(1, eps=1e-3)
-        timbral = [_Layer(204, (7, height), (3, 0)) for height in (38, 67)]
-        rhythmic = [_Layer(51, (length, 1), "same") for length in (128, 64, 32)]
+        timbral = [_Layer(204, 7, height) for height in (38, 67)]
+        rhythmic = [_Layer(51, length, 1) for length in (128, 64, 32)]
         self.front = nn.ModuleList([*timbral, *rhythmic])
-        self.middle = nn.ModuleList(
-            _Layer(64, (7, height), (3, 0)) for height in (561, 64, 64)
-        )
+        self.middle = nn.ModuleList(_Layer(64, 7, height) for height in (561, 64, 64))
         self.pooled_norm = nn.BatchNorm1d(1506, eps=1e-3)
         self.dense = nn.Linear(1506, SIZE)
         self.dense_norm = nn.BatchNorm1d(SIZE, eps=1e-3)
@@ -91,13 +89,15 @@ class _Layer(nn.Module):
     Of (batch, 1, T, bands) it makes (batch, channels, T).
     """
 
-    def __init__(self, channels, size, padding):
+    def __init__(self, channels, length, height):
         super().__init__()
-        self.convolution = nn.Conv2d(1, channels, size, padding=padding)
+        self.convolution = nn.Conv2d(1, channels, (length, height))
         self.norm = nn.BatchNorm2d(channels, eps=1e-3)
+        self.around = (0, 0, (length - 1) // 2, length // 2)  # silence, as many frames
 
     def forward(self, x):
-        return self.norm(torch.relu(self.convolution(x))).amax(3)
+        found = self.convolution(nn.functional.pad(x, self.around))
+        return self.norm(torch.relu(found)).amax(3)
 
 
 def load(variables: dict[str, np.ndarray]) -> MusiCNN:
@@ -158,6 +158,7 @@ def log_mel(y: np.ndarray, sr: int) -> np.ndarray:
         A frame each 16 ms.
     """
     y = librosa.resample(y, orig_sr=sr, target_sr=RATE)
+    y = np.pad(y, (0, max(0, WINDOW - len(y))))
     power = librosa.feature.melspectrogram(
         y=y, sr=RATE, n_fft=WINDOW, hop_length=HOP, n_mels=BANDS
     )

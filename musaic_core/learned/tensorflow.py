@@ -73,7 +73,7 @@ def _varints(data, n):
 
 
 def _entries(table, start, size) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a block of the table; a key goes on where the last one ended."""
+    """Keys and values of a block; a key is told from where the last one differs."""
     if table[start + size] != 0:
         raise ValueError("compressed indices of TensorFlow checkpoints can't be read")
     block = table[start : start + size]
