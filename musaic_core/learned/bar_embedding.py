@@ -25,7 +25,7 @@ class BarEmbedding(nn.Module):
     """A bar by a vector of unit length: three convolutions, then a dense layer.
 
     The convolutions are of 5 × 5 bands and frames, of every second band and frame, the
-    last of 3 × 3; what they give is averaged over the bar. There are 33,824 parameters,
+    last of 3 × 3; what they give is averaged over the bar. There are 32,848 parameters,
     with 80 bands.
 
     Parameters
