@@ -9,10 +9,9 @@ from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
 from musaic_core.data.notes import Notes
-from musaic_core.learned import disturb, hft, note_cnn, velocities
+from musaic_core.learned import disturb, note_cnn, velocities
 from musaic_core.learned import notes as learning
 from musaic_core.learned.deep_salience import BODIES, DeepSalience
-from musaic_core.learned.hft import HFT
 from musaic_core.learned.note_cnn import NoteCNN
 from musaic_core.learned.notes import normalise, piano_rolls
 from musaic_core.learned.onsets_and_frames import OnsetsAndFrames
@@ -280,17 +279,16 @@ def test_frames_are_told_of_onsets_and_do_not_teach_them():
     assert not any(p.grad.any() for p in network.onsets.parameters())
 
 
-@pytest.mark.parametrize("network", [OnsetsAndFrames, HFT])
-def test_velocities_are_read_from_the_loudness_of_a_note_whatever_the_gain(network):
+def test_velocities_are_read_from_the_loudness_of_a_note_whatever_the_gain():
     V, notes = louder_and_softer()
     told = {"frequencies": FREQUENCIES, "frame": FRAME, "steps": 2}
-    state = velocities.fit(network, [(V, notes)], **told)
-    level, onset = velocities.describe(network, V, state)
-    again, _ = velocities.describe(network, 100 * V, state)
+    state = velocities.fit(OnsetsAndFrames, [(V, notes)], **told)
+    level, onset = velocities.describe(OnsetsAndFrames, V, state)
+    again, _ = velocities.describe(OnsetsAndFrames, 100 * V, state)
     np.testing.assert_allclose(again, level, atol=1e-5)
     assert onset.shape == level.shape == (88, 220)
     weights = {k: a for k, a in state.items() if k != velocities.VELOCITY}
-    sounding, _ = velocities.describe(network, V, weights)
+    sounding, _ = velocities.describe(OnsetsAndFrames, V, weights)
     nearest = np.round(notes.onsets / FRAME).astype(int)
     found = 127 * np.sqrt(level / sounding)[60 - 21, nearest]
     assert np.corrcoef(found, notes.velocities)[0, 1] > 0.9
@@ -302,48 +300,3 @@ def test_velocities_need_pieces_and_notes_alone_do_without(isolated):
     assert velocities.VELOCITY not in state
     described = velocities.describe(OnsetsAndFrames, isolated[0], state)
     assert np.isfinite(described).all()
-
-
-# attention
-
-
-def heard_by(network, n_frames, key, frame):
-    """What a key's onset in a frame depends on, (F, T)."""
-    V = torch.rand(1, len(FREQUENCIES), n_frames, requires_grad=True)
-    network(V)[0, 0, key, frame].backward()
-    return V.grad[0].abs().numpy() > 0
-
-
-def test_attention_reaches_all_pitches_and_the_frames_of_its_window():
-    torch.manual_seed(0)
-    network = HFT(FREQUENCIES).eval()
-    assert sum(p.numel() for p in network.parameters()) == 38_564
-    for n_frames in (1, 60, hft.LENGTH, 3 * hft.LENGTH + 7):
-        for frame in {0, n_frames // 2, n_frames - 1}:
-            seen = heard_by(network, n_frames, 40, frame)
-            assert seen[:, frame].mean() > 0.9
-            reached = np.flatnonzero(seen.any(0))
-            assert np.ptp(reached) + 1 >= min(n_frames, hft.LENGTH)
-            assert np.ptp(reached) < hft.LENGTH + 4  # and the convolution's frames
-            before, after = frame - reached[0], reached[-1] - frame
-            least = hft.LENGTH // 4
-            assert before >= min(frame, least)
-            assert after >= min(n_frames - 1 - frame, least)
-
-
-def test_attention_tells_the_same_notes_wherever_in_a_recording_they_are():
-    torch.manual_seed(0)
-    network, half = HFT(FREQUENCIES).eval(), hft.LENGTH // 2
-    V = torch.rand(1, len(FREQUENCIES), 4 * hft.LENGTH)
-    with torch.no_grad():
-        whole, part = network(V), network(V[..., 2 * half :])
-    inside = slice(hft.LENGTH, -hft.LENGTH)  # whose windows are the same in both
-    torch.testing.assert_close(
-        part[..., inside], whole[..., 2 * half :][..., inside], atol=1e-4, rtol=0
-    )
-
-
-def test_attention_learns_which_notes_begin(recording):
-    state = fit([recording], network=HFT, steps=60, rate=3e-3)
-    losses = state["losses"][:, 1]
-    assert losses[-1] < losses[0] / 2
