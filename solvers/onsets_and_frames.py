@@ -22,15 +22,17 @@ class Solver(BaseSolver):
     test_config = {"steps": 2}
 
     def prepare(self):
-        from musaic_core.learned import onsets_and_frames
+        from musaic_core.learned import velocities
+        from musaic_core.learned.onsets_and_frames import OnsetsAndFrames
 
-        self.network = onsets_and_frames
+        self.notes, self.network = velocities, OnsetsAndFrames
 
     def fit(self, train, given):
         def read(tracks):
             return [(V, track.notes) for track, V in given.read(tracks)]
 
-        return self.network.fit(
+        return self.notes.fit(
+            self.network,
             read(train),
             read(given.isolated),
             frequencies=given.frequencies,
@@ -43,4 +45,5 @@ class Solver(BaseSolver):
         )
 
     def predict(self, recording, state, given):
-        return Salience(*self.network.describe(given.V, state, given.device))
+        told = self.network, given.V, state, given.device
+        return Salience(*self.notes.describe(*told))

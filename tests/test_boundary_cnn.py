@@ -95,6 +95,21 @@ def test_a_made_up_song_has_sections_of_the_song():
     assert tuple(np.flatnonzero(SONGS[0].begins)) in forms
 
 
+@pytest.mark.parametrize(("sure", "unsure"), [(0.8, 0.2), (0.4, 0.02), (0.9, 0.6)])
+def test_a_threshold_lies_amid_those_that_tell_the_networks_probabilities_apart(
+    sure, unsure, monkeypatch
+):
+    class HearsChange(BoundaryCNN):
+        def forward(self, squares):
+            changes = squares[:, 0, AROUND - 1, AROUND] < 0.8  # of a bar and the last
+            return torch.logit(torch.where(changes, sure, unsure))
+
+    monkeypatch.setattr(boundary_cnn, "load", lambda *_: HearsChange())
+    threshold = boundary_cnn.fit(SONGS, steps=1)["threshold"].item()
+    # of the highest one's share, of which at most 0.9 is tried
+    assert threshold == pytest.approx((unsure / sure + 0.9) / 2, abs=0.03)
+
+
 def test_same_seed_gives_same_weights():
     first, again = (boundary_cnn.fit(SONGS, steps=1) for _ in range(2))
     assert all(np.array_equal(first[name], again[name]) for name in first)

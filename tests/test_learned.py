@@ -9,7 +9,7 @@ from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
 from musaic_core.data.notes import Notes
-from musaic_core.learned import disturb, note_cnn, onsets_and_frames
+from musaic_core.learned import disturb, note_cnn, velocities
 from musaic_core.learned import notes as learning
 from musaic_core.learned.deep_salience import BODIES, DeepSalience
 from musaic_core.learned.note_cnn import NoteCNN
@@ -282,20 +282,21 @@ def test_frames_are_told_of_onsets_and_do_not_teach_them():
 def test_velocities_are_read_from_the_loudness_of_a_note_whatever_the_gain():
     V, notes = louder_and_softer()
     told = {"frequencies": FREQUENCIES, "frame": FRAME, "steps": 2}
-    state = onsets_and_frames.fit([(V, notes)], **told)
-    level, onset = onsets_and_frames.describe(V, state)
-    again, _ = onsets_and_frames.describe(100 * V, state)
+    state = velocities.fit(OnsetsAndFrames, [(V, notes)], **told)
+    level, onset = velocities.describe(OnsetsAndFrames, V, state)
+    again, _ = velocities.describe(OnsetsAndFrames, 100 * V, state)
     np.testing.assert_allclose(again, level, atol=1e-5)
     assert onset.shape == level.shape == (88, 220)
-    weights = {k: a for k, a in state.items() if k != onsets_and_frames.VELOCITY}
-    sounding, _ = onsets_and_frames.describe(V, weights)
+    weights = {k: a for k, a in state.items() if k != velocities.VELOCITY}
+    sounding, _ = velocities.describe(OnsetsAndFrames, V, weights)
     nearest = np.round(notes.onsets / FRAME).astype(int)
-    velocities = 127 * np.sqrt(level / sounding)[60 - 21, nearest]
-    assert np.corrcoef(velocities, notes.velocities)[0, 1] > 0.9
+    found = 127 * np.sqrt(level / sounding)[60 - 21, nearest]
+    assert np.corrcoef(found, notes.velocities)[0, 1] > 0.9
 
 
 def test_velocities_need_pieces_and_notes_alone_do_without(isolated):
     told = {"frequencies": FREQUENCIES, "frame": FRAME, "steps": 1}
-    state = onsets_and_frames.fit([], [isolated], **told)
-    assert onsets_and_frames.VELOCITY not in state
-    assert np.isfinite(onsets_and_frames.describe(isolated[0], state)).all()
+    state = velocities.fit(OnsetsAndFrames, [], [isolated], **told)
+    assert velocities.VELOCITY not in state
+    described = velocities.describe(OnsetsAndFrames, isolated[0], state)
+    assert np.isfinite(described).all()
