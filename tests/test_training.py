@@ -235,10 +235,11 @@ def test_a_checkpoint_says_how_long_its_training_took(tmp_path, monkeypatch):
 
 
 TRANSCRIBERS = "note_cnn", "deep_salience", "onsets_and_frames"
+STRUCTURE = "boundary_cnn", "bar_embedding"
 SEPARATORS = "unet", "open_unmix", "deep_clustering", "conv_tasnet", "wave_unet"
 
 
-@pytest.mark.parametrize("name", [*TRANSCRIBERS, *SEPARATORS, "boundary_cnn"])
+@pytest.mark.parametrize("name", [*TRANSCRIBERS, *SEPARATORS, *STRUCTURE])
 def test_solvers_hand_on_what_their_training_is_told(name, tmp_path, monkeypatch):
     solver = plugin(f"solvers/{name}.py", steps=7, minutes=5)
     told = []
