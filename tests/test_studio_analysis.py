@@ -173,7 +173,7 @@ def test_a_warm_start_ends_as_low_as_a_cold_one(questions, song, name, said):
     ends = []
     for start in (None, first):
         (part,) = analyse(made, recording, said, start).parts
-        V = made.solver._given(recording).V
+        V = made.solver.given_of(recording).V
         ends.append(float(beta_divergence(V, np.asarray(part.model.reconstruct()), 1)))
         if start:
             assert part.model.n_iter <= first.parts[0].model.n_iter / 2

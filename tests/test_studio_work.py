@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from musaic_core.data.errors import InputError
 from musaic_core.data.hints import Hint
-from musaic_core.studio.session import changed
-from musaic_core.studio.work import History, Mix, Work, read_work, write_work
+from musaic_core.studio.changes import changed
+from musaic_core.studio.saved import read_work, write_work
+from musaic_core.studio.work import History, Mix, Work
 
 INDEX = st.integers(0, 6)
 CHANGES = st.one_of(
