@@ -63,9 +63,11 @@ class Asked:
         sure = sure or key in self._sure
         if known and not (sure and known.quick):
             return known
-        ask = partial(analyse, offer, self._recording, progress=progress, stop=stop)
+        told = {"longest": math.inf if sure else LONGEST}
+        told |= {"progress": progress, "stop": stop}
+        ask = partial(analyse, offer, self._recording, **told)
         if sure:
-            made = self._keep(key, ask(work.hints, longest=math.inf))
+            made = self._keep(key, ask(work.hints))
             if not work.hints and self._recording.duration <= LONGEST:
                 self._firsts[model] = made
             return made
