@@ -128,3 +128,29 @@ def test_a_stem_that_is_said_to_be_silent_is(page):
     assert stems == heard
     total = sum(soundfile.read(io.BytesIO(stem))[0] for stem in stems)
     assert np.abs(total - sound_of(page.get("audio"))).max() < 1e-3
+
+
+def test_stems_are_made_anew_with_what_was_said_and_not_by_another_model(page):
+    assert not page.ask("stems")["changed"]["again"]
+    name = page.answer()["stems"][0]["name"]
+    said = {"label": name, "start": 2.0, "end": 4.0, "sounds": False}
+    assert page.change(hint=said)["changed"]["again"]
+    assert not page.ask("notes")["changed"]["again"]
+
+
+def test_what_is_exported_is_sure_and_shown(page, tmp_path):
+    page.ask()
+    page.change(hint={"label": 76, "start": 1.0, "end": 1.5, "sounds": True})
+    assert page.state()["quick"]
+    assert page.post("export/notes.mid").status_code == 200
+    assert not page.state()["quick"]
+    (tmp_path / "shown.mid").write_bytes(page.get("export/notes.mid").content)
+    table = read_midi(tmp_path / "shown.mid").table()
+    shown = page.answer()["notes"]
+    np.testing.assert_allclose(sorted(table.tolist()), sorted(shown), atol=2e-3)
+    # undo and redo come back to it
+    page.post("undo")
+    page.answer()
+    page.post("redo")
+    assert page.answer()["notes"] == shown
+    assert not page.state()["quick"]

@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 from studios import ADDRESS, Page, tune
 
-from musaic_core.studio import session
+from musaic_core.studio import home, session
 from musaic_core.studio.server import make_app
 
 pytest_plugins = ["studios"]
@@ -117,3 +117,52 @@ def test_a_change_of_what_another_page_has_changed_is_refused(page):
     assert refused.status_code == 409
     assert "another page" in refused.json()["error"]
     assert page.state()["mixes"]["notes nmf"]["gains"] == {"0": 0.5}
+
+
+def test_hints_that_somebody_else_has_written_are_put_aside(page, tmp_path):
+    page.ask()
+    hints, aside = tmp_path / "tune.hints.json", tmp_path / "tune.hints.1.json"
+    hints.write_text("mine", encoding="utf-8")
+    told = page.post("save").json()["told"]
+    assert "tune.hints.json was another's: it is tune.hints.1.json now" in told
+    assert aside.read_text("utf-8") == "mine"
+    # the studio's own are written anew
+    page.change(hint={"label": 60, "start": 0.1, "end": 0.4, "sounds": False})
+    assert "another's" not in page.post("save").json()["told"]
+    assert len(list(tmp_path.iterdir())) == 4
+    # but not what somebody has made of them
+    hints.write_text("[]", encoding="utf-8")
+    assert "tune.hints.2.json" in page.post("save").json()["told"]
+
+
+def test_recordings_that_nobody_looks_at_are_let_go_and_no_work_is_lost(client):
+    studio = client.app.state.studio
+    corrected = Page(client, tune(4.0)[0], "corrected.wav")
+    corrected.ask()
+    said = {"label": 60, "start": 0.1, "end": 0.4, "sounds": False}
+    notes = corrected.change(hint=said)["notes"]
+    pages = [Page(client, tune(2.0)[0], f"{i}.wav") for i in range(2 * home.AT_ONCE)]
+    for page in pages:
+        page.ask()
+    held = [s for s in studio.sessions.values() if s.analysis is not None]
+    assert len(held) <= home.AT_ONCE
+    assert len(studio.sessions) <= home.AT_ONCE + 1
+    first = pages[0].get("state")
+    assert first.status_code == 404
+    assert "open it" in first.json()["error"]
+    # what was said of the other one is there, and its answer again
+    assert client.get(corrected.url).json()["work"]["hints"] == [said]
+    assert corrected.sure_answer()["notes"]
+    corrected.post("undo")
+    corrected.post("redo")
+    assert len(corrected.answer()["notes"]) == pytest.approx(len(notes), abs=3)
+
+
+def test_a_recording_that_a_page_shows_stays(client):
+    studio = client.app.state.studio
+    page = Page(client, tune(2.0)[0], "shown.wav")
+    page.ask()
+    studio.sessions[page.opened["id"]].listeners += 1
+    for i in range(2 * home.AT_ONCE):
+        Page(client, tune(1.0)[0], f"{i}.wav")
+    assert page.answer()["notes"]

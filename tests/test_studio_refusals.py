@@ -196,3 +196,26 @@ def test_an_hour_is_analysed_in_parts_and_can_be_stopped(client):
         time.sleep(0.2)
     assert running["of"] == 120
     assert "stopped" in page.post("stop").json()["error"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"component": 10_000, "gain": 0},
+        {"component": 10_000, "name": "hat"},
+        {"merge": [0, 10_000]},
+    ],
+)
+def test_components_that_the_model_has_not_are_none(page, change):
+    page.ask()
+    before = page.state()
+    failed = page.post("change", {"version": before["version"], "change": change})
+    assert failed.status_code == 422
+    assert "component is 10000; the model has" in failed.json()["error"]
+    assert page.state() == before
+
+
+def test_nothing_is_exported_before_something_is_asked(page):
+    for what in ("notes.mid", "mix.flac", "stems.zip"):
+        assert page.post(f"export/{what}").status_code == 422
+    assert page.get("export/hints.json").json() == []

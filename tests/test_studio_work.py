@@ -120,3 +120,10 @@ def test_a_gain_that_no_one_could_have_chosen_is_no_work(tmp_path):
     file.write_text(json.dumps(said), encoding="utf-8")
     with pytest.raises(InputError, match="from 0 to 10"):
         read_work(file)
+
+
+def test_components_are_counted_from_0_in_a_work(tmp_path):
+    file = tmp_path / "song.studio.json"
+    write_work(file, Work("notes", "nmf").with_mix(Mix({-1: "hat"})), "song.mp3")
+    with pytest.raises(InputError, match="from 0 on"):
+        read_work(file)

@@ -115,6 +115,7 @@ function see(now, said) {
   $("#running").hidden = !said.running;
   if (said.running) progress(said.running);
   listHints(said.hints);
+  where(now);
 }
 
 function progress({ part, of }) {
@@ -248,6 +249,12 @@ function showComponents(now, answer) {
   draws();
 }
 
+function where({ state }) {
+  const quick = "This is a quick answer: the model went on from where it was. Before you save or export, it listens " +
+    "once more from the start, with all that you said. ";
+  $("#where").textContent = `${state.quick ? quick : ""}Save keeps the recording, your work and your corrections in ${choices.folder}.`;
+}
+
 // Whatever leaves the studio is what a benchmark gives of the same hints: the server sees
 // to that, it is shown, and then the browser has it.
 function showExports(now, answer) {
@@ -266,7 +273,7 @@ function showExports(now, answer) {
     return make("a", { class: "button", href, download: "", onclick }, `⤓ ${text}`);
   };
   $("#exports").replaceChildren(...files.map(link));
-  $("#where").textContent = `Save keeps the recording, your work and your corrections in ${choices.folder}.`;
+  where(now);
 }
 
 // ---- what is pressed
