@@ -1,4 +1,4 @@
-"""What it gains to say when a voice is alone: ``python -m tools.alone NAME=FOLDER …``.
+"""What it gains to say when a voice is alone: ``python -m tools.alone FOLDER …``.
 
 Each folder holds recordings, a folder of stems each, one of them ``vocals``. All other
 stems are silenced in the ten seconds in which the voice is loudest. The studio is asked
@@ -12,6 +12,7 @@ docs/measured/alone.csv.
 import argparse
 import csv
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ from musaic_core.tasks.separation.scores import mean_sdr
 FILE = Path(__file__).resolve().parent.parent / "docs" / "measured" / "alone.csv"
 SECONDS = 10  # in which the voice is alone
 MARGIN = 0.5  # s beside these that are not scored either
-HEAD = ["recordings", "model", "before, dB", "after, dB", "gains, dB"]
+SHORTEST = 15  # s, of what is heard
+HEAD = ["recording", "model", "before, dB", "after, dB", "gain, dB"]
 
 
 def with_a_voice_alone(track: Track) -> tuple[np.ndarray, np.ndarray, int]:
@@ -90,44 +92,36 @@ def gain(track: Track, model: str, known: dict, folder: Path) -> tuple[float, fl
     return before, score()
 
 
-def measured(folders: dict[str, Path], n: int | None = None) -> list[list]:
+def measured(folder: Path, n: int | None = None) -> Iterator[list]:
     """Rows of the table.
 
     Parameters
     ----------
-    folders : dict of str to Path
-        By what the table calls them.
+    folder : Path
     n : int, optional
-        Recordings of each that are heard at most.
+        Recordings that are heard at most.
 
-    Returns
-    -------
-    list of list
+    Yields
+    ------
+    list
         As `HEAD` names them.
     """
-    known, rows = questions(), []
-    for name, folder in folders.items():
-        found = read_recordings(folder)
-        sung = [t for t in found if "vocals" in t.stem_files and t.duration > 15][:n]
+    known = questions()
+    found = [track for track in read_recordings(folder) if track.duration > SHORTEST]
+    for track in [t for t in found if "vocals" in t.stem_files][:n]:
         for model in known["stems"].models:
-            scores = []
-            for track in sung:
-                with tempfile.TemporaryDirectory() as temporary:
-                    scores.append(gain(track, model, known, Path(temporary)))
-                print(name, model, track.id, scores[-1], flush=True)
-            before, after = np.mean(scores, axis=0)
-            gains = ", ".join(f"{b - a:+.1f}" for a, b in scores)
-            rows.append([name, f"`{model}`", f"{before:.1f}", f"{after:.1f}", gains])
-    return rows
+            with tempfile.TemporaryDirectory() as temporary:
+                before, after = gain(track, model, known, Path(temporary))
+            told = f"{before:.1f}", f"{after:.1f}", f"{after - before:+.1f}"
+            yield [track.id, f"`{model}`", *told]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folders", nargs="+", metavar="NAME=FOLDER")
+    parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--n", type=int)
     told = parser.parse_args()
-    folders = {k: Path(v) for k, _, v in (f.partition("=") for f in told.folders)}
-    rows = measured(folders, told.n)
+    rows = [row for folder in told.folders for row in measured(folder, told.n)]
     with FILE.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([HEAD, *rows])
 
