@@ -141,9 +141,10 @@ def test_recordings_that_nobody_looks_at_are_let_go_and_no_work_is_lost(client):
     corrected.ask()
     said = {"label": 60, "start": 0.1, "end": 0.4, "sounds": False}
     notes = corrected.change(hint=said)["notes"]
-    pages = [Page(client, tune(2.0)[0], f"{i}.wav") for i in range(2 * home.AT_ONCE)]
-    for page in pages:
-        page.ask()
+    pages = []
+    for i in range(2 * home.AT_ONCE):
+        pages.append(Page(client, tune(2.0)[0], f"{i}.wav"))
+        pages[-1].ask()
     held = [s for s in studio.sessions.values() if s.analysis is not None]
     assert len(held) <= home.AT_ONCE
     assert len(studio.sessions) <= home.AT_ONCE + 1

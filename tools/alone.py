@@ -112,7 +112,8 @@ def measured(folder: Path, n: int | None = None) -> Iterator[list]:
         for model in known["stems"].models:
             with tempfile.TemporaryDirectory() as temporary:
                 before, after = gain(track, model, known, Path(temporary))
-            told = f"{before:.1f}", f"{after:.1f}", f"{after - before:+.1f}"
+            gained = round(after - before, 1) + 0.0  # no -0.0
+            told = f"{before:.1f}", f"{after:.1f}", f"{gained:+.1f}"
             yield [track.id, f"`{model}`", *told]
 
 
