@@ -144,6 +144,7 @@ def test_what_is_exported_is_sure_and_shown(page, tmp_path):
     assert page.state()["quick"]
     assert page.post("export/notes.mid").status_code == 200
     assert not page.state()["quick"]
+    assert page.answer()["changed"]["added"]  # by what was said, and not by this
     (tmp_path / "shown.mid").write_bytes(page.get("export/notes.mid").content)
     table = read_midi(tmp_path / "shown.mid").table()
     shown = page.answer()["notes"]

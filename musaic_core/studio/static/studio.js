@@ -204,7 +204,12 @@ function summary(answer) {
   const { again, added, removed } = answer.changed;
   const unit = answer.question === "notes" ? "note" : "section";
   const many = (n) => `${n} ${unit}${n === 1 ? "" : "s"}`;
-  if (again && answer.question === "stems") return "The stems were made anew with what you said.";
+  if (again && answer.question === "stems") {
+    const { models } = choices.questions.find((q) => q.name === "stems");
+    const learners = models.filter((m) => m.hints).map((m) => m.id);
+    if (learners.includes(opened.state.model) || !learners.length) return "The stems were made anew with what you said.";
+    return `The stems are as you said where you said it. To have the rest learn from it, choose ${learners.join(" or ")} as the model.`;
+  }
   if (added.length || removed.length) return `What changed: ${many(added.length)} new, ${many(removed.length)} gone.`;
   if (answer.question === "stems") return `${answer.stems.length} stems.`;
   return `${many(answer[answer.question].length)}.`;
