@@ -55,13 +55,13 @@ def test_a_stretch_and_a_region_are_marked_by_a_finger(tab):
     dropped(tab, "stems")
     tab.select_option("#edit select", "vocals")
     swipe(tab, (1, 175), (6, 175))  # over the waveform
-    tab.locator("#edit button:has-text('vocals is alone')").tap()
+    tab.locator("#edit button:has-text('vocals is alone')").click()
     settled(tab, "stems")
     [hint] = tab.evaluate("opened.state.hints")
     assert (hint["label"], hint["sounds"]) == ("vocals", True)
     assert hint["end"] - hint["start"] == pytest.approx(5, abs=0.3)
     swipe(tab, (2, 20), (4, 60))  # over the spectrogram
-    tab.locator("#edit button:has-text('has no vocals')").tap()
+    tab.locator("#edit button:has-text('has no vocals')").click()
     settled(tab, "stems")
     region = tab.evaluate("opened.state.hints[1]")
     assert 0 < region["low"] < region["high"]
