@@ -41,8 +41,10 @@ class Asked:
         sure : bool
             Whether it has to answer as in a benchmark. What it has once answered so, it
             does again, so that undo finds what was there.
-        progress, stop
-            As `analyse` takes them.
+        progress : callable
+            As `analyse` takes it.
+        stop : threading.Event
+            Likewise.
 
         Returns
         -------

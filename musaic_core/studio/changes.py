@@ -1,5 +1,6 @@
 """What a page may change of a work, in the words in which it says it."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -54,6 +55,35 @@ def changed(work: Work, change: Any) -> Work:
             kept = [hint for i, hint in enumerate(work.hints) if i not in gone]
             return replace(work, hints=(*kept, *map(hint_from_json, said)))
     raise InputError("no change that is known; give hint, unhint, component or merge")
+
+
+def check(now: Work, was: Work, asked: Iterable, end: float, known: int) -> None:
+    """See that what is new in a work is about the recording, and of what may be asked.
+
+    Parameters
+    ----------
+    now, was : Work
+    asked : iterable of Question
+        Of which models can be told.
+    end : float
+        Of the recording, s.
+    known : int
+        Components that the model has.
+
+    Raises
+    ------
+    InputError
+        It is not; the message says why.
+    """
+    labels = [label for question in asked for label in question.task.labels]
+    for hint in {*now.hints} - {*was.hints}:
+        if hint.label not in labels:
+            raise InputError(f"label is {hint.label!r:.80}; nothing here is called so")
+        if hint.start >= end or (hint.sounds and hint.end > end + 1):
+            raise InputError(f"the recording ends at {end:.2f} s, before the hint does")
+    for index in now.mix.indices - was.mix.indices:
+        if index >= known:
+            raise InputError(f"component is {index}; the model has {known}, from 0 on")
 
 
 def _are_indices(*values):

@@ -13,7 +13,7 @@ from musaic_core.data.errors import InputError, reason_of
 from musaic_core.data.hints import write_hints
 from musaic_core.studio.analysis import LONGEST, Analysis, StoppedError
 from musaic_core.studio.asked import Asked
-from musaic_core.studio.changes import changed
+from musaic_core.studio.changes import changed, check
 from musaic_core.studio.models import Offer, Question
 from musaic_core.studio.saved import put_aside, read_work, write_whole
 from musaic_core.studio.saved import write_work as written
@@ -178,31 +178,15 @@ class Session:
             if version != self.version:
                 raise StaleError
             now = changed(self.work, change)
-            for hint in {*now.hints} - {*self.work.hints}:
-                self._check(hint)
-            known = self._n_components
-            if wrong := [
-                i for i in now.mix.indices - self.work.mix.indices if i >= known
-            ]:
-                raise InputError(
-                    f"component is {wrong[0]}; the model has {known}, from 0 on"
-                )
+            self._check(now)
             self._go(lambda: self.history.change(now))
 
-    def _check(self, hint):
-        """See that a hint is about the recording, and of what may be asked."""
-        questions = self.questions.values()
-        if not any(hint.label in question.task.labels for question in questions):
-            raise InputError(f"label is {hint.label!r:.80}; nothing here is called so")
-        end = self.sound.duration
-        if hint.start >= end or (hint.sounds and hint.end > end + 1):
-            raise InputError(f"the recording ends at {end:.2f} s, before the hint does")
-
-    @property
-    def _n_components(self):
-        """Of what is shown, if it is the model's that is asked."""
-        ours = self._shown is not None and self._shown.asked == self.work.asked
-        return self.analysis.n_components if ours else 0
+    def _check(self, now):
+        """See that what is new in a work is about the recording and its model."""
+        shown = self._shown is not None and self._shown.asked == now.asked
+        known = self.analysis.n_components if shown else 0
+        asked = self.questions.values()
+        check(now, self.work, asked, self.sound.duration, known)
 
     def undo(self) -> None:
         """Go back to the state before."""
