@@ -4,11 +4,37 @@ import io
 import time
 
 import numpy as np
+import pytest
 import soundfile
+from starlette.testclient import TestClient
 
 from musaic_core.benchmark.corpora import from_mini
+from musaic_core.studio import kept, models
+from musaic_core.studio.server import make_app
 
 SR = 22050
+ADDRESS = "http://127.0.0.1:8765"
+
+
+@pytest.fixture(scope="session")
+def learned(tmp_path_factory):
+    """Questions that learn from little, and once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kept, "FOLDER", tmp_path_factory.mktemp("kept"))
+        patch.setattr(models, "from_mini", little)
+        yield models.questions()
+
+
+@pytest.fixture
+def client(learned, tmp_path, monkeypatch):
+    monkeypatch.setattr("musaic_core.studio.home.questions", lambda: learned)
+    with TestClient(make_app(tmp_path), base_url=ADDRESS) as made:
+        yield made
+
+
+@pytest.fixture
+def page(client):
+    return Page(client, tune()[0])
 
 
 def little(part):
@@ -68,6 +94,12 @@ class Page:
             time.sleep(0.02)
         assert state["error"] is None, state["error"]
         return self.get("answer").json()
+
+    def sure_answer(self):
+        """The answer that a benchmark gives."""
+        made = self.post("make-sure")
+        assert made.status_code == 200, made.text
+        return self.answer()
 
     def ask(self, question="notes", model="nmf"):
         asked = self.post("ask", {"question": question, "model": model})

@@ -127,7 +127,7 @@ def test_the_solver_gives_sections_of_the_whole_song(monkeypatch, tmp_path):
     task = Structure(train, [test], downbeats=downbeats)
     solver = plugin("solvers/boundary_cnn.py", steps=2, minutes=None)
     monkeypatch.setattr(base, "_cache_folder", lambda: tmp_path)
-    solver.fitted_in = lambda _: (solver.fit(train, solver._given(None)), 1.0)
+    solver.fitted_in = lambda _: (solver.fit(train, solver.given_of(None)), 1.0)
     sections = solve(task, solver)[test.id].answer
     assert sections["start"].iloc[0] == 0
     assert sections["end"].iloc[-1] == pytest.approx(test.duration)

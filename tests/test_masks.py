@@ -137,7 +137,7 @@ def test_the_solver_gives_stems_that_sum_to_the_mixture(monkeypatch, tmp_path):
     task = Separation(train, [test], list(test.stem_files))
     solver = plugin("solvers/unet.py", steps=1, minutes=None)
     monkeypatch.setattr(base, "_cache_folder", lambda: tmp_path)
-    solver.fitted_in = lambda _: (solver.fit(train, solver._given(None)), 1.0)
+    solver.fitted_in = lambda _: (solver.fit(train, solver.given_of(None)), 1.0)
     estimate = solve(task, solver)[test.id]
     assert set(estimate.answer) == set(test.stem_files)
     y, _ = test.audio()

@@ -45,7 +45,7 @@ def task(request, song):
 def given_to(task, dictionary="blind", **parameters):
     solver = plugin("solvers/nmf.py", dictionary=dictionary, **parameters)
     solver.set_task(task)
-    return solver._given(task.test[0])
+    return solver.given_of(task.test[0])
 
 
 def test_itakura_saito_sees_the_square_of_what_kullback_leibler_sees(task):
@@ -66,7 +66,7 @@ def test_structure_gives_plain_magnitudes_and_the_other_tasks_compressed_ones():
 def test_what_it_learns_from_is_of_powers_too(task):
     solver = plugin("solvers/online_nmf.py", beta=0)
     solver.set_task(task)
-    ((_, V),) = solver._given(None).read(task.train)
+    ((_, V),) = solver.given_of(None).read(task.train)
     np.testing.assert_array_equal(V, task.represent(task.train[0], task.axes[0]) ** 2)
 
 

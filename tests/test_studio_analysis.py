@@ -1,4 +1,4 @@
-"""A recording through the studio's models, and the same by a benchmark's run."""
+"""A recording through the studio's models: in parts, and again after a correction."""
 
 import threading
 from itertools import pairwise
@@ -7,19 +7,20 @@ import numpy as np
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
-from studios import little, tune
+from studios import tune
 
-from musaic_core.data.hints import Hint, write_hints
+from musaic_core.data.hints import Hint
 from musaic_core.data.matching import match_notes
 from musaic_core.data.notes import Notes
 from musaic_core.data.recording import Recording, Track
 from musaic_core.lowrank import beta_divergence
-from musaic_core.studio import analysis, kept, models
+from musaic_core.studio import analysis, kept
 from musaic_core.studio.analysis import StoppedError, analyse
 from musaic_core.tasks.separation.obeyed import obeyed as obeyed_by_stems
 from musaic_core.tasks.separation.wiener import HOP, synthesize
 from musaic_core.tasks.transcription.obeyed import TOLERANCE, obeyed
 
+pytest_plugins = ["studios"]
 SAID = [
     Hint(60, 0.0, 0.45, False),
     Hint(76, 1.0, 1.5, True),
@@ -27,104 +28,25 @@ SAID = [
 ]
 
 
-@pytest.fixture(scope="module")
-def questions(tmp_path_factory):
-    """Questions that learn from little, and once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kept, "FOLDER", tmp_path_factory.mktemp("kept"))
-        patch.setattr(models, "from_mini", little)
-        yield models.questions()
-
-
 @pytest.fixture
-def song(tmp_path):
-    """A file, and it as a recording."""
+def recording(tmp_path):
     file = tmp_path / "song.wav"
     file.write_bytes(tune()[0])
-    return file, Recording(Track("song.wav", {"mixture": file}))
-
-
-def offer(question, name, **parameters):
-    """A model of a question, which need not be one that the studio has by default."""
-    classes = {cls.name: cls for cls in question.benchmark.get_solvers()}
-    return models.Offer(question, classes[name], parameters)
-
-
-def replayed(made, file):
-    """What a run of the benchmark gives of the hints beside a recording."""
-    part = little(made.question.objective.learns_from)
-    objective = made.question.benchmark.get_benchmark_objective().get_instance()
-    models.seeded(objective)
-    track = Track("song.wav", {"mixture": file})
-    hints = {"song.wav": file.with_suffix(".hints.json")}
-    objective.set_data(**part, test=[track], hints=hints)
-    solver = made.solver_class.get_instance(**made.parameters)
-    models.seeded(solver)
-    assert solver._set_objective(objective) == (False, None)
-    solver.run(None)
-    (estimate,) = solver.get_result()["estimates"].values()
-    assert estimate.error == ""
-    return estimate.answer
-
-
-# the benchmark and the studio
-
-
-@pytest.mark.parametrize("dictionary", ["fixed", "blind"])
-def test_a_recording_of_one_part_is_answered_as_by_a_run(questions, song, dictionary):
-    file, recording = song
-    made = offer(questions["notes"], "nmf", dictionary=dictionary, beta=1)
-    write_hints(file.with_suffix(".hints.json"), [])
-    answer = analyse(made, recording).answer
-    np.testing.assert_array_equal(answer.table(), replayed(made, file).table())
-
-
-def test_corrections_are_replayed_by_a_run(questions, song):
-    file, recording = song
-    write_hints(file.with_suffix(".hints.json"), SAID)
-    # a model that does not go on from its first fit gives the same to the bit
-    made = offer(questions["notes"], "nmf", dictionary="blind", beta=1)
-    answer = analyse(made, recording, SAID).answer
-    np.testing.assert_array_equal(answer.table(), replayed(made, file).table())
-    # one that does has about the same minimum
-    made = offer(questions["notes"], "nmf", dictionary="fixed", beta=1)
-    first = analyse(made, recording)
-    answer = analyse(made, recording, SAID, first, first).answer.table()
-    again = replayed(made, file).table()
-    n_both = len(match_notes(again, answer))
-    assert n_both > 10
-    assert 2 * n_both >= 0.9 * (len(again) + len(answer))
-    for hint in SAID:
-        there = [hint.start, hint.end, hint.label] in answer.tolist()
-        assert there == hint.sounds
-        assert there == ([hint.start, hint.end, hint.label] in again.tolist())
-
-
-def test_corrections_of_stems_are_replayed_by_a_run(questions, song):
-    file, recording = song
-    made = offer(questions["stems"], "nmf", dictionary="fixed", beta=1)
-    stem = made.question.task.labels[0]
-    said = [Hint(stem, 1.0, 3.0, True), Hint(stem, 5.0, 6.0, False)]
-    write_hints(file.with_suffix(".hints.json"), said)
-    first = analyse(made, recording)
-    answer = analyse(made, recording, said, first, first).answer
-    again = replayed(made, file)
-    level = np.sqrt(np.mean([np.square(y) for y in again.values()]))
-    for name, y in answer.items():
-        assert np.sqrt(np.mean((y - again[name]) ** 2)) < 0.2 * level
+    return Recording(Track("song.wav", {"mixture": file}))
 
 
 # parts
 
 
-def test_parts_make_what_the_whole_makes(questions, song, monkeypatch):
-    _, recording = song
-    made = questions["notes"].models["nmf"]
+def test_parts_make_what_the_whole_makes(learned, recording, monkeypatch):
+    made = learned["notes"].models["nmf"]
     whole = analyse(made, recording)
-    monkeypatch.setattr(analysis, "SECONDS", {"low-rank": 2.5})
+    assert not whole.quick
     monkeypatch.setattr(analysis, "CONTEXT", 0.5)
     steps = []
-    parts = analyse(made, recording, progress=lambda *done: steps.append(done))
+    told = {"longest": 2.5, "progress": lambda *done: steps.append(done)}
+    parts = analyse(made, recording, **told)
+    assert parts.quick
     assert steps == [(i, 3) for i in range(4)]
     kept_columns = [(part.kept.start, part.kept.stop) for part in parts.parts]
     assert kept_columns[0][0] == 0
@@ -134,28 +56,32 @@ def test_parts_make_what_the_whole_makes(questions, song, monkeypatch):
     assert 2 * n_both >= 0.9 * (len(one) + len(other)) > 10
 
 
-def test_only_parts_that_a_correction_is_about_run_again(questions, song, monkeypatch):
-    _, recording = song
-    made = questions["notes"].models["nmf"]
-    monkeypatch.setattr(analysis, "SECONDS", {"low-rank": 2.5})
+def test_only_parts_that_a_correction_is_about_run_again(
+    learned, recording, monkeypatch
+):
+    made = learned["notes"].models["nmf"]
+    monkeypatch.setattr(analysis, "SECONDS", 2.5)
     monkeypatch.setattr(analysis, "CONTEXT", 0.5)
     first = analyse(made, recording)
     denied = [Hint(60, 0.0, 0.45, False)]  # which changes no dictionary
     after = analyse(made, recording, denied, first, first)
-    assert after.parts[0].model is not first.parts[0].model
-    for part, before in zip(after.parts[1:], first.parts[1:], strict=True):
-        assert part.model is before.model
+    models = [part.model for part in after.parts]
+    assert len(models) == 3
+    assert models[0] is not first.parts[0].model
+    assert all(model is first.parts[0].model for model in models[1:])
+    # nor does one that another correction has not changed anything of
+    more = analyse(made, recording, [*denied, Hint(60, 6.0, 6.4, False)], first, after)
+    assert more.parts[0].model is after.parts[0].model
+    assert more.parts[2].model is not first.parts[0].model
 
 
-def test_an_analysis_stops_after_a_part(questions, song, monkeypatch):
-
-    _, recording = song
-    monkeypatch.setattr(analysis, "SECONDS", {"low-rank": 2.5})
+def test_an_analysis_stops_after_a_part(learned, recording):
     stop = threading.Event()
     with pytest.raises(StoppedError):
         analyse(
-            questions["notes"].models["nmf"],
+            learned["notes"].models["nmf"],
             recording,
+            longest=2.5,
             progress=lambda part, of: part == 1 and stop.set(),
             stop=stop,
         )
@@ -166,14 +92,13 @@ def test_an_analysis_stops_after_a_part(questions, song, monkeypatch):
 
 @pytest.mark.parametrize("name", ["nmf", "filtered_nmf"])
 @pytest.mark.parametrize("said", [SAID[:1], SAID], ids=["denied", "told"])
-def test_a_warm_start_ends_as_low_as_a_cold_one(questions, song, name, said):
-    _, recording = song
-    made = questions["notes"].models[name]
+def test_a_warm_start_ends_as_low_as_a_cold_one(learned, recording, name, said):
+    made = learned["notes"].models[name]
     first = analyse(made, recording)
     ends = []
     for start in (None, first):
         (part,) = analyse(made, recording, said, start).parts
-        V = made.solver._given(recording).V
+        V = made.solver.given_of(recording).V
         ends.append(float(beta_divergence(V, np.asarray(part.model.reconstruct()), 1)))
         if start:
             assert part.model.n_iter <= first.parts[0].model.n_iter / 2

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from musaic_core.data.errors import InputError
 from musaic_core.data.hints import Hint
-from musaic_core.studio.session import changed
-from musaic_core.studio.work import History, Mix, Work, read_work, write_work
+from musaic_core.studio.changes import changed
+from musaic_core.studio.saved import read_work, write_work
+from musaic_core.studio.work import History, Mix, Work
 
 INDEX = st.integers(0, 6)
 CHANGES = st.one_of(
@@ -118,4 +119,11 @@ def test_a_gain_that_no_one_could_have_chosen_is_no_work(tmp_path):
     said["mixes"]["notes nmf"]["gains"]["0"] = 1e9
     file.write_text(json.dumps(said), encoding="utf-8")
     with pytest.raises(InputError, match="from 0 to 10"):
+        read_work(file)
+
+
+def test_components_are_counted_from_0_in_a_work(tmp_path):
+    file = tmp_path / "song.studio.json"
+    write_work(file, Work("notes", "nmf").with_mix(Mix({-1: "hat"})), "song.mp3")
+    with pytest.raises(InputError, match="from 0 on"):
         read_work(file)

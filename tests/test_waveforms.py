@@ -182,7 +182,7 @@ def test_the_solver_gives_stems_that_sum_to_the_recording(name, tmp_path, monkey
     )
     monkeypatch.setattr(base, "_cache_folder", lambda: tmp_path)
     solver = plugin(f"solvers/{name}.py", steps=1)
-    solver.fitted_in = lambda _: (solver.fit([train], solver._given(None)), 1.0)
+    solver.fitted_in = lambda _: (solver.fit([train], solver.given_of(None)), 1.0)
     estimate = solve(Separation([train], [test], LABELS), solver)["test"]
     assert list(estimate.answer) == LABELS
     np.testing.assert_allclose(

@@ -4,6 +4,7 @@ import ast
 import hashlib
 import importlib.metadata
 import re
+import threading
 from collections.abc import Iterable, Iterator
 from functools import cache, partial
 from pathlib import Path
@@ -13,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 ROOT = PACKAGE.parent
 BINARIES = {".so", ".pyd", ".safetensors"}
 _BESIDE = {".c", ".h", ".so", ".pyd"}  # a module in C
+_parsing = threading.Lock()  # Python 3.11 fails where two threads parse at once
 
 
 def digest_of(files: Iterable[Path]) -> str:
@@ -49,7 +51,7 @@ def digest_of_code(files: Iterable[Path]) -> str:
     for file in sorted(files):
         text = file.read_text(encoding="utf-8")
         if file.suffix == ".py":
-            tree = ast.parse(text)
+            tree = _syntax_tree(text)
             for node in ast.walk(tree):
                 body = getattr(node, "body", None)
                 if isinstance(body, list) and _is_text(body[:1]):
@@ -227,7 +229,12 @@ def _module(name):
 
 @cache
 def _parsed(file, _changed):
-    return ast.parse(file.read_text(encoding="utf-8"))
+    return _syntax_tree(file.read_text(encoding="utf-8"))
+
+
+def _syntax_tree(text):
+    with _parsing:
+        return ast.parse(text)
 
 
 def versions(requirements: Iterable[str]) -> dict[str, str | None]:

@@ -6,6 +6,7 @@ import time
 import benchopt
 from benchopt.benchmark import get_running_benchmark
 
+from musaic_core.benchmark.answering import AnswersInSteps
 from musaic_core.benchmark.choice import as_parameters, chosen, runs_all, sweep
 from musaic_core.benchmark.digest import (
     PACKAGE,
@@ -19,14 +20,13 @@ from musaic_core.benchmark.packages import NeedsPackages
 from musaic_core.benchmark.store import KeepsState, losses_of
 from musaic_core.data.errors import InputError, report_once
 from musaic_core.tasks.base import Axes, Estimate, matching_axes
-from musaic_core.tasks.given import Given
 from musaic_core.tasks.guidance import answer_guided, learned_with
 
 SHIPPED = PACKAGE / "learned" / "weights"  # states that come with the repository
 UNTAUGHT = "it learns from training recordings, and there are none"
 
 
-class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
+class Solver(AnswersInSteps, KeepsState, NeedsPackages, benchopt.BaseSolver):
     """A model that maps a recording to an answer, or to a description of it.
 
     A subclass defines ``predict(recording, given)``, or with training ``fit(train,
@@ -178,7 +178,7 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
         """Read and learn what all models of the task share, off their clocks."""
         self.task.prepare(self.given_axes, self.describes)
         if getattr(self, "supervised", False):
-            dictionary = self._given(None).dictionary
+            dictionary = self.given_of(None).dictionary
             if dictionary is not None and hasattr(self, "length"):
                 dictionary.patches(self.length)
 
@@ -235,12 +235,14 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
         """Whether hints change its answer, by the model or by the task's decoder."""
         return self.uses_hints or (self.describes and self.task.decodes_hints)
 
-    def learn_from(self, task, *keep):
+    def learn_from(self, task, asked, *keep):
         """Learn all that there is to learn for a task, where no benchmark runs.
 
         Parameters
         ----------
         task : Task
+        asked : dict
+            Parameters of the objective that asks.
         *keep : callable
             At most one, as `Task.tune` takes it.
 
@@ -249,19 +251,16 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
         callable or None
             The task's decoder, if the model is one that describes.
         """
+        self._asked = learned_with(asked)
         self.set_task(task)
         self.prepare()
         return self._learn(*keep)
 
     def _estimate(self, decode, recording, hints=()):
-        """What the model makes of a recording; the decoder is None if it needs none."""
-        given = self._given(recording, hints)
+        given = self.given_of(recording, hints)
         begin = time.perf_counter()
-        answer, model = self._describe(recording, given)
-        evidence = None
-        if decode is not None:
-            told = (given.hints,) if self.task.decodes_hints else ()
-            answer, evidence = decode(answer, recording, *told)
+        description, model = self.describe(given)
+        answer, evidence = self.decoded(decode, description, given)
         return Estimate(
             answer,
             model,
@@ -283,22 +282,10 @@ class Solver(KeepsState, NeedsPackages, benchopt.BaseSolver):
         begin = time.perf_counter()
         decode = None
         if self.describes:
-            decode = self.task.tune(lambda track: self._describe(track)[0], *keep)
+            tune = self.task.tune
+            decode = tune(lambda track: self.describe(self.given_of(track))[0], *keep)
         self.time_fit += time.perf_counter() - begin
         return decode
-
-    def _given(self, recording, hints=()):
-        supervised = getattr(self, "dictionary", "fixed") != "blind"
-        told = self.task, self.given_axes, recording, self.seed, supervised
-        given = Given(*told, self.exponent, hints)
-        if self.given_axes is not None and recording is not None:
-            _ = given.V  # which all models share: off their clocks
-        return given
-
-    def _describe(self, recording, given=None):
-        """What the model says of a recording, and its factors, if it has some."""
-        given = given or self._given(recording)
-        return self.predict(recording, *self._state, given), None
 
     def get_result(self):
         # benchopt keeps solvers until the run ends, which their answers must not be
@@ -365,8 +352,7 @@ class LowRankSolver(Solver):
         if matching_axes(cls.axes, task.axes) is None:
             return f"is for V of {_told(cls.axes)}; the task has none"
 
-    def _describe(self, recording, given=None):
-        given = given or self._given(recording)
+    def describe(self, given):
         if self.supervised and given.dictionary is None:
             raise InputError("nothing could be read that a dictionary is learned from")
         model = self.factorize(given.V, *self._state, given)

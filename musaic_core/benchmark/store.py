@@ -46,7 +46,7 @@ class KeepsState:
         """
 
         def fit(checkpoints):
-            given = self._given(None)
+            given = self.given_of(None)
             given.checkpoints = checkpoints
             return self.fit(self.task.train, given)
 

@@ -1,14 +1,16 @@
-"""A recording through a model: in parts, with progress, and again after a correction.
+"""A recording through a model: at once, as a benchmark has it, or in parts.
 
-What a model says of the recording is found part by part, and decided on as a whole by
-the task's decoder, as in a benchmark. After a correction only those parts are computed
-anew that it changes something of, each from where it was.
+What a model says of the recording is decided on as a whole by the task's decoder. After
+a correction, a factorization is quick: only those parts are computed anew that what was
+said changes something of, each from where it was. That comes close to what a benchmark
+gives; `analyse` says whether it is the same, and gives that too.
 """
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,8 +23,8 @@ from musaic_core.tasks.separation.stored import in_little_memory, room_for
 from musaic_core.tasks.separation.task import StemSpectrograms
 from musaic_core.tasks.transcription.decoder import Salience
 
-SECONDS = {"low-rank": 30.0}  # of a part
-LONGEST = 300.0  # of one for a network, which hears all of what is shorter as a whole
+SECONDS = 30.0  # of a part of a factorization that goes on
+LONGEST = 300.0  # of any other part: what is shorter is heard as a whole
 CONTEXT = 3.0  # s before and after a part that a model hears too
 
 
@@ -77,6 +79,8 @@ class Analysis:
         Of the rows of the models' templates, Hz.
     frame : float or None
         Between two columns, s.
+    quick : bool
+        Whether a benchmark would give something else, though about the same.
     """
 
     answer: Any
@@ -86,6 +90,39 @@ class Analysis:
     dictionary: Any = None
     frequencies: np.ndarray | None = None
     frame: float | None = None
+    quick: bool = False
+
+    @property
+    def n_components(self) -> int:
+        """How many there are in all parts; 0 where they stand for nothing."""
+        if self.dictionary is None:
+            return 0
+        return min(len(part.model.activations) for part in self.parts)
+
+    @property
+    def activations(self) -> np.ndarray:
+        """Of the components that the models of all parts have, (C, T)."""
+        n, parts = self.n_components, self.parts
+        H = [np.asarray(part.model.activations)[:n, part.inner] for part in parts]
+        return H[0] if len(H) == 1 else np.concatenate(H, axis=1)
+
+    def of(self, kept: slice) -> Part:
+        """The part that some columns lie in, of which these are kept.
+
+        Parameters
+        ----------
+        kept : slice
+
+        Returns
+        -------
+        Part
+        """
+        inside = (
+            part
+            for part in self.parts
+            if part.kept.start <= kept.start and kept.stop <= part.kept.stop
+        )
+        return replace(next(inside), kept=kept)
 
 
 def analyse(
@@ -94,6 +131,7 @@ def analyse(
     hints: Sequence[Hint] = (),
     first: Analysis | None = None,
     last: Analysis | None = None,
+    longest: float = LONGEST,
     progress: Callable[[int, int], None] = lambda part, of: None,
     stop: threading.Event | None = None,
 ) -> Analysis:
@@ -106,11 +144,15 @@ def analyse(
     hints : sequence of Hint
         What the user has said of it.
     first : Analysis, optional
-        What the same model made of it before anything was said, and begins from. It
-        does not begin from the last one, so that the answer depends on what was said
+        What the same model made of it before anything was said, and goes on from. It
+        does not go on from the last one, so that the answer depends on what was said
         and not on the order.
     last : Analysis, optional
-        With other hints: what has not changed since is taken from it.
+        One that went on from the same first one, with other hints: what has not changed
+        since is taken from it.
+    longest : float
+        Length from which on a recording is heard in parts, s. With an infinite one, and
+        no first analysis, the answer is a benchmark's, to the bit.
     progress : callable
         Told how many parts are done, and of how many.
     stop : threading.Event, optional
@@ -127,49 +169,54 @@ def analyse(
     InputError
         The recording can't be used.
     """
-    decode, solver, task = offer.decode, offer.solver, offer.question.task
-    task.hints[recording.id] = list(hints)
-    given = solver._given(recording)
+    decode, solver = offer.decode, offer.solver
+    given = solver.given_of(recording, hints)
     dictionary = given.dictionary if offer.has_components else None
-    same = last is not None and _same(dictionary, last.dictionary)
-    parts, joined, ranges = [], None, _ranges(offer, given)
+    known = [a for a in (last, first) if a and _same(dictionary, a.dictionary)]
+    H = first.activations if first and offer.has_components else None
+    parts, joined, quick = [], None, False
+    ranges = _ranges(offer, given, longest if H is None else SECONDS)
     for i, (heard, kept) in enumerate(ranges):
         if stop is not None and stop.is_set():
             raise StoppedError
         progress(i, len(ranges))
         said = _said(given, heard) if offer.uses_hints else ()
-        if same and last.parts[i].said == said:
-            parts.append(last.parts[i])
-            found = _cut(last.description, kept)
+        source = next((a for a in known if a.of(kept).said == said), None)
+        if source is not None:
+            part, found = source.of(kept), _cut(source.description, kept)
+            quick |= source.quick
         else:
-            told = given if heard == WHOLE else given.part(heard)
-            told.start = first and first.parts[i].model
-            found, model = solver._describe(recording, told)
-            parts.append(Part(heard, kept, said, model))
-            found = _cut(found, parts[i].inner)
-        joined = _put(joined, found, kept, ranges[-1][1].stop)
+            told = given if len(ranges) == 1 else given.part(heard)
+            if H is not None:
+                told.start = SimpleNamespace(activations=H[:, heard])
+            found, model = solver.describe(told)
+            part = Part(heard, kept, said, model)
+            found = found if len(ranges) == 1 else _cut(found, part.inner)
+            quick |= H is not None or len(ranges) > 1
+        parts.append(part)
+        joined = found if len(ranges) == 1 else _put(joined, found, kept, ranges)
     progress(len(ranges), len(ranges))
-    if decode is None:
-        return Analysis(joined, None, joined, parts)
-    more = (given.hints,) if task.decodes_hints else ()
-    answer, evidence = decode(joined, recording, *more)
+    answer, evidence = solver.decoded(decode, joined, given)
     if isinstance(joined, StemSpectrograms):
         answer = in_little_memory(answer)  # of several models, before and after
     rows = dictionary and given.frequencies
-    return Analysis(answer, evidence, joined, parts, dictionary, rows, given.frame)
+    told = dictionary, rows, given.frame, quick
+    return Analysis(answer, evidence, joined, parts, *told)
 
 
 WHOLE = slice(0, 0)  # of what is not cut into parts
 
 
-def _ranges(offer, given):
+def _ranges(offer, given, seconds):
     """Columns that each part is given, and those of them that are kept."""
     if offer.question.name == "sections" or given.axes is None:
         return [(WHOLE, WHOLE)]  # a section may come again at the other end
     n_frames = given.V.shape[1]
-    length = round(SECONDS.get(offer.kind, LONGEST) / given.frame)
-    context = round(CONTEXT / given.frame)
+    length = seconds / given.frame
+    if n_frames <= length:
+        return [(slice(0, n_frames), slice(0, n_frames))]
     n_parts = max(1, round(n_frames / length))
+    context = round(CONTEXT / given.frame)
     edges = np.linspace(0, n_frames, n_parts + 1).round().astype(int).tolist()
     return [
         (slice(max(0, a - context), min(n_frames, b + context)), slice(a, b))
@@ -203,8 +250,9 @@ def _cut(description, kept):
     return description
 
 
-def _put(joined, description, kept, n_frames):
+def _put(joined, description, kept, ranges):
     """Put the description of a part in its place in that of the whole."""
+    n_frames = ranges[-1][1].stop
     if isinstance(description, Salience):
         arrays = [description.level, description.onset]
         if joined is None:

@@ -4,6 +4,7 @@ import io
 import json
 import secrets
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from musaic_core.data.hints import write_hints
 from musaic_core.data.notes import compare, write_midi
 from musaic_core.publish.tracks import pack_levels
 from musaic_core.studio.components import components_of, factors_of, remixed
+from musaic_core.studio.saved import write_whole
 from musaic_core.studio.sound import spectrogram, write_flac
 from musaic_core.studio.work import gain_of
 from musaic_core.tasks.structure.saved import write_sections
@@ -34,14 +36,15 @@ def answer_of(session) -> dict:
     version, analysis, before, question = session.shown()
     told = {"version": version, "question": question, "levels": None}
     told |= {"notes": [], "stems": [], "sections": [], "bars": [], "components": []}
-    told["changed"] = {"added": [], "removed": []}
+    again = before is not None
+    told["changed"] = {"again": again, "added": [], "removed": []}
     if analysis is None:
         return told
     if question == "notes":
         told["notes"] = _rows(analysis.answer.table())
         if before is not None:
             sorted_ = compare(analysis.answer.table(), before.answer.table())
-            told["changed"] = {
+            told["changed"] |= {
                 "added": _rows(sorted_["wrong"]),
                 "removed": _rows(sorted_["missed"]),
             }
@@ -56,7 +59,7 @@ def answer_of(session) -> dict:
         told["bars"] = np.round(analysis.evidence.bars, 3).tolist()
         if before is not None:
             now, was = told["sections"], _sections(before.answer)
-            told["changed"] = {
+            told["changed"] |= {
                 "added": [s for s in now if s not in was],
                 "removed": [s for s in was if s not in now],
             }
@@ -143,7 +146,8 @@ def stem_file(session, name: str) -> Path:
     sound = session.sound
     file = session.made(analysis) / f"{[*analysis.answer].index(name)}.flac"
     if not file.exists():
-        write_flac(analysis.answer[name], sound.rate, file)
+        y = analysis.answer[name]
+        write_whole(file, lambda new: write_flac(y, sound.rate, new))
     return file
 
 
@@ -165,7 +169,7 @@ def components_audio(session, gains: str, stretch=(0.0, np.inf)) -> Path:
         Of FLAC.
     """
     analysis, mix = answered(session), session.work.mix
-    if analysis.parts[0].model is None:
+    if not analysis.n_components:
         raise InputError("this model has no components; choose another one")
     asked, rest = dict(mix.gains), 1.0
     if gains:
@@ -206,11 +210,19 @@ def picture(session) -> tuple[bytes, dict]:
     return session.picture
 
 
+def _zip_stems(session, stems, file):
+    with zipfile.ZipFile(file, "w") as archive:  # FLAC is compressed
+        for stem in stems:
+            archive.write(stem_file(session, stem), f"{session.stem} {stem}.flac")
+
+
 EXPORTS = ("notes.mid", "stems.zip", "sections.lab", "hints.json", "mix.flac")
 
 
 def export(session, what: str) -> tuple[Path, str]:
     """Write what is shown to a file, to be downloaded.
+
+    What is shown then is what a benchmark gives of the same hints.
 
     Parameters
     ----------
@@ -225,11 +237,16 @@ def export(session, what: str) -> tuple[Path, str]:
     name : str
         That it is to have.
     """
+    if what not in EXPORTS:
+        raise InputError(f"no export {what!r}; choose {', '.join(EXPORTS)}")
     name = f"{session.stem}.{what}"
     if what == "hints.json":
+        with suppress(InputError):  # what was said is there, whatever models do
+            session.make_sure()
         file = session.temporary / what
         write_hints(file, session.work.hints)
         return file, name
+    session.make_sure()
     if what == "mix.flac":
         return components_audio(session, ""), name
     if what == "notes.mid":
@@ -240,12 +257,9 @@ def export(session, what: str) -> tuple[Path, str]:
         analysis = answered(session, "sections")
         file, name = session.made(analysis) / what, f"{session.stem}.lab"
         write_sections(analysis.answer, file)
-    elif what == "stems.zip":
+    else:
         analysis = answered(session, "stems")
         file = session.made(analysis) / what
-        with zipfile.ZipFile(file, "w") as archive:  # FLAC is compressed
-            for stem in analysis.answer:
-                archive.write(stem_file(session, stem), f"{session.stem} {stem}.flac")
-    else:
-        raise InputError(f"no export {what!r}; choose {', '.join(EXPORTS)}")
+        if not file.exists():
+            write_whole(file, lambda new: _zip_stems(session, analysis.answer, new))
     return file, name

@@ -1,5 +1,7 @@
 """The components of a model: what they are, and the recording without some of them."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from musaic_core.publish.tracks import component_names
@@ -33,14 +35,10 @@ def factors_of(analysis: Analysis) -> tuple[np.ndarray, np.ndarray, list]:
         Pitches or stems; 0 for none.
     """
     models = [part.model for part in analysis.parts]
-    n = min(len(model.labels) for model in models)
+    n = analysis.n_components
     loudest = max(models, key=lambda model: np.sum(model.loudness()))
-    H = [np.asarray(part.model.activations)[:n, part.inner] for part in analysis.parts]
-    return (
-        np.asarray(loudest.templates)[:, :n],
-        np.concatenate(H, axis=1),
-        list(loudest.labels)[:n],
-    )
+    W = np.asarray(loudest.templates)[:, :n]
+    return W, analysis.activations, list(loudest.labels)[:n]
 
 
 def components_of(analysis: Analysis, mix: Mix) -> list[dict]:
@@ -59,7 +57,7 @@ def components_of(analysis: Analysis, mix: Mix) -> list[dict]:
         1), ``gain``, and ``merged``, others that are one with it and not listed. Empty
         where the model has no components.
     """
-    if analysis.parts[0].model is None:
+    if not analysis.n_components:
         return []
     W, H, labels = factors_of(analysis)
     loudness = W.sum(0) * H.sum(1)
@@ -116,6 +114,11 @@ def remixed(
     begin = round(stretch[0] * sr)
     end = min(y.shape[1], round(min(stretch[1], sound.duration) * sr))
     made = np.zeros((len(y), max(0, end - begin)), np.float32)
+
+    @lru_cache(2)  # blocks and parts follow each other in time
+    def ratio_of(i):
+        return _ratio(analysis.parts[i].model, gains, rest)
+
     hop, window = 2 * round(HOP * sr / 2), 2 * round(WINDOW * sr / 2)
     block, context = round(BLOCK / HOP) * hop, 2 * window // hop * hop
     for first in range(begin // hop * hop, end, block):
@@ -123,14 +126,14 @@ def remixed(
         part = np.asarray(y[:, start : first + block + context])
         X = transform(part, sr)
         times = start / sr + np.arange(X.shape[-1]) * hop / sr
-        mask = _mask(analysis, gains, rest, times, np.arange(X.shape[-2]) / WINDOW)
+        mask = _mask(analysis, ratio_of, times, np.arange(X.shape[-2]) / WINDOW)
         heard = inverse_transform(mask * X, sr, part.shape[1])
         since, stop = max(first, begin), min(first + block, end)
         made[:, since - begin : stop - begin] = heard[:, since - start : stop - start]
     return made
 
 
-def _mask(analysis, gains, rest, times, frequencies):
+def _mask(analysis, ratio_of, times, frequencies):
     """What gains make of each frequency at each of some times."""
     columns = np.round(times / analysis.frame).astype(int)
     last = analysis.parts[-1].kept.stop - 1
@@ -139,18 +142,19 @@ def _mask(analysis, gains, rest, times, frequencies):
         (analysis.frequencies[1:] + analysis.frequencies[:-1]) / 2, frequencies
     )
     mask = np.empty((len(rows), len(columns)), np.float32)
-    for part in analysis.parts:
+    for i, part in enumerate(analysis.parts):
         here = (part.kept.start <= columns) & (columns < part.kept.stop)
-        if not here.any():
-            continue
-        model, n = part.model, part.model.activations.shape[0]
-        gain = np.full(n, rest, np.float32)
-        for i, value in gains.items():
-            if i < n:
-                gain[i] = value
-        there = columns[here] - part.heard.start
-        whole = np.asarray(model.reconstruct())[:, there]
-        some = np.asarray(model.reconstruct(gain))[:, there]
-        ratio = some / (whole + 1e-9 * whole.max() + 1e-30)
-        mask[:, here] = ratio[np.minimum(rows, len(ratio) - 1)]
+        if here.any():
+            ratio = ratio_of(i)[:, columns[here] - part.heard.start]
+            mask[:, here] = ratio[np.minimum(rows, len(ratio) - 1)]
     return mask
+
+
+def _ratio(model, gains, rest):
+    """What a model makes with gains, over what it makes without."""
+    gain = np.full(len(model.activations), rest, np.float32)
+    for i, value in gains.items():
+        if i < len(gain):
+            gain[i] = value
+    whole = np.asarray(model.reconstruct())
+    return np.asarray(model.reconstruct(gain)) / (whole + 1e-9 * whole.max() + 1e-30)

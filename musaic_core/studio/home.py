@@ -12,9 +12,10 @@ from pathlib import Path
 from musaic_core.data.audio import audio_files
 from musaic_core.data.errors import InputError
 from musaic_core.studio.models import questions
+from musaic_core.studio.saved import read_work
 from musaic_core.studio.session import Session
-from musaic_core.studio.work import read_work
 
+AT_ONCE = 3  # recordings whose answers are kept in memory, and those that pages show
 LONGEST_NAME = 200  # bytes: disks take 255, and names of saved works are longer
 
 
@@ -66,7 +67,7 @@ class Studio:
 
     def close(self) -> None:
         """Stop what runs, and remove what is temporary."""
-        for session in self.sessions.values():
+        for session in [*self.sessions.values()]:
             session.stop()
         with contextlib.suppress(OSError):
             self._temporary.cleanup()
@@ -109,11 +110,39 @@ class Studio:
         with self._opening:
             for session in self.sessions.values():
                 if session.file == file:
-                    return session
+                    return self._looked_at(session)
             told = file, file.name, self.folder, self.questions
-            session = Session(*told, self.temporary())
-            self.sessions[session.id] = session
-            return session
+            return self._looked_at(Session(*told, self.temporary()))
+
+    def look(self, id: str) -> Session | None:
+        """Give a recording that is open, for a page that shows it from now on.
+
+        Parameters
+        ----------
+        id : str
+
+        Returns
+        -------
+        Session or None
+        """
+        with self._opening:
+            session = self.sessions.get(id)
+            return session and self._looked_at(session)
+
+    def _looked_at(self, session):
+        """Put a session last, and let go of those that nobody has looked at since."""
+        self.sessions.pop(session.id, None)
+        unseen = [other for other in self.sessions.values() if not other.listeners]
+        for other in unseen[: max(0, len(unseen) - AT_ONCE + 1)]:
+            other.rest()
+            if other.is_saved and other.id != self.opened:
+                del self.sessions[other.id]
+                shutil.rmtree(other.temporary, ignore_errors=True)
+                if Path(self._temporary.name) in other.file.parents:  # it was dropped
+                    shutil.rmtree(other.file.parent, ignore_errors=True)
+        self.sessions[session.id] = session
+        session.wake()
+        return session
 
     def take(self, file: Path) -> Session:
         """Open a recording that was dropped, or what is the same and is there already.

@@ -27,6 +27,7 @@ LARGEST = 2 * 2**30  # bytes of a recording
 LARGEST_JSON = 2**20
 HERE = Path(__file__).parent
 PLOTLY = files("plotly") / "package_data" / "plotly.min.js"
+ACTIONS = ("undo", "redo", "stop", "save", "make-sure")
 PUBLISHED = [("musaic_core.publish", "static")]  # what pages there have too
 
 
@@ -108,7 +109,9 @@ def make_app(folder: Path) -> Starlette:
         return _described(await run_in_threadpool(studio.open, file))
 
     async def show(request):
-        return _described(session_of(request))
+        session = session_of(request)
+        await run_in_threadpool(studio.look, session.id)
+        return _described(session)
 
     async def audio(session, request):
         file = await run_in_threadpool(lambda: session.sound.file)
@@ -130,7 +133,7 @@ def make_app(folder: Path) -> Starlette:
     def act(method):
         async def endpoint(session, request):
             made = await run_in_threadpool(getattr(session, method))
-            more = {"file": str(made)} if made else {}
+            more = {"told": made} if made else {}
             return JSONResponse(session.state() | more)
 
         return endpoint
@@ -172,6 +175,11 @@ def make_app(folder: Path) -> Starlette:
         headers = {"X-Axes": json.dumps(axes)}
         return Response(png, media_type="image/png", headers=headers)
 
+    async def prepare(session, request):
+        what = request.path_params["what"]
+        await run_in_threadpool(answers.export, session, what)
+        return JSONResponse(session.state())
+
     async def exported(session, request):
         what = request.path_params["what"]
         file, name = await run_in_threadpool(answers.export, session, what)
@@ -190,10 +198,11 @@ def make_app(folder: Path) -> Starlette:
         at("answer", answer),
         at("levels", levels),
         at("change", change, "POST"),
-        *(at(what, act(what), "POST") for what in ("undo", "redo", "stop", "save")),
+        *(at(what, act(what.replace("-", "_")), "POST") for what in ACTIONS),
         at("stems/{name}", stem),
         at("components", components),
         at("spectrogram", spectrogram),
+        at("export/{what}", prepare, "POST"),
         at("export/{what}", exported),
         Route("/static/plotly.js", lambda _: FileResponse(PLOTLY)),
         Mount("/static", StaticFiles(directory=HERE / "static", packages=PUBLISHED)),
@@ -262,23 +271,27 @@ async def _body_of(request):
 async def _told_of(session, request):
     """Events of a recording, as long as a page listens."""
     version = progress = None
-    while not await request.is_disconnected():
-        state = session.state()
-        if state["version"] != version:
-            version = state["version"]
-            yield _event("state", state)
-            if state["error"]:
-                yield _event("error", {"error": state["error"]})
-            elif not state["running"] and state["answered"]:
-                yield _event("answer", {"version": version})
-        running = state["running"] and (
-            state["running"]["part"],
-            state["running"]["of"],
-        )
-        if running and running != progress:
-            yield _event("progress", {"part": running[0], "of": running[1]})
-        progress = running
-        await anyio.sleep(0.1)
+    session.listeners += 1
+    try:
+        while not await request.is_disconnected():
+            state = session.state()
+            if state["version"] != version:
+                version = state["version"]
+                yield _event("state", state)
+                if state["error"]:
+                    yield _event("error", {"error": state["error"]})
+                elif not state["running"] and state["answered"]:
+                    yield _event("answer", {"version": version})
+            running = state["running"] and (
+                state["running"]["part"],
+                state["running"]["of"],
+            )
+            if running and running != progress:
+                yield _event("progress", {"part": running[0], "of": running[1]})
+            progress = running
+            await anyio.sleep(0.1)
+    finally:
+        session.listeners -= 1
 
 
 def _event(name, data):

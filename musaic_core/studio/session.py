@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from musaic_core.data.errors import InputError, reason_of
-from musaic_core.data.hints import hint_from_json, write_hints
-from musaic_core.studio.analysis import Analysis, StoppedError, analyse
+from musaic_core.data.hints import write_hints
+from musaic_core.studio.analysis import LONGEST, Analysis, StoppedError
+from musaic_core.studio.asked import Asked
+from musaic_core.studio.changes import changed, check
 from musaic_core.studio.models import Offer, Question
+from musaic_core.studio.saved import put_aside, read_work, write_whole
+from musaic_core.studio.saved import write_work as written
 from musaic_core.studio.sound import Sound
-from musaic_core.studio.work import History, Work, gain_of, read_work, write_whole
-from musaic_core.studio.work import write_work as written
+from musaic_core.studio.work import History, Work
 
-KEPT = 3  # analyses of a recording
 _computing = threading.Lock()  # two models at once would be as slow as both
 
 
@@ -72,13 +74,14 @@ class Session:
         self.analysis: Analysis | None = None
         self.before: Analysis | None = None
         self.picture = None  # of its spectrogram, once somebody has looked
-        self._asked: tuple[str, str] | None = None  # what `analysis` answers, and who
+        self._shown: Work | None = None  # that `analysis` is of
         self._made_of: Analysis | None = None
-        self._analyses: dict[tuple, Analysis] = {}
+        self.listeners = 0  # pages that are told of it
+        self._asked = Asked(self.recording)
         self._lock = threading.RLock()
+        self._ended = threading.Condition(self._lock)
         self._stop = threading.Event()
-        if work.question:
-            self._answer()
+        self.wake()
 
     @property
     def stem(self) -> str:
@@ -100,6 +103,29 @@ class Session:
         """The model that answers, if one does."""
         question = self.questions.get(self.work.question)
         return question and question.models.get(self.work.model)
+
+    # ---- while nobody looks
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether nothing is lost if it goes."""
+        said = self.work.hints or self.work.mixes or self.history.can_redo
+        return self.work == self._saved or not said
+
+    def rest(self) -> None:
+        """Forget what models have answered, which they can again."""
+        with self._lock:
+            self.stop()
+            self._asked = Asked(self.recording)
+            self.analysis = self.before = self.picture = None
+            self._shown = self._made_of = self.error = None
+            shutil.rmtree(self.temporary / "made", ignore_errors=True)
+
+    def wake(self) -> None:
+        """Have the model answer again, if it was asked and there is no answer."""
+        with self._lock:
+            if self.work.question and not (self.analysis or self.running or self.error):
+                self._answer(sure=self.sound.duration <= LONGEST)
 
     # ---- what pages may do; `version` is that which they have seen
 
@@ -139,9 +165,7 @@ class Session:
         version : int
             Of the state that it is a change of.
         change : object
-            ``hints``, a list, or one ``hint``, and ``unhint``, indices of those that
-            are to go, also both at once; ``merge``, two or more, with a ``name`` if
-            that is wanted, or ``unmerge``; or ``component`` with ``name`` or ``gain``.
+            As `changed` takes it.
 
         Raises
         ------
@@ -154,18 +178,15 @@ class Session:
             if version != self.version:
                 raise StaleError
             now = changed(self.work, change)
-            for hint in {*now.hints} - {*self.work.hints}:
-                self._check(hint)
+            self._check(now)
             self._go(lambda: self.history.change(now))
 
-    def _check(self, hint):
-        """See that a hint is about the recording, and of what may be asked."""
-        questions = self.questions.values()
-        if not any(hint.label in question.task.labels for question in questions):
-            raise InputError(f"label is {hint.label!r:.80}; nothing here is called so")
-        end = self.sound.duration
-        if hint.start >= end or (hint.sounds and hint.end > end + 1):
-            raise InputError(f"the recording ends at {end:.2f} s, before the hint does")
+    def _check(self, now):
+        """See that what is new in a work is about the recording and its model."""
+        shown = self._shown is not None and self._shown.asked == now.asked
+        known = self.analysis.n_components if shown else 0
+        asked = self.questions.values()
+        check(now, self.work, asked, self.sound.duration, known)
 
     def undo(self) -> None:
         """Go back to the state before."""
@@ -181,25 +202,57 @@ class Session:
         was = self.work
         move()
         self.version += 1
-        now = self.work
-        if (was.question, was.model, was.hints) != (now.question, now.model, now.hints):
+        if (was.asked, was.hints) != (self.work.asked, self.work.hints):
             self._answer()
 
     def stop(self) -> None:
         """Stop the model that runs, if one does."""
-        with self._lock:
+        with self._ended:
             self._stop.set()
             if self.running:
                 self.running, self.error = None, "stopped; ask again to go on"
                 self.version += 1
+                self._ended.notify_all()
 
-    def save(self) -> Path:
+    def make_sure(self) -> None:
+        """See that what is shown is what a benchmark gives of what was said.
+
+        After a correction a factorization has gone on from where it was; now it begins
+        anew, with all that was said. Whatever leaves the studio is of such an answer.
+
+        Raises
+        ------
+        InputError
+            There is no answer.
+        """
+        with self._ended:
+            for again in (False, True):
+                while self.running:
+                    self._ended.wait()
+                if self._is_sure or not self.work.question:
+                    return
+                if again:
+                    raise InputError(
+                        self.error or "it was changed meanwhile; try again"
+                    )
+                self._answer(sure=True)
+
+    @property
+    def _is_sure(self):
+        """Whether the model's answer to all that was said is shown."""
+        return (
+            self.analysis is not None
+            and not self.analysis.quick
+            and self._is_shown(self.work)
+        )
+
+    def save(self) -> str:
         """Write the recording, if it is not there, and the work beside it.
 
         Returns
         -------
-        Path
-            Of the work.
+        str
+            What to tell of it.
 
         Raises
         ------
@@ -220,12 +273,18 @@ class Session:
                     )
                 write_whole(copy, lambda new: shutil.copyfile(self.file, new))
                 self.file = copy
-            hints = self.home / f"{self.stem}.hints.json"
+            hints, ours = self.home / f"{self.stem}.hints.json", [work.hints]
+            if self.work_file.exists():
+                ours.append(read_work(self.work_file)[0].hints)
+            aside = put_aside(hints, ours)
             write_whole(hints, lambda new: write_hints(new, work.hints))
             write_whole(self.work_file, lambda new: written(new, work, self.name))
             self._saved = work
             self.version += 1
-            return self.work_file
+            told = f"Saved in {self.home}."
+            if aside:
+                told += f" {hints.name} was another's: it is {aside.name} now."
+            return told
 
     # ---- what pages see
 
@@ -241,6 +300,7 @@ class Session:
             running = self.running and {
                 "part": self.running["part"],
                 "of": self.running["of"],
+                "sure": self.running["sure"],
                 "seconds": round(time.monotonic() - self.running["began"], 1),
             }
             return {
@@ -252,6 +312,7 @@ class Session:
                 "version": self.version,
                 "saved": self.work == self._saved,
                 "answered": self.analysis is not None,
+                "quick": self.analysis is not None and self.analysis.quick,
             }
 
     def shown(self) -> tuple[int, Analysis | None, Analysis | None, str]:
@@ -262,7 +323,7 @@ class Session:
         tuple
         """
         with self._lock:
-            question = self._asked[0] if self._asked else ""
+            question = self._shown.question if self._shown else ""
             return self.version, self.analysis, self.before, question
 
     def made(self, analysis: Analysis) -> Path:
@@ -285,19 +346,24 @@ class Session:
             folder.mkdir(exist_ok=True)
             return folder
 
+    def _is_shown(self, work):
+        """Whether the answer to a work, or to one with another mix, is shown."""
+        was = self._shown
+        return was is not None and (was.asked, was.hints) == (work.asked, work.hints)
+
     # ---- models at work
 
-    def _answer(self):
+    def _answer(self, sure=False):
         """Have the model answer what is asked now; call with the lock held."""
         self._stop.set()
         self._stop = threading.Event()
         self.error = None
         self.version += 1
-        self.running = {"part": 0, "of": 0, "began": time.monotonic()}
-        told = self.work, self.offer, self._stop
+        self.running = {"part": 0, "of": 0, "began": time.monotonic(), "sure": sure}
+        told = self.work, self.offer, sure, self._stop
         threading.Thread(target=self._run, args=told, daemon=True).start()
 
-    def _run(self, work, offer, stop):
+    def _run(self, work, offer, sure, stop):
         def progress(part, of):
             with self._lock:
                 if self.running and not stop.is_set():
@@ -305,91 +371,26 @@ class Session:
 
         try:
             with _computing:
-                made, error = self._analysed(work, offer, progress, stop), None
+                told = work, offer, sure, progress, stop
+                made, error = self._asked.answer(*told), None
         except StoppedError:
             return
         except Exception as raised:
             made, error = None, reason_of(raised, self.name).replace(self.id, self.name)
-        with self._lock:
+        with self._ended:
             if stop.is_set():
                 return
             self.running, self.error = None, error
             if made is not None:
-                was = self.analysis
-                same = was is not None and self._asked == (work.question, work.model)
-                self.before, self.analysis = was if same else None, made
-                self._asked = work.question, work.model
+                self._show(work, made)
             self.version += 1
+            self._ended.notify_all()
 
-    def _analysed(self, work, offer, progress, stop):
-        """What a model makes of the recording with what was said; perhaps known."""
-        if offer is None:
-            raise InputError(f"{work.model} is not here any more; choose another model")
-        key = work.question, work.model
-        started = self._analyses.get((*key, ()))
-        if started is None:
-            told = {"progress": progress, "stop": stop}
-            started = self._keep((*key, ()), analyse(offer, self.recording, **told))
-        if not work.hints or (*key, work.hints) in self._analyses:
-            return self._analyses[(*key, work.hints)]
-        last = self.analysis if self._asked == key else started
-        made = analyse(offer, self.recording, work.hints, started, last, progress, stop)
-        return self._keep((*key, work.hints), made)
-
-    def _keep(self, key, analysis):
-        """Keep the last few; of each model, the one before anything was said."""
-        said = [other for other in self._analyses if other[2]]
-        for other in said[: max(0, len(said) - KEPT + 1)]:
-            del self._analyses[other]
-        self._analyses[key] = analysis
-        return analysis
-
-
-def changed(work: Work, change: Any) -> Work:
-    """Work after a change.
-
-    Parameters
-    ----------
-    work : Work
-    change : object
-        See `Session.change`.
-
-    Returns
-    -------
-    Work
-
-    Raises
-    ------
-    InputError
-        It is none.
-    """
-    match change:
-        case {"component": int(index), "name": str(name)} if index >= 0:
-            return work.with_mix(work.mix.named(index, name[:80]))
-        case {"component": int(index), "gain": gain} if index >= 0:
-            return work.with_mix(work.mix.at_gain(index, gain_of(gain)))
-        case {"merge": [int(first), *others]} if others and _are_indices(
-            first, *others
-        ):
-            mix, name = work.mix, change.get("name")
-            for other in others:
-                mix = mix.merge(first, other)
-            return work.with_mix(mix.named(first, str(name)[:80]) if name else mix)
-        case {"unmerge": int(index)} if index >= 0:
-            return work.with_mix(work.mix.split(index))
-        case {"hint": _} | {"hints": _} | {"unhint": _}:
-            gone = change.get("unhint", [])
-            said = change.get("hints", change.get("hint", []))
-            gone = gone if isinstance(gone, list) else [gone]
-            said = said if isinstance(said, list) else [said]
-            if not (_are_indices(*gone) and all(i < len(work.hints) for i in gone)):
-                raise InputError(
-                    f"unhint is {gone}; give indices of its {len(work.hints)} hints"
-                )
-            kept = [hint for i, hint in enumerate(work.hints) if i not in gone]
-            return replace(work, hints=(*kept, *map(hint_from_json, said)))
-    raise InputError("no change that is known; give hint, unhint, component or merge")
-
-
-def _are_indices(*values):
-    return all(type(value) is int and value >= 0 for value in values)
+    def _show(self, work, made):
+        """Show an analysis, beside what was shown before something else was said."""
+        was = self._shown
+        if was is None or was.asked != work.asked:
+            self.before = None
+        elif was.hints != work.hints:
+            self.before = self.analysis
+        self.analysis, self._shown = made, work

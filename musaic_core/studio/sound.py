@@ -113,7 +113,24 @@ def write_flac(y, sr: int, file: Path) -> Path:
     -------
     Path
         The same.
+
+    Raises
+    ------
+    InputError
+        There is no room; nothing is left of the file.
     """
+    try:
+        _write_flac(y, sr, file)
+    except soundfile.LibsndfileError:  # it does not say what the system has said
+        file.unlink(missing_ok=True)
+        raise InputError(
+            f"no room to play or export it in {file.parent}; let $TMPDIR name a folder "
+            "on a larger disk"
+        ) from None
+    return file
+
+
+def _write_flac(y, sr, file):
     rate, length = min(sr, RATE), y.shape[1]
     resampler = soxr.ResampleStream(sr, rate, len(y), "float32")
     with soundfile.SoundFile(file, "w", rate, len(y), "PCM_16", format="FLAC") as flac:
@@ -123,7 +140,6 @@ def write_flac(y, sr: int, file: Path) -> Path:
             if rate != sr:
                 part = resampler.resample_chunk(part, last=stop == length)
             flac.write(np.clip(part, -1, 1))
-    return file
 
 
 def spectrogram(y: np.ndarray, sr: int, n_columns: int = 2000) -> dict:

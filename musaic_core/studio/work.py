@@ -1,11 +1,7 @@
-"""What a user has said and chosen of a recording, with undo, and the files of it."""
+"""What a user has said and chosen of a recording, with undo."""
 
-import json
-import os
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from musaic_core.data.errors import InputError
@@ -28,6 +24,11 @@ class Mix:
     names: Mapping[int, str] = field(default_factory=dict)
     gains: Mapping[int, float] = field(default_factory=dict)
     merged: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def indices(self) -> set[int]:
+        """Of all components that something was made of."""
+        return {*self.names, *self.gains, *(i for group in self.merged for i in group)}
 
     def group(self, index: int) -> tuple[int, ...]:
         """All components that are one with a component.
@@ -131,6 +132,11 @@ class Work:
     mixes: Mapping[str, Mix] = field(default_factory=dict)
 
     @property
+    def asked(self) -> tuple[str, str]:
+        """What is looked for, and who answers."""
+        return self.question, self.model
+
+    @property
     def mix(self) -> Mix:
         """That of the model that answers now."""
         return self.mixes.get(f"{self.question} {self.model}", Mix())
@@ -199,55 +205,14 @@ class Work:
                 )
                 for key, mix in said["mixes"].items()
             }
+            if any(i < 0 for mix in mixes.values() for i in mix.indices):
+                raise InputError("components are counted from 0 on")
             hints = tuple(hint_from_json(hint) for hint in said["hints"])
             return cls(str(said["question"]), str(said["model"]), hints, mixes)
         except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
                 f"{name}: is no saved work ({error}); remove it to begin anew"
             ) from None
-
-
-def read_work(file: Path) -> tuple[Work, str]:
-    """Read a saved work.
-
-    Parameters
-    ----------
-    file : Path
-
-    Returns
-    -------
-    work : Work
-    recording : str
-        Name of the recording, which lies beside it.
-
-    Raises
-    ------
-    InputError
-        It can't be read.
-    """
-    try:
-        said = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{file}: is no saved work ({error}); remove it to begin anew"
-        ) from None
-    work = Work.from_json(said, str(file))
-    return work, str(said.get("recording", ""))
-
-
-def write_work(file: Path, work: Work, recording: str) -> None:
-    """Write a work.
-
-    Parameters
-    ----------
-    file : Path
-    work : Work
-    recording : str
-        Name of the recording, which lies beside it.
-    """
-    said = {"recording": recording, **work.to_json()}
-    text = json.dumps(said, indent=1, ensure_ascii=False) + "\n"
-    file.write_text(text, encoding="utf-8")
 
 
 class History:
@@ -320,33 +285,3 @@ def gain_of(value: Any) -> float:
     if not 0 <= value <= 10:
         raise InputError(f"gain is {value:g}; give a number from 0 to 10")
     return float(value)
-
-
-def write_whole(file: Path, write: Callable[[Path], None]) -> None:
-    """Write a file at once: where that fails, the one that was there stays.
-
-    Parameters
-    ----------
-    file : Path
-    write : callable
-        Writes to the path that it is given.
-
-    Raises
-    ------
-    InputError
-        There is no room, or no leave to write.
-    """
-    new = None
-    try:
-        handle, name = tempfile.mkstemp(prefix=".studio-", dir=file.parent)
-        os.close(handle)
-        new = Path(name)
-        write(new)
-        new.replace(file)
-    except OSError as error:
-        raise InputError(
-            f"{file}: it can't be written ({error.strerror}); what was there is kept"
-        ) from None
-    finally:
-        if new is not None:
-            new.unlink(missing_ok=True)

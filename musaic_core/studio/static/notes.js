@@ -177,6 +177,8 @@ class NoteEditor {
   // ---- gestures
 
   hit({ time, value, seconds, py, near }) {
+    // who draws means a place beside a note as well
+    if (this.drawing) return this.notes.find((n) => n[2] === Math.round(value) && n[0] <= time && time <= n[1]);
     const rows = Math.max(0.6, Math.abs(this.line.value(py + near) - value));
     const close = (n) => Math.abs(n[2] - value) / rows + Math.max(0, n[0] - time, time - n[1]) / seconds;
     const there = this.notes.filter((n) => Math.abs(n[2] - value) <= rows && n[0] - seconds <= time && time <= n[1] + seconds);

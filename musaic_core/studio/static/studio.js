@@ -115,13 +115,15 @@ function see(now, said) {
   $("#running").hidden = !said.running;
   if (said.running) progress(said.running);
   listHints(said.hints);
+  where(now);
 }
 
 function progress({ part, of }) {
   const bar = $("#running progress");
   if (of > 1) bar.value = part / of;
   else bar.removeAttribute("value");
-  $("#part").textContent = of > 1 ? `Part ${Math.min(part + 1, of)} of ${of}` : "Listening …";
+  const listening = opened?.state.running?.sure && opened.state.hints.length ? "Once more from the start, with all that you said …" : "Listening …";
+  $("#part").textContent = of > 1 ? `Part ${Math.min(part + 1, of)} of ${of}` : listening;
 }
 
 function listHints(hints) {
@@ -169,10 +171,13 @@ const step = (what) => attempt(async () => {
   opened.editor?.settle?.();
   await opened.queue;
   const now = opened;
-  see(now, await server.post(`${now.url}/${what}`));
+  const said = await server.post(`${now.url}/${what}`);
+  see(now, said);
   if (what !== "save") return answered(now);
-  const { folder } = choices;
-  $("#changed").textContent = `Saved in ${folder}.`;
+  see(now, await server.post(`${now.url}/make-sure`));
+  if (now !== opened) return;
+  await answered(now);
+  $("#changed").textContent = said.told;
 });
 
 // ---- an answer
@@ -187,7 +192,7 @@ async function answered(now) {
   $("#board").hidden = $("#export").hidden = false;
   if (!now.editor || before?.question !== question) await newEditor(now, answer);
   if (now !== opened) return;
-  $("#changed").textContent = summary(answer, before);
+  $("#changed").textContent = summary(answer);
   await now.editor.show(answer, now.state.hints);
   if (question === "sections") $("#parts").replaceChildren(...listSections({ sections: answer.sections }, (t) => now.listening.seek(t, true)));
   await now.listening.show(answer);
@@ -195,12 +200,17 @@ async function answered(now) {
   showExports(now, answer);
 }
 
-function summary(answer, before) {
-  const { added, removed } = answer.changed;
+function summary(answer) {
+  const { again, added, removed } = answer.changed;
   const unit = answer.question === "notes" ? "note" : "section";
   const many = (n) => `${n} ${unit}${n === 1 ? "" : "s"}`;
-  if (before?.question === answer.question && answer.question === "stems") return "The stems were made anew with what you said.";
-  if (before?.question === answer.question && (added.length || removed.length)) return `What changed: ${many(added.length)} new, ${many(removed.length)} gone.`;
+  if (again && answer.question === "stems") {
+    const { models } = choices.questions.find((q) => q.name === "stems");
+    const learners = models.filter((m) => m.hints).map((m) => m.id);
+    if (learners.includes(opened.state.model) || !learners.length) return "The stems were made anew with what you said.";
+    return `The stems are as you said where you said it. To have the rest learn from it, choose ${learners.join(" or ")} as the model.`;
+  }
+  if (added.length || removed.length) return `What changed: ${many(added.length)} new, ${many(removed.length)} gone.`;
   if (answer.question === "stems") return `${answer.stems.length} stems.`;
   return `${many(answer[answer.question].length)}.`;
 }
@@ -244,11 +254,31 @@ function showComponents(now, answer) {
   draws();
 }
 
+function where({ state }) {
+  const quick = "This is a quick answer: the model went on from where it was. Before you save or export, it listens " +
+    "once more from the start, with all that you said. ";
+  $("#where").textContent = `${state.quick ? quick : ""}Save keeps the recording, your work and your corrections in ${choices.folder}.`;
+}
+
+// Whatever leaves the studio is what a benchmark gives of the same hints: the server sees
+// to that, it is shown, and then the browser has it.
 function showExports(now, answer) {
   const files = [...(EXPORTS[answer.question] ?? []), ...(answer.components.length ? [["mix.flac", "Mix of components"]] : []), ["hints.json", "Corrections"]];
-  const link = ([file, text]) => make("a", { class: "button", href: `${now.url}/export/${file}`, download: "" }, `⤓ ${text}`);
+  const link = ([file, text]) => {
+    const href = `${now.url}/export/${file}`;
+    const onclick = attempt(async (event) => {
+      event.preventDefault();
+      now.editor.settle?.();
+      await now.queue;
+      see(now, await server.post(href));
+      if (now !== opened) return;
+      await answered(now);
+      make("a", { href, download: "" }).click();
+    });
+    return make("a", { class: "button", href, download: "", onclick }, `⤓ ${text}`);
+  };
   $("#exports").replaceChildren(...files.map(link));
-  $("#where").textContent = `Save keeps the recording, your work and your corrections in ${choices.folder}.`;
+  where(now);
 }
 
 // ---- what is pressed

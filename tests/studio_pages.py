@@ -1,0 +1,146 @@
+"""The studio's page in a headless Chromium, and what tests do on it."""
+
+import functools
+import itertools
+import threading
+import time
+
+import pytest
+import uvicorn
+from studios import little, tune
+
+from musaic_core.studio.models import DICTIONARY
+from musaic_core.studio.server import make_app
+
+QUICK = {  # models that need no training
+    "notes": [("nmf", DICTIONARY)],
+    "stems": [("nmf", DICTIONARY)],
+    "sections": [("barwise_ssm", {})],
+}
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("works")
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("musaic_core.studio.models.from_mini", little)
+        patched.setattr("musaic_core.studio.models.SOLVERS", QUICK)
+        app = make_app(folder)
+        told = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error")
+        running = uvicorn.Server(told)
+        thread = threading.Thread(target=running.run, daemon=True)
+        thread.start()
+        while not running.started:
+            time.sleep(0.05)
+        port = running.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+        running.should_exit = True
+        thread.join(20)
+
+
+@pytest.fixture(params=[1280, 390], ids=["desktop", "phone"])
+def tab(request, chromium, server):
+    """A page that collects what goes wrong; nothing may."""
+    view = {"width": request.param, "height": 900}
+    context = chromium.new_context(viewport=view, has_touch=True)
+    page, wrong = context.new_page(), []
+    page.set_default_timeout(120_000)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "console",
+        lambda m: (
+            m.type == "error" and "status of 4" not in m.text and wrong.append(m.text)
+        ),
+    )
+    page.goto(server)
+    page.wait_for_selector(".cards label")
+    yield page
+    assert wrong == []
+    context.close()
+
+
+@functools.cache
+def song(seconds):
+    return tune(seconds)[0]
+
+
+def settled(page, question, model=None):
+    """Wait until the page shows what the server's model found with what was said."""
+    script = """([question, model]) => {
+      const { state, answer } = opened ?? {};
+      return Boolean(state && answer && !state.running && answer.question === question
+        && state.question === question && (!model || state.model === model)
+        && answer.version >= state.version - 1 && opened.editor?.line.frame); }"""
+    deadline = time.monotonic() + 120
+    rest = 0
+    while rest < 4:  # it stays so for a while
+        rest = rest + 1 if page.evaluate(script, [question, model]) else 0
+        assert time.monotonic() < deadline, page.inner_text("#error")
+        page.wait_for_timeout(250)
+
+
+def dropped(page, question="notes", model="nmf", name=None):
+    name = name or f"song {next(NUMBERS)}.wav"  # the same one would have its work
+    if page.locator("#start").is_visible():
+        page.check(f"#wanted input[value={question}]", force=True)
+        told = {
+            "name": name,
+            "mimeType": "audio/wav",
+            "buffer": song(24 if question == "sections" else 8),
+        }
+        page.set_input_files("#file", told)
+    page.wait_for_selector("#work")
+    if page.evaluate("opened.state.model") != model:
+        page.select_option("#choice select", model)
+    settled(page, question, model)
+
+
+def notes(page):
+    return page.evaluate("opened.answer.notes")
+
+
+def place(page, time, value):
+    """Where on the screen a time and a value of the chart are."""
+    page.locator(".over").scroll_into_view_if_needed()
+    return page.evaluate(
+        """([time, value]) => {
+        const { line } = opened, { axis, frame } = line;
+        const box = line.plot.getBoundingClientRect();
+        const x = box.left + box.width * (time - line.range[0]) / line.span;
+        const y = box.top + axis.d2p(value) + axis._offset - frame._size.t;
+        return [x, y]; }""",
+        [time, value],
+    )
+
+
+def drag(page, start, end):
+    """By the mouse, from a time and value to others."""
+    page.mouse.move(*place(page, *start))
+    page.mouse.down()
+    page.mouse.move(
+        *place(page, *((a + b) / 2 for a, b in zip(start, end, strict=True)))
+    )
+    page.mouse.move(*place(page, *end))
+    page.mouse.up()
+
+
+def has(found, start, pitch):
+    return any(abs(n[0] - start) < 0.1 and n[2] == pitch for n in found)
+
+
+def swipe(page, start, end, steps=6):
+    """The same by a finger."""
+    touch = page.context.new_cdp_session(page)
+    (x, y), (x_end, y_end) = place(page, *start), place(page, *end)
+    for i in range(steps + 1):
+        at = {"x": x + i / steps * (x_end - x), "y": y + i / steps * (y_end - y)}
+        kind = "touchMove" if i else "touchStart"
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [at]})
+        page.wait_for_timeout(20)
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    touch.detach()

@@ -1,0 +1,157 @@
+"""What the studio shows, plays and exports of an answer, and what undo gives back."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import soundfile
+from studios import SR
+
+from musaic_core.data.hints import read_hints
+from musaic_core.data.notes import read_midi
+
+pytest_plugins = ["studios"]
+pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx`")
+
+
+def test_a_recording_is_transcribed_and_corrections_hold(page):
+    shown = page.ask()
+    assert len(shown["notes"]) > 5
+    onset, offset, pitch = shown["notes"][2]
+    denied = {"label": pitch, "start": onset, "end": offset, "sounds": False}
+    drawn = {"label": 90, "start": 1.25, "end": 2.0, "sounds": True}
+    corrected = page.change(hint=[denied, drawn])
+    assert [1.25, 2.0, 90] in corrected["notes"]
+    assert [1.25, 2.0, 90] in corrected["changed"]["added"]
+    assert not any(
+        p == pitch and abs(on - onset) < 0.05 for on, _, p in corrected["notes"]
+    )
+
+
+def test_undo_gives_the_state_before_to_the_bit_and_redo_that_after(page):
+    def seen(answer):
+        gone = {"version", "levels", "changed"}
+        state = page.state()
+        said = {k: state[k] for k in ("question", "model", "hints", "mixes")}
+        return said, {k: v for k, v in answer.items() if k not in gone}
+
+    states = [seen(page.ask())]
+    onset, offset, pitch = page.answer()["notes"][0]
+    said = {"label": pitch, "start": onset, "end": offset, "sounds": False}
+    states.append(seen(page.change(hint=said)))
+    states.append(seen(page.change(hint={**said, "label": 88, "sounds": True})))
+    states.append(seen(page.change(component=0, gain=0.5)))
+    states.append(seen(page.change(unhint=0)))
+    for before in reversed(states[:-1]):
+        page.post("undo")
+        assert seen(page.answer()) == before
+    for after in states[1:]:
+        page.post("redo")
+        assert seen(page.answer()) == after
+
+
+def test_the_answer_depends_on_what_was_said_and_not_on_the_order(page):
+    page.ask()
+    first = {"label": 60, "start": 0.1, "end": 0.4, "sounds": False}
+    second = {"label": 64, "start": 0.6, "end": 0.9, "sounds": True}
+    page.change(hint=first)
+    stepwise = page.change(hint=second)["notes"]
+    page.change(unhint=[0, 1])
+    assert page.change(hint=[first, second])["notes"] == stepwise
+
+
+def test_what_is_exported_is_what_is_shown(page, tmp_path):
+    shown = page.ask()["notes"]
+    (tmp_path / "shown.mid").write_bytes(page.get("export/notes.mid").content)
+    table = read_midi(tmp_path / "shown.mid").table()
+    np.testing.assert_allclose(sorted(table.tolist()), sorted(shown), atol=2e-3)
+    said = {"label": 60, "start": 0.1, "end": 0.4, "sounds": False}
+    page.change(hint=said)
+    file = tmp_path / "tune.hints.json"
+    exported = page.get("export/hints.json")
+    assert "tune.hints.json" in exported.headers["content-disposition"]
+    file.write_bytes(exported.content)
+    assert [vars(h)["label"] for h in read_hints(file)] == [60]
+    assert page.state()["hints"] == [said]
+
+
+def test_components_are_muted_merged_and_named_and_heard(page):
+    shown = page.ask()["components"]
+    assert {"index", "name", "pitch", "loudness", "gain", "merged"} <= set(shown[0])
+    loudest = sorted(shown, key=lambda c: -c["loudness"])[:2]
+    first, second = (component["index"] for component in loudest)
+    page.change(merge=[first, second], name="mine")
+    undone = page.post("undo").json()  # one step
+    assert not any(mix["merged"] or mix["names"] for mix in undone["mixes"].values())
+    page.post("redo")
+    muted = page.change(component=second, gain=0)["components"]
+    (both,) = (c for c in muted if c["index"] in (first, second))
+    assert (both["name"], both["gain"]) == ("mine", 0.0)
+    assert [both["index"], *both["merged"]] == sorted([first, second])
+    y = sound_of(page.get("audio"))
+    quieter = sound_of(page.get("components"))
+    assert np.square(quieter).sum() < 0.95 * np.square(y).sum()
+    rest = {str(first): 1, str(second): 1, "rest": 0}
+    alone = sound_of(page.get(f"components?gains={json.dumps(rest)}"))
+    # what is heard with them muted and what is heard of them alone are all of it
+    assert np.abs(quieter + alone - y).max() < 1e-3
+    part = sound_of(page.get(f"components?gains={json.dumps(rest)}&start=1.3&end=2"))
+    whole = alone[round(1.3 * SR) : 2 * SR]
+    assert part.shape == whole.shape
+    assert np.abs(part - whole).max() < 1e-3
+    assert page.get("components?start=3&end=2").status_code == 422
+    split = page.change(unmerge=first)["components"]
+    assert {first, second} <= {c["index"] for c in split}
+    levels = page.get("levels").content
+    header, data = levels.split(b"\n", 1)
+    n, n_rows, n_columns = json.loads(header)["shape"]
+    assert len(data) == n * (n_rows + n_columns)
+
+
+def sound_of(answered):
+    assert answered.status_code == 200, answered.text
+    return soundfile.read(io.BytesIO(answered.content))[0]
+
+
+def test_a_stem_that_is_said_to_be_silent_is(page):
+    shown = page.ask("stems")
+    name = shown["stems"][1]["name"]
+    said = {"label": name, "start": 2.0, "end": 4.0, "sounds": False}
+    corrected = page.change(hint=said)
+    y = sound_of(page.client.get(corrected["stems"][1]["audio"]))
+    assert np.abs(y[int(2.2 * SR) : int(3.8 * SR)]).max() < 1e-3
+    archive = zipfile.ZipFile(io.BytesIO(page.get("export/stems.zip").content))
+    stems = [archive.read(file) for file in archive.namelist()]
+    heard = [page.client.get(stem["audio"]).content for stem in corrected["stems"]]
+    assert stems == heard
+    total = sum(soundfile.read(io.BytesIO(stem))[0] for stem in stems)
+    assert np.abs(total - sound_of(page.get("audio"))).max() < 1e-3
+
+
+def test_stems_are_made_anew_with_what_was_said_and_not_by_another_model(page):
+    assert not page.ask("stems")["changed"]["again"]
+    name = page.answer()["stems"][0]["name"]
+    said = {"label": name, "start": 2.0, "end": 4.0, "sounds": False}
+    assert page.change(hint=said)["changed"]["again"]
+    assert not page.ask("notes")["changed"]["again"]
+
+
+def test_what_is_exported_is_sure_and_shown(page, tmp_path):
+    page.ask()
+    page.change(hint={"label": 76, "start": 1.0, "end": 1.5, "sounds": True})
+    assert page.state()["quick"]
+    assert page.post("export/notes.mid").status_code == 200
+    assert not page.state()["quick"]
+    assert page.answer()["changed"]["added"]  # by what was said, and not by this
+    (tmp_path / "shown.mid").write_bytes(page.get("export/notes.mid").content)
+    table = read_midi(tmp_path / "shown.mid").table()
+    shown = page.answer()["notes"]
+    np.testing.assert_allclose(sorted(table.tolist()), sorted(shown), atol=2e-3)
+    # undo and redo come back to it
+    page.post("undo")
+    page.answer()
+    page.post("redo")
+    assert page.answer()["notes"] == shown
+    assert not page.state()["quick"]

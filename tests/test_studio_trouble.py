@@ -1,0 +1,105 @@
+"""What goes wrong on the page: a line tells of it, and nothing is lost."""
+
+import os
+import random
+import threading
+import time
+
+import pytest
+from studio_pages import dropped, notes, settled
+
+from musaic_core.studio import asked
+
+pytest.importorskip("playwright.sync_api")
+pytest_plugins = ["studio_pages"]
+pytestmark = pytest.mark.slow
+
+
+def test_what_can_not_be_read_is_one_line_and_nothing_is_lost(tab):
+    told = {"name": "text.mp3", "mimeType": "audio/mpeg", "buffer": b"no sound"}
+    tab.set_input_files("#file", told)
+    tab.wait_for_selector("#error:not(:empty)")
+    assert "\n" not in tab.inner_text("#error")
+    assert "text.mp3" in tab.inner_text("#error")
+    dropped(tab)
+    assert tab.inner_text("#error") == ""
+
+
+def test_random_clicks_leave_no_error_and_no_memory(tab):
+    seconds = float(os.environ.get("CLICKS", 60))
+    dropped(tab, name="random.wav")
+    tab.click("#factors summary")
+    session = tab.context.new_cdp_session(tab)
+
+    def heap():
+        session.send("HeapProfiler.collectGarbage")
+        return tab.evaluate("performance.memory.usedJSHeapSize") / 2**20
+
+    rng, begin, sizes = random.Random(0), time.monotonic(), []
+    keys = ["ArrowRight", "ArrowUp", "Delete", "n", "Escape", "Space", "Control+z"]
+    while time.monotonic() - begin < seconds:
+        if len(sizes) < 4 * (time.monotonic() - begin) / seconds:
+            sizes.append(heap())
+        spots = tab.evaluate(
+            """[...document.querySelectorAll("#work button, #work input, .over, #undo, "
+              + "#redo, #theme")].filter((e) => e.checkVisibility() && !e.disabled
+              && e.type !== "file").map((e) => e.getBoundingClientRect())
+            .map((b) => [b.left + scrollX, b.top + scrollY, b.width, b.height])"""
+        )
+        left, top, width, height = rng.choice(spots)
+        x, y = left + rng.random() * width, top + rng.random() * height
+        tab.evaluate("y => scrollTo(0, y - 400)", y)
+        y -= tab.evaluate("scrollY")
+        tab.mouse.move(x, y)
+        tab.mouse.down()
+        if rng.random() < 0.3:
+            tab.mouse.move(x + rng.uniform(-90, 90), y + rng.uniform(-40, 40))
+        tab.mouse.up()
+        tab.keyboard.press(rng.choice(keys))
+        tab.wait_for_timeout(30)
+    sizes.append(heap())
+    assert sizes[-1] < 1.5 * sizes[1] + 10
+
+
+def test_an_answer_is_stopped_and_asked_for_again(tab, monkeypatch):
+    dropped(tab)
+    shown = notes(tab)
+    answering, real = threading.Event(), asked.analyse
+
+    def slow(*args, stop, **options):
+        answering.set()
+        stop.wait(20)
+        return real(*args, stop=stop, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asked, "analyse", slow)
+        tab.focus(".over")
+        tab.keyboard.press("n")
+        tab.click("#stop")
+        tab.wait_for_selector("#error:has-text('stopped')")
+    assert answering.is_set()
+    assert len(tab.evaluate("opened.state.hints")) == 1  # it is not lost
+    with tab.expect_download():
+        tab.click("#exports a:has-text('MIDI')")  # which needs the answer
+    settled(tab, "notes")
+    assert len(notes(tab)) > 0
+    assert notes(tab) != shown
+
+
+def test_a_second_page_on_the_same_recording_sees_the_same(tab):
+    dropped(tab)
+    other = tab.context.new_page()
+    other.goto(tab.url)
+    settled(other, "notes")
+    assert notes(other) == notes(tab)
+    tab.focus(".over")
+    tab.keyboard.press("n")
+    settled(tab, "notes")
+    settled(other, "notes")
+    assert notes(other) == notes(tab)
+    assert len(other.evaluate("opened.state.hints")) == 1
+    other.click("#undo")
+    settled(other, "notes")
+    settled(tab, "notes")
+    assert tab.evaluate("opened.state.hints") == []
+    other.close()
