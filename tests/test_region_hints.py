@@ -12,12 +12,15 @@ from musaic_core.data.hints import Hint
 from musaic_core.data.recording import Track
 from musaic_core.lowrank import deep_nmf, nmf
 from musaic_core.lowrank.annotated import with_annotations
+from musaic_core.tasks.base import Task
 from musaic_core.tasks.dictionary import Dictionary
 from musaic_core.tasks.given import Given
 from musaic_core.tasks.guidance import listened
 from musaic_core.tasks.regions import allowed_entries
 from musaic_core.tasks.separation import guidance as of_stems
+from musaic_core.tasks.separation.obeyed import obeyed
 from musaic_core.tasks.separation.painted import painted_stems
+from musaic_core.tasks.separation.wiener import HOP, bin_frequencies
 
 HZ = np.arange(8) * 100.0
 
@@ -117,14 +120,76 @@ def test_what_is_said_of_bands_and_stretches_is_where_they_are():
         Hint("bass", 1.0, 2.0, True, 100.0, 300.0),
         Hint("lead", 3.0, 4.0, False, 0.0, 200.0),
         Hint("bass", 5.0, 6.0, True),
-        Hint("bass", 7.0, 8.0, True, 100.0, 300.0),
-        Hint("bass", 7.0, 8.0, False, 100.0, 300.0),  # it can't be both
     ]
     bass, lead = allowed_entries(hints, ["bass", "lead"], HZ, 0.5, 20)
     expected = np.ones((8, 20), bool)
     expected[1:3, 2:4] = expected[:2, 6:8] = expected[:, 10:12] = False
     np.testing.assert_array_equal(lead, expected)
     assert bass.all()
+
+
+def test_of_hints_that_contradict_each_other_the_later_one_holds_where_they_do():
+    solo = Hint("bass", 1.0, 2.0, True)
+    not_there = Hint("bass", 1.5, 3.0, False, 0.0, 300.0)
+    told = HZ, 0.5, 8
+    for hints in ((solo, not_there), (not_there, solo)):
+        bass, lead, drums = allowed_entries(hints, ["bass", "lead", "drums"], *told)
+        np.testing.assert_array_equal(lead, drums)
+        assert not lead[:, 2].any()  # of 1.0 to 1.5 s there is one word alone
+        assert not lead[3:, 3].any()  # and of what is above 300 Hz
+        assert not bass[:3, 4:6].any()
+        assert bass[:3, 3].all() == (hints[-1] is solo)
+        assert lead[:3, 3].all() == (hints[-1] is not_there)
+
+
+SAID = st.builds(
+    lambda label, start, length, sounds, low, octaves: Hint(
+        label, start, start + length, sounds, low, low + octaves if octaves else np.inf
+    ),
+    st.sampled_from(["bass", "lead", "drums"]),
+    st.floats(0, 19),
+    st.floats(0.3, 9),
+    st.booleans(),
+    st.sampled_from([0.0, 199.0, 1000.0]),
+    st.sampled_from([0.0, 700.0, 3000.0]),
+)
+
+
+@for_all(st.lists(SAID, min_size=1, max_size=6), st.sampled_from([2, 3]))
+@settings(max_examples=40, deadline=None)
+def test_activations_fits_and_masks_mean_the_same_by_what_was_said(hints, n_stems):
+    labels = ["bass", "lead", "drums"][:n_stems]
+    heard = np.random.default_rng(0).random((40, 500)).astype(np.float32) + 0.1
+    task = Task([], [Track("song", {})])
+    task.represent = lambda *_: heard
+    task.labels, task.sounds_alone = labels, True
+    task.frequencies, task.frame = bin_frequencies(), HOP
+    given = Given(task, ("frequency", "time"), task.test[0], hints=hints)
+    given.dictionary = Dictionary(np.ones((40, 6)), np.resize(labels, 6))
+    allowed = allowed_entries(
+        given.hints, labels, given.frequencies, given.frame, heard.shape[1]
+    )
+    assert allowed.any(0).all()
+    masks = obeyed([heard] * n_stems, labels, given.hints)
+    first = 137  # decoders read them part by part
+    for own, mask in zip(allowed, masks, strict=True):
+        found = np.concatenate(
+            [mask[:, slice(0, first)], mask[:, slice(first, 500)]], axis=1
+        )
+        np.testing.assert_array_equal(found > 0, own)
+    frames = given.allowed(np.array([*labels, "noise"]), 500)
+    np.testing.assert_array_equal(frames[:-1], allowed.any(1))
+    assert frames[-1].all()
+    _, W, weights = given.told_apart(heard, given.dictionary.templates)
+    if weights is None:
+        assert not any(hint.is_region for hint in given.hints)
+        return
+    H = np.ones((6, 500))
+    explained = sum(
+        a * ((given.dictionary.templates * (given.dictionary.labels == n)) @ H)
+        for a, n in zip(allowed, labels, strict=True)
+    )
+    np.testing.assert_allclose((weights * (W @ H)).sum(), explained.sum())
 
 
 def test_stems_are_what_their_regions_leave_to_them():
