@@ -12,12 +12,14 @@ from musaic_core.data.hints import Hint
 from musaic_core.data.recording import Track
 from musaic_core.lowrank import deep_nmf, nmf
 from musaic_core.lowrank.annotated import with_annotations
+from musaic_core.lowrank.models import NMF
 from musaic_core.tasks.base import Task
 from musaic_core.tasks.dictionary import Dictionary
 from musaic_core.tasks.given import Given
 from musaic_core.tasks.guidance import listened
 from musaic_core.tasks.regions import allowed_entries
 from musaic_core.tasks.separation import guidance as of_stems
+from musaic_core.tasks.separation.named import TRUST, shares_told
 from musaic_core.tasks.separation.obeyed import obeyed
 from musaic_core.tasks.separation.painted import painted_stems
 from musaic_core.tasks.separation.wiener import HOP, bin_frequencies
@@ -286,3 +288,60 @@ def test_what_leaks_most_is_painted_first(stems):
     assert first.low == 1600
     assert first.start <= 13.4
     assert first.end > 14.8
+
+
+# components without names
+
+
+def blind(rng, n_frames=60):
+    """Two stems of two components each, in rows that overlap."""
+    W = np.zeros((6, 4))
+    W[:3, 0] = W[1:4, 1] = 1  # of the first stem
+    W[2:5, 2] = W[3:6, 3] = 1  # and of the second
+    return NMF(W, rng.random((4, n_frames)) + 0.1)
+
+
+def test_a_region_names_the_components_that_sound_in_it():
+    model = blind(np.random.default_rng(0))
+    unknown = np.full((4, 2), 0.5)
+    allowed = np.ones((2, 6, 60), bool)
+    allowed[1, :2, :20] = False  # only the first stem reaches so low
+    shares = shares_told(unknown, model, allowed)
+    assert (shares[:2, 0] > 0.6).all()
+    np.testing.assert_allclose(shares[2:], 0.5)  # of these nothing was said
+    allowed[0, 4:, 30:] = False
+    shares = shares_told(unknown, model, allowed)
+    np.testing.assert_array_equal(shares.argmax(1), [0, 0, 1, 1])
+    assert shares[0, 0] > shares[1, 0]  # which has less of itself in the region
+    np.testing.assert_allclose(shares.sum(1), 1)
+
+
+def test_nothing_said_leaves_shares_as_they_were():
+    model = blind(np.random.default_rng(0))
+    shares = np.random.default_rng(1).dirichlet(np.ones(2), 4)
+    told = shares_told(shares, model, np.ones((2, 6, 60), bool))
+    np.testing.assert_allclose(told, shares)
+
+
+@for_all(st.integers(0, 1000), st.integers(2, 4))
+@settings(max_examples=20, deadline=None)
+def test_shares_make_what_was_said_more_probable(seed, n_stems):
+    rng = np.random.default_rng(seed)
+    model = blind(rng)
+    allowed = rng.random((n_stems, 6, 60)) < 0.7
+    allowed |= ~allowed.any(0)
+    shares = rng.dirichlet(np.ones(n_stems), 4)
+    told = shares_told(shares, model, allowed)
+    e = model.templates.T[:, :, None] * model.activations[:, None]
+
+    def objective(s):
+        free = np.einsum("cs,sft->cft", s, allowed)
+        fit = (e * np.log(free + 1e-300)).sum((1, 2)) / e.sum((1, 2))
+        return fit + TRUST * (shares * np.log(s + 1e-300)).sum(1)
+
+    assert (objective(told) >= objective(shares) - 1e-9).all()
+    for _ in range(20):  # and nothing near it is better
+        other = 0.99 * told + 0.01 * rng.dirichlet(np.ones(n_stems), 4)
+        assert (objective(told) >= objective(other) - 1e-3).all()
+    loud = NMF(7 * model.templates, model.activations)
+    np.testing.assert_allclose(shares_told(shares, loud, allowed), told)
