@@ -1,4 +1,4 @@
-"""Steering: stems muted, halved and doubled."""
+"""Steering: stems, instruments or pitches muted, halved and doubled."""
 
 import numpy as np
 
@@ -8,8 +8,19 @@ from musaic_core.tasks.separation.matching import match_stems
 from musaic_core.tasks.separation.saved import save_stems, saved_media
 from musaic_core.tasks.separation.task import SCORED, has_stems, stems_to_learn
 from musaic_core.tasks.separation.wiener import ideal_stems
-from musaic_core.tasks.steering.scores import steering_scores, untouched_sdr
+from musaic_core.tasks.steering.scores import (
+    REQUESTS,
+    steering_scores,
+    untouched_sdr,
+    with_the_rest,
+)
 from musaic_core.tasks.steering.task import Steering
+
+COLUMNS = {  # of which there are the same, however many stems there are
+    name + request
+    for name in ("sdr", "reach", "spill")
+    for request in ("", *(f"_{asked}" for asked in REQUESTS))
+}
 
 
 class Objective(StemsObjective):
@@ -23,6 +34,10 @@ class Objective(StemsObjective):
     each other stem moved. All are of the middle 20 s of each recording. ``sdr_mixture``
     is that of the mixture as it is, whose reach and spill are 0, and ``sdr_oracle``
     that of the ideal ratio mask. The score to rank by is the SDR.
+
+    Where dictionaries are learned of single notes, requests are of what these stand
+    for: a pitch, or all notes of an instrument. What a model has no part for stays as
+    it is, so that one which knows stems alone has the scores of the untouched mixture.
     """
 
     name = "Steering"
@@ -44,9 +59,11 @@ class Objective(StemsObjective):
     def scored_part(self, track):
         return track.amid(SCORED) if has_stems(track) else track
 
-    def make_task(self, train, test, hints=None, **data):
-        options = {"seed": self.seed, "hints": hints}
-        return Steering(train, test, stems_to_learn(train, test), **options)
+    def make_task(self, train, test, isolated=(), hints=None, **data):
+        alone = [] if train else [track for track in isolated if has_stems(track)]
+        stems = stems_to_learn(alone, ()) if alone else stems_to_learn(train, test)
+        options = {"isolated": alone, "seed": self.seed, "hints": hints}
+        return Steering(train, test, stems, **options)
 
     def score(self, track, parts):
         if not has_stems(track):
@@ -54,13 +71,23 @@ class Objective(StemsObjective):
         stems = self.stems_of(track)
         if sum(bool(stem.any()) for stem in stems.values()) < 2:
             raise InputError(f"{track.name}: less than two of its stems sound")
+        bounds = self.bounds_of(track)
+        if self.of_single_notes:
+            told = steering_scores(*with_the_rest(stems, parts, track.audio()[0]))
+            scores = {name: value for name, value in told.items() if name in COLUMNS}
+            return {"value": scores["sdr"], **scores, **bounds}
         references, parts, matched = match_stems(stems, parts)
-        scores, bounds = steering_scores(references, parts), self.bounds_of(track)
+        scores = steering_scores(references, parts)
         return {"value": scores["sdr"], **scores, **bounds, "matched": matched}
+
+    @property
+    def of_single_notes(self):
+        """Whether it is pitches or instruments that are turned up and down."""
+        return bool(self.task.isolated)
 
     def save(self, track, estimate, folder):
         # of one recording, which pages play: all of them would take long to encode
-        if track is next(iter(self.references.values())):
+        if not self.of_single_notes and track is next(iter(self.references.values())):
             save_stems(estimate.answer, track.rate, folder)
 
     def bounds_of(self, track):

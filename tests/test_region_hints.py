@@ -12,12 +12,17 @@ from musaic_core.data.hints import Hint
 from musaic_core.data.recording import Track
 from musaic_core.lowrank import deep_nmf, nmf
 from musaic_core.lowrank.annotated import with_annotations
+from musaic_core.lowrank.models import NMF
+from musaic_core.tasks.base import Task
 from musaic_core.tasks.dictionary import Dictionary
 from musaic_core.tasks.given import Given
 from musaic_core.tasks.guidance import listened
 from musaic_core.tasks.regions import allowed_entries
 from musaic_core.tasks.separation import guidance as of_stems
+from musaic_core.tasks.separation.named import TRUST, shares_told
+from musaic_core.tasks.separation.obeyed import obeyed
 from musaic_core.tasks.separation.painted import painted_stems
+from musaic_core.tasks.separation.wiener import HOP, bin_frequencies
 
 HZ = np.arange(8) * 100.0
 
@@ -117,14 +122,76 @@ def test_what_is_said_of_bands_and_stretches_is_where_they_are():
         Hint("bass", 1.0, 2.0, True, 100.0, 300.0),
         Hint("lead", 3.0, 4.0, False, 0.0, 200.0),
         Hint("bass", 5.0, 6.0, True),
-        Hint("bass", 7.0, 8.0, True, 100.0, 300.0),
-        Hint("bass", 7.0, 8.0, False, 100.0, 300.0),  # it can't be both
     ]
     bass, lead = allowed_entries(hints, ["bass", "lead"], HZ, 0.5, 20)
     expected = np.ones((8, 20), bool)
     expected[1:3, 2:4] = expected[:2, 6:8] = expected[:, 10:12] = False
     np.testing.assert_array_equal(lead, expected)
     assert bass.all()
+
+
+def test_of_hints_that_contradict_each_other_the_later_one_holds_where_they_do():
+    solo = Hint("bass", 1.0, 2.0, True)
+    not_there = Hint("bass", 1.5, 3.0, False, 0.0, 300.0)
+    told = HZ, 0.5, 8
+    for hints in ((solo, not_there), (not_there, solo)):
+        bass, lead, drums = allowed_entries(hints, ["bass", "lead", "drums"], *told)
+        np.testing.assert_array_equal(lead, drums)
+        assert not lead[:, 2].any()  # of 1.0 to 1.5 s there is one word alone
+        assert not lead[3:, 3].any()  # and of what is above 300 Hz
+        assert not bass[:3, 4:6].any()
+        assert bass[:3, 3].all() == (hints[-1] is solo)
+        assert lead[:3, 3].all() == (hints[-1] is not_there)
+
+
+SAID = st.builds(
+    lambda label, start, length, sounds, low, octaves: Hint(
+        label, start, start + length, sounds, low, low + octaves if octaves else np.inf
+    ),
+    st.sampled_from(["bass", "lead", "drums"]),
+    st.floats(0, 19),
+    st.floats(0.3, 9),
+    st.booleans(),
+    st.sampled_from([0.0, 199.0, 1000.0]),
+    st.sampled_from([0.0, 700.0, 3000.0]),
+)
+
+
+@for_all(st.lists(SAID, min_size=1, max_size=6), st.sampled_from([2, 3]))
+@settings(max_examples=40, deadline=None)
+def test_activations_fits_and_masks_mean_the_same_by_what_was_said(hints, n_stems):
+    labels = ["bass", "lead", "drums"][:n_stems]
+    heard = np.random.default_rng(0).random((40, 500)).astype(np.float32) + 0.1
+    task = Task([], [Track("song", {})])
+    task.represent = lambda *_: heard
+    task.labels, task.sounds_alone = labels, True
+    task.frequencies, task.frame = bin_frequencies(), HOP
+    given = Given(task, ("frequency", "time"), task.test[0], hints=hints)
+    given.dictionary = Dictionary(np.ones((40, 6)), np.resize(labels, 6))
+    allowed = allowed_entries(
+        given.hints, labels, given.frequencies, given.frame, heard.shape[1]
+    )
+    assert allowed.any(0).all()
+    masks = obeyed([heard] * n_stems, labels, given.hints)
+    first = 137  # decoders read them part by part
+    for own, mask in zip(allowed, masks, strict=True):
+        found = np.concatenate(
+            [mask[:, slice(0, first)], mask[:, slice(first, 500)]], axis=1
+        )
+        np.testing.assert_array_equal(found > 0, own)
+    frames = given.allowed(np.array([*labels, "noise"]), 500)
+    np.testing.assert_array_equal(frames[:-1], allowed.any(1))
+    assert frames[-1].all()
+    _, W, weights = given.told_apart(heard, given.dictionary.templates)
+    if weights is None:
+        assert not any(hint.is_region for hint in given.hints)
+        return
+    H = np.ones((6, 500))
+    explained = sum(
+        a * ((given.dictionary.templates * (given.dictionary.labels == n)) @ H)
+        for a, n in zip(allowed, labels, strict=True)
+    )
+    np.testing.assert_allclose((weights * (W @ H)).sum(), explained.sum())
 
 
 def test_stems_are_what_their_regions_leave_to_them():
@@ -221,3 +288,60 @@ def test_what_leaks_most_is_painted_first(stems):
     assert first.low == 1600
     assert first.start <= 13.4
     assert first.end > 14.8
+
+
+# components without names
+
+
+def blind(rng, n_frames=60):
+    """Two stems of two components each, in rows that overlap."""
+    W = np.zeros((6, 4))
+    W[:3, 0] = W[1:4, 1] = 1  # of the first stem
+    W[2:5, 2] = W[3:6, 3] = 1  # and of the second
+    return NMF(W, rng.random((4, n_frames)) + 0.1)
+
+
+def test_a_region_names_the_components_that_sound_in_it():
+    model = blind(np.random.default_rng(0))
+    unknown = np.full((4, 2), 0.5)
+    allowed = np.ones((2, 6, 60), bool)
+    allowed[1, :2, :20] = False  # only the first stem reaches so low
+    shares = shares_told(unknown, model, allowed)
+    assert (shares[:2, 0] > 0.6).all()
+    np.testing.assert_allclose(shares[2:], 0.5)  # of these nothing was said
+    allowed[0, 4:, 30:] = False
+    shares = shares_told(unknown, model, allowed)
+    np.testing.assert_array_equal(shares.argmax(1), [0, 0, 1, 1])
+    assert shares[0, 0] > shares[1, 0]  # which has less of itself in the region
+    np.testing.assert_allclose(shares.sum(1), 1)
+
+
+def test_nothing_said_leaves_shares_as_they_were():
+    model = blind(np.random.default_rng(0))
+    shares = np.random.default_rng(1).dirichlet(np.ones(2), 4)
+    told = shares_told(shares, model, np.ones((2, 6, 60), bool))
+    np.testing.assert_allclose(told, shares)
+
+
+@for_all(st.integers(0, 1000), st.integers(2, 4))
+@settings(max_examples=20, deadline=None)
+def test_shares_make_what_was_said_more_probable(seed, n_stems):
+    rng = np.random.default_rng(seed)
+    model = blind(rng)
+    allowed = rng.random((n_stems, 6, 60)) < 0.7
+    allowed |= ~allowed.any(0)
+    shares = rng.dirichlet(np.ones(n_stems), 4)
+    told = shares_told(shares, model, allowed)
+    e = model.templates.T[:, :, None] * model.activations[:, None]
+
+    def objective(s):
+        free = np.einsum("cs,sft->cft", s, allowed)
+        fit = (e * np.log(free + 1e-300)).sum((1, 2)) / e.sum((1, 2))
+        return fit + TRUST * (shares * np.log(s + 1e-300)).sum(1)
+
+    assert (objective(told) >= objective(shares) - 1e-9).all()
+    for _ in range(20):  # and nothing near it is better
+        other = 0.99 * told + 0.01 * rng.dirichlet(np.ones(n_stems), 4)
+        assert (objective(told) >= objective(other) - 1e-3).all()
+    loud = NMF(7 * model.templates, model.activations)
+    np.testing.assert_allclose(shares_told(shares, loud, allowed), told)

@@ -5,6 +5,8 @@ import pytest
 import soundfile
 from solving import factorizer, plugin, solve
 
+from musaic_core.benchmark.corpora import MINI
+from musaic_core.data.notes import read_midi
 from musaic_core.data.recording import Track
 from musaic_core.lowrank import nmf
 from musaic_core.tasks.separation.task import Separation
@@ -14,6 +16,7 @@ from musaic_core.tasks.steering.scores import (
     decibels,
     steering_scores,
     untouched_sdr,
+    with_the_rest,
 )
 from musaic_core.tasks.steering.task import Steering
 
@@ -113,6 +116,27 @@ def test_stems_that_are_the_same_are_no_fault():
     assert all(np.isfinite(v) for v in steering_scores(stems, mixed(stems, 1)).values())
 
 
+def test_what_a_model_has_no_part_for_stays_as_it_is():
+    stems = orthogonal_stems((1, 0.5, 2))
+    y = sum(stems.values())
+    # of another name: nothing is asked of it
+    told = with_the_rest(stems, {"other": y / 2}, y)
+    scores = steering_scores(*told)
+    assert scores["sdr"] == pytest.approx(untouched_sdr(stems))
+    assert scores["reach"] == pytest.approx(0, abs=1e-6)
+    assert scores["spill"] == pytest.approx(0, abs=1e-6)
+    # one that is known is turned, and nothing else
+    one = steering_scores(*with_the_rest(stems, {"bass": stems["bass"]}, y))
+    assert one["reach_bass"] == pytest.approx(1, abs=1e-5)
+    assert one["reach_lead"] == pytest.approx(0, abs=1e-5)
+    assert one["spill"] == pytest.approx(0, abs=1e-5)
+    for suffix in ("", "_muted", "_halved", "_doubled"):
+        assert one[f"reach{suffix}"] == pytest.approx(1 / 3, abs=1e-5)
+    perfect = steering_scores(*with_the_rest(stems, stems, y))
+    assert perfect["reach"] == pytest.approx(1)
+    assert perfect["sdr"] > 100
+
+
 # the task
 
 
@@ -129,6 +153,13 @@ def song(tmp_path):
         y = 0.3 * y + rng.normal(0, 1e-3, len(t))
         soundfile.write(tmp_path / f"{name}.wav", y, SR, subtype="FLOAT")
     return Track("song", {name: tmp_path / f"{name}.wav" for name in stems})
+
+
+@pytest.fixture(scope="module", params=["pitches", "instruments"])
+def sampled(request):
+    """Three seconds of a chorale, and the single notes that dictionaries are of."""
+    options = {"part": "quartets", "tracks": 1, "seconds": 3, "knobs": request.param}
+    return request.param, plugin("datasets/sampled.py", **options).get_data()
 
 
 def fitted(V, given):
@@ -165,6 +196,69 @@ def test_components_answer_as_the_model_reconstructs_with_their_gains(song, powe
     expected = inverse_transform(expected, sr, y.shape[1])
     np.testing.assert_allclose(answer, expected, atol=1e-4 * np.abs(expected).max())
     np.testing.assert_allclose(sum(estimate.answer.values()), y, atol=1e-5)
+
+
+# single notes
+
+
+def test_what_is_played_is_the_sum_of_what_its_knobs_give(sampled):
+    knobs, data = sampled
+    (piece,) = data["test"]
+    score = read_midi(MINI / "quartets/test" / piece.id / "notes.mid").between(0, 3)
+    expected = score.pitches if knobs == "pitches" else score.parts
+    assert set(piece.stem_files) == set(map(str, expected))
+    y, sr = piece.audio()
+    stems = piece.stems()
+    np.testing.assert_allclose(sum(stems.values()), y, atol=1e-6)
+    for name, stem in stems.items():
+        of_stem = score.intervals[np.array([*map(str, expected)]) == name]
+        begin, end = (of_stem[:, 0].min(), of_stem[:, 1].max() + 0.11)
+        heard = np.flatnonzero(np.abs(stem).max(0)) / sr
+        assert begin - 1e-4 <= heard.min() < begin + 0.1
+        assert heard.max() < end
+
+
+def test_no_model_has_heard_what_is_played_or_knows_what_occurs(sampled):
+    _, data = sampled
+    (piece,), (single,) = data["test"], data["isolated"]
+    assert data["train"] == []
+    learned, played = (
+        {str(file) for partial in track.stem_files.values() for file in partial.args[1]}
+        for track in (single, piece)
+    )
+    assert not learned & played
+    assert all("notes-unseen" in told for told in learned)
+    assert all("notes-seen" in told for told in played)
+    assert set(single.stem_files) >= set(piece.stem_files)
+
+
+def test_components_of_single_notes_turn_what_they_stand_for(sampled):
+    knobs, data = sampled
+    objective = plugin("objectives/steering.py")
+    rows = {}
+    for name, parameters in (
+        ("nmf", {"dictionary": "fixed", "beta": 1, "rank": 40, "n_iter": 30}),
+        ("ideal_mask", {}),
+        ("mixture", {}),
+    ):
+        objective.set_data(**data)
+        solver = plugin(f"solvers/{name}.py", **parameters)
+        assert solver._set_objective(objective) == (False, None)
+        solver.run(None)
+        (rows[name],) = objective.evaluate_result(**solver.get_result())
+    labels = objective.task.labels
+    assert set(objective.task.dictionary.labels) == set(labels)
+    assert len(labels) == (44 if knobs == "pitches" else 4)
+    found, ceiling, floor = (rows[n] for n in ("nmf", "ideal_mask", "mixture"))
+    assert floor["reach"] + 0.05 < found["reach"] < ceiling["reach"] < 1
+    assert found["sdr_mixture"] < found["value"] < found["sdr_oracle"]
+    assert ceiling["value"] == pytest.approx(found["sdr_oracle"])
+    metrics = {name for name in found if name.startswith(("sdr", "reach", "spill"))}
+    assert len(metrics) == 3 * 4 + 2  # whatever the pitches are
+    network = plugin("solvers/unet.py", steps=2)
+    skipped, reason = network._set_objective(objective)
+    assert skipped
+    assert "single notes" in reason or "training recordings" in reason
 
 
 # the objective

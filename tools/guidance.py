@@ -1,13 +1,14 @@
 """What hints gained: ``python -m tools.guidance FILES`` writes it from results files.
 
 The files are those of runs with the configuration ``guidance.yml`` of a benchmark, and
-what is written is `docs/measured/guidance.json`: for each task, corpus, solver, number
-of hints and share of wrong ones, the mean gain over recordings and its 95 % interval.
-What was measured before and is not in the files stays.
+what is written is `docs/measured/guidance.json`, or the file that ``--into`` names: for
+each task, corpus, solver, number of hints and share of wrong ones, the mean gain over
+recordings and its 95 % interval. What was measured before and is not in the results
+files stays.
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -115,9 +116,13 @@ def _cell(record):
 
 
 if __name__ == "__main__":
-    frames = [pd.read_parquet(file) for file in sys.argv[1:]]
-    records = json.loads(FILE.read_text(encoding="utf-8"))
-    records += measured(pd.concat(frames, ignore_index=True))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", type=Path, nargs="+")
+    parser.add_argument("--into", type=Path, default=FILE)
+    asked = parser.parse_args()
+    frames = [pd.read_parquet(file) for file in asked.results]
+    text = asked.into.read_text(encoding="utf-8") if asked.into.exists() else "[]"
+    records = json.loads(text) + measured(pd.concat(frames, ignore_index=True))
     newest = {tuple(record[key] for key in KEYS): record for record in records}
     text = json.dumps([*newest.values()], indent=1)
-    FILE.write_text(text + "\n", encoding="utf-8")
+    asked.into.write_text(text + "\n", encoding="utf-8")

@@ -281,16 +281,21 @@ class Given:
         -------
         ndarray of bool, shape (C, n_frames)
         """
+        labels = np.asarray(labels)
+        if self._task.sounds_alone:
+            named = labels[:, None] == np.asarray(self.labels)
+            free = self._allowed_entries(n_frames).any(1)
+            return (named @ free) | ~named.any(1, keepdims=True)
         mask = np.ones((len(labels), n_frames), bool)
         for hint in self.hints:
-            if hint.is_region:  # the component may sound beside it
-                continue
-            named = np.asarray(labels) == hint.label
-            if not hint.sounds:
-                mask[named, self.frames_of(hint)] = False
-            elif self._task.sounds_alone:
-                mask[~named, self.frames_of(hint)] = False
+            if not hint.sounds and not hint.is_region:
+                mask[labels == hint.label, self.frames_of(hint)] = False
         return mask
+
+    def _allowed_entries(self, n_frames):
+        """Where hints leave each of the task's labels something of V's rows."""
+        place = self.frequencies, self.frame, n_frames
+        return allowed_entries(self.hints, self.labels, *place)
 
     def begun(self, H: np.ndarray, n_iter: int) -> tuple[np.ndarray, int]:
         """Activations to begin from, and how many iterations they need.
@@ -354,6 +359,5 @@ class Given:
         if not any(h.is_region for h in self.hints) or not self._task.sounds_alone:
             return V, W, None
         groups = self.dictionary.labels[:, None] == np.asarray(self.labels)
-        place = self.frequencies, self.frame, V.shape[1]
-        allowed = allowed_entries(self.hints, self.labels, *place)
+        allowed = self._allowed_entries(V.shape[1])
         return with_annotations(V, W, groups.argmax(1), allowed)

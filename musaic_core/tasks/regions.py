@@ -1,4 +1,4 @@
-"""Regions of a spectrogram of which a user says whose they are."""
+"""What hints of stems mean, in each entry of a spectrogram."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,16 +14,20 @@ def allowed_entries(
     frame: float,
     n_frames: int,
 ) -> np.ndarray:
-    """Say where hints leave stems free to sound.
+    """Say where hints leave stems free to sound: what all of them mean together.
+
+    Each hint leaves less: a stem that is alone leaves the others nothing, and one that
+    is silent has nothing left. Where hints contradict each other, so that no stem would
+    be left, what is said later holds alone.
 
     Parameters
     ----------
     hints : iterable of Hint
-        Of stems, whether of all frequencies or of a band.
+        Of stems, whether of all frequencies or of a band, in the order of being said.
     labels : sequence of str
         Of the stems.
     frequencies : ndarray, shape (F,)
-        Centre of each row, Hz.
+        Centre of each row, Hz, rising.
     frame : float
         Time between frames, s.
     n_frames : int
@@ -32,15 +36,17 @@ def allowed_entries(
     Returns
     -------
     ndarray of bool, shape (stems, F, T)
-        Where hints contradict each other, so that none would be left, all are.
     """
     labels = np.asarray(labels)
     allowed = np.ones((len(labels), len(frequencies), n_frames), bool)
     for hint in hints:
-        named = labels == hint.label
-        rows = (hint.low <= frequencies) & (frequencies < hint.high)
-        first, last = np.round(np.maximum([hint.start, hint.end], 0) / frame)
-        frames = np.arange(int(first), min(int(last), n_frames))
-        allowed[np.ix_(~named if hint.sounds else named, rows, frames)] = False
-    allowed[:, ~allowed.any(0)] = True
+        left = (labels == hint.label) == hint.sounds
+        if not left.any():  # of nothing that is known
+            continue
+        rows = slice(*np.searchsorted(frequencies, [hint.low, hint.high]))
+        times = np.maximum([hint.start, hint.end], 0)
+        frames = slice(*np.round(times / frame).astype(int))
+        here = allowed[:, rows, frames]  # a view
+        here &= left[:, None, None]
+        here |= left[:, None, None] & ~here.any(0)
     return allowed

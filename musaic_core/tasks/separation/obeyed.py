@@ -1,12 +1,13 @@
 """What a user says of stems holds, whatever a model found."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from musaic_core.data.hints import Hint
-from musaic_core.tasks.separation.wiener import HOP, WINDOW
+from musaic_core.tasks.regions import allowed_entries
+from musaic_core.tasks.separation.wiener import HOP, bin_frequencies
 
 LEAST = 1e-6  # magnitude of what may sound where something else may not
 
@@ -19,12 +20,18 @@ class Obeyed:
     ----------
     found : array, shape (F, T) or (F, T, channels)
         As a model found them; they stay what they are.
-    rules : list of (slice, slice, bool)
-        Rows and columns, and whether the stem may sound there.
+    label : str
+        The stem's.
+    labels : sequence of str
+        Of all stems.
+    hints : sequence of Hint
+        Of any of them.
     """
 
     found: Sequence
-    rules: list[tuple[slice, slice, bool]]
+    label: str
+    labels: Sequence[str]
+    hints: Sequence[Hint]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -34,11 +41,16 @@ class Obeyed:
     def __getitem__(self, index):
         rows, columns = index
         part = np.array(self.found[:, columns])
-        first = columns.indices(self.found.shape[1])[0]
-        for there, when, sounds in self.rules:
-            begin, end = max(when.start - first, 0), max(when.stop - first, 0)
-            here = part[there, begin:end]
-            here[...] = np.maximum(here, LEAST) if sounds else 0
+        begin = columns.indices(self.found.shape[1])[0] * HOP
+        hints = [
+            replace(h, start=h.start - begin, end=h.end - begin) for h in self.hints
+        ]
+        place = bin_frequencies()[: len(part)], HOP, part.shape[1]
+        allowed = allowed_entries(hints, self.labels, *place)
+        own = allowed[list(self.labels).index(self.label)]
+        told = own & ~allowed.all(0)
+        part[told] = np.maximum(part[told], LEAST)
+        part[~own] = 0
         return part[rows]
 
 
@@ -54,21 +66,16 @@ def obeyed(
     labels : iterable of str
         The stems' names.
     hints : iterable of Hint
-        What is said later holds where hints contradict each other.
+        `allowed_entries` says what they mean.
 
     Returns
     -------
     sequence of array-like
         Those that were given, if nothing is said of them.
     """
-    rules: dict[str, list] = {label: [] for label in labels}
-    for hint in (h for h in hints if h.label in rules):
-        band = np.array([hint.low, min(hint.high, 1e9)]) * WINDOW
-        rows = slice(*np.round(band).astype(int).tolist())
-        columns = slice(*np.round(np.array([hint.start, hint.end]) / HOP).astype(int))
-        for label, of_stem in rules.items():
-            of_stem.append((rows, columns, (label == hint.label) == hint.sounds))
-    if not any(rules.values()):
+    labels = list(labels)
+    hints = [hint for hint in hints if hint.label in labels]
+    if not hints:
         return magnitudes
-    pairs = zip(magnitudes, rules.values(), strict=True)
-    return [Obeyed(found, of_stem) for found, of_stem in pairs]
+    pairs = zip(magnitudes, labels, strict=True)
+    return [Obeyed(found, label, labels, hints) for found, label in pairs]

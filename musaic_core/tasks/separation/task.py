@@ -27,6 +27,7 @@ from musaic_core.lowrank.structured.convolutive import convolutive_nmf
 from musaic_core.tasks.base import Task
 from musaic_core.tasks.dictionary import Dictionary
 from musaic_core.tasks.regions import allowed_entries
+from musaic_core.tasks.separation.named import shares_told
 from musaic_core.tasks.separation.obeyed import obeyed
 from musaic_core.tasks.separation.painted import painted_stems
 from musaic_core.tasks.separation.stored import in_little_memory, room_for
@@ -103,7 +104,7 @@ class Separation(Task):
         if (
             solver.describes
             and solver.kind in ("low-rank", "hybrid")
-            and not self.train
+            and not self.recordings
         ):
             return "there are no stems to learn from, so components have no names"
 
@@ -139,12 +140,12 @@ class Separation(Task):
             return np.concatenate(entries, axis=1), np.repeat([*spectra], counts)
 
         def templates(V):
-            n = max(1, min(TEMPLATES, V.shape[1] // 2))
+            n = max(1, min(self.entries_of_each(TEMPLATES), V.shape[1] // 2))
             W = nmf(V**exponent, n, update="hals-mu", **options).templates
             return W / (W.sum(0) + 1e-12)
 
         def patches(V, length):
-            n = max(1, min(PATCHES, V.shape[1] // 2))
+            n = max(1, min(self.entries_of_each(PATCHES), V.shape[1] // 2))
             lasting = min(length, V.shape[1])
             model = convolutive_nmf(V**exponent, n, lasting, **options)
             P = np.pad(model.patches, ((0, 0), (0, 0), (0, length - lasting)))
@@ -156,6 +157,19 @@ class Separation(Task):
 
         found = side_by_side([templates(V) for V in spectra.values()])
         return Dictionary(*found, learn_patches)
+
+    def entries_of_each(self, most: int) -> int:
+        """How many entries of the dictionary a stem has: the most.
+
+        Parameters
+        ----------
+        most : int
+
+        Returns
+        -------
+        int
+        """
+        return most
 
     def adapted(self, dictionary, given):
         """Add entries of the stems that are alone somewhere, or in some region."""
@@ -194,7 +208,7 @@ class Separation(Task):
                 if name in stems
             }
 
-        spectra = [stems for _, stems in self.learned(self.train, read)]
+        spectra = [stems for _, stems in self.learned(self.recordings, read)]
         if any(all(name not in stems for stems in spectra) for name in self.labels):
             return None
         rows = min(len(V) for stems in spectra for V in stems.values())
@@ -250,6 +264,10 @@ class Separation(Task):
             shares = labels[:, None] == np.array(self.labels)
         else:
             shares = self.share(np.asarray(model.templates) ** root)
+            if given.hints:
+                place = given.frequencies, given.frame, given.V.shape[1]
+                allowed = allowed_entries(given.hints, self.labels, *place)
+                shares = shares_told(shares, model, allowed)
             model.labels = np.array(self.labels)[shares.argmax(1)]
         spectrograms = room_for(shares.shape[1], given.V.shape)
         for spectrogram, share in zip(spectrograms, shares.T, strict=True):

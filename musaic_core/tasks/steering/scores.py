@@ -54,8 +54,9 @@ def steering_scores(
         for request, gain in REQUESTS.items():
             gains = _gains(len(names), stem, gain)
             moved = decibels(gains[audible] + leaks @ gains)
+            error = max(gains @ wrong @ gains, 0.0)  # rounding may take it below
             with np.errstate(divide="ignore"):
-                sdr = 10 * np.log10((gains @ true @ gains) / (gains @ wrong @ gains))
+                sdr = 10 * np.log10((gains @ true @ gains) / error)
             scores[names[stem], request] = {
                 "sdr": sdr,
                 "reach": moved[audible == stem].item() / decibels(gain).item(),
@@ -85,6 +86,31 @@ def untouched_sdr(references: dict[str, np.ndarray]) -> float:
             missed = (gain - 1) ** 2 * true[stem, stem]
             sdr.append(10 * np.log10((gains @ true @ gains) / missed))
     return float(np.mean(sdr))
+
+
+def with_the_rest(
+    references: dict[str, np.ndarray], parts: dict[str, np.ndarray], y: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Leave what a model has no part for as it is, whatever is asked for.
+
+    Parameters
+    ----------
+    references : dict of str to ndarray, shape (channels, samples)
+        The true stems, by the names that requests call them.
+    parts : dict of str to array, shape (channels, samples)
+        A model's: some of these, none, and others that nobody asks for.
+    y : ndarray, shape (channels, samples)
+        The recording.
+
+    Returns
+    -------
+    references, parts : dict of str to ndarray, shape (channels, samples)
+        As `steering_scores` takes them: a silent one more, which is not asked for, has
+        all that no part has.
+    """
+    silence = np.zeros_like(y)
+    parts = {name: np.asarray(parts.get(name, silence)) for name in references}
+    return references | {"": silence}, parts | {"": y - sum(parts.values())}
 
 
 def decibels(gain: float | np.ndarray) -> np.ndarray:

@@ -17,6 +17,8 @@ recording.
 
 from musaic_core.tasks.separation.task import POWER, Separation
 
+DOZEN = 12
+
 
 class Steering(Separation):
     """The recordings to steer, and the stems that models know them by.
@@ -31,11 +33,32 @@ class Steering(Separation):
         Names of the stems that are turned up and down.
     phase : {"mixture", "misi"}
         Of the parts, see `synthesize`.
+    isolated : iterable of Track
+        Where there is nothing else to learn from, sounds that were heard alone, by the
+        stems that they are of: single notes, by their pitches or instruments.
     **options
         As `Task` takes them.
     """
 
     learns_as = Separation
+
+    def __init__(self, train, test, stems, isolated=(), **options) -> None:
+        super().__init__(train, test, stems, **options)
+        self.isolated = list(isolated)
+
+    @property
+    def recordings(self):
+        """All the tracks that may be learned from."""
+        return self.train or self.isolated
+
+    def misfit(self, solver):
+        if hasattr(solver, "fit") and self.isolated:
+            return "it learns from recordings of stems, and here are single notes"
+        return super().misfit(solver)
+
+    def entries_of_each(self, most):
+        """No more in all than those of a dozen stems: pitches are many."""
+        return max(1, min(most, DOZEN * most // len(self.labels)))
 
     def describe(self, model, given):
         """Reconstruct each stem's part, so that masks are as the module says.
