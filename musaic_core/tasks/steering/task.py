@@ -31,13 +31,11 @@ class Steering(Separation):
         What is steered.
     stems : list of str
         Names of the stems that are turned up and down.
-    phase : {"mixture", "misi"}
-        Of the parts, see `synthesize`.
     isolated : iterable of Track
         Where there is nothing else to learn from, sounds that were heard alone, by the
         stems that they are of: single notes, by their pitches or instruments.
     **options
-        As `Task` takes them.
+        As `Separation` takes them.
     """
 
     learns_as = Separation
