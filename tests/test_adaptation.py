@@ -8,7 +8,7 @@ from musaic_core.tasks.transcription.spectrogram import FRAME, band_frequencies
 
 torch = pytest.importorskip("torch")
 
-from musaic_core.learned import notes  # noqa: E402
+from musaic_core.learned import adaptation, notes  # noqa: E402
 from musaic_core.learned.adaptation import adapt  # noqa: E402
 from musaic_core.learned.note_cnn import NoteCNN  # noqa: E402
 
@@ -90,3 +90,24 @@ def test_hints_at_the_edges_are_taken_and_those_beyond_are_left(state, V, hint):
     changed = not np.array_equal(adapted["heads.bias"], state["heads.bias"])
     assert changed == is_heard
     assert all(np.isfinite(array).all() for array in adapted.values())
+
+
+@pytest.mark.parametrize("sounds", [False, True])
+def test_hints_of_one_kind_leave_what_was_not_spoken_of(sounds):
+    torch.manual_seed(0)
+    rest = torch.cat([torch.randn(2000, 96), torch.ones(2000, 1)], 1).double()
+    start = torch.randn(2, 97).double() / 5
+    p = torch.sigmoid(rest @ start.mT)
+    weights = (p * (1 - p) / (p * (1 - p)).sum(0)).mT
+    information = torch.stack([(rest * w[:, None]).mT @ rest for w in weights])
+    targets = torch.full((1, 2), float(sounds)).double()
+    balance = torch.ones(1, 2).double()
+    change = adaptation._change(start, rest[:1], information, targets, balance)
+    moved = torch.sigmoid(rest @ (start + change).mT)
+    assert (((moved[0] - p[0]) > 0) == sounds).all()
+    assert ((moved > 0.5) != (p > 0.5))[1:].double().mean() < 0.01
+
+
+@pytest.mark.parametrize("hints", [[], [Hint(5, 0.0, 1.0)]])
+def test_where_nothing_is_said_that_is_heard_the_state_stays(state, V, hints):
+    assert adapt(NoteCNN, V, state, hints, FRAME) is state
