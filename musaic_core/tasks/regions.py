@@ -13,6 +13,7 @@ def allowed_entries(
     frequencies: np.ndarray,
     frame: float,
     n_frames: int,
+    first: int = 0,
 ) -> np.ndarray:
     """Say where hints leave stems free to sound: what all of them mean together.
 
@@ -32,6 +33,8 @@ def allowed_entries(
         Time between frames, s.
     n_frames : int
         T.
+    first : int
+        The recording's frame that these begin with.
 
     Returns
     -------
@@ -44,8 +47,9 @@ def allowed_entries(
         if not left.any():  # of nothing that is known
             continue
         rows = slice(*np.searchsorted(frequencies, [hint.low, hint.high]))
-        times = np.maximum([hint.start, hint.end], 0)
-        frames = slice(*np.round(times / frame).astype(int))
+        # to the same frames, whichever part of the recording is asked for
+        times = np.round(np.array([hint.start, hint.end]) / frame).astype(int)
+        frames = slice(*np.maximum(times - first, 0))
         here = allowed[:, rows, frames]  # a view
         here &= left[:, None, None]
         here |= left[:, None, None] & ~here.any(0)

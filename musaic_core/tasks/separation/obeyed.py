@@ -1,7 +1,7 @@
 """What a user says of stems holds, whatever a model found."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -41,12 +41,9 @@ class Obeyed:
     def __getitem__(self, index):
         rows, columns = index
         part = np.array(self.found[:, columns])
-        begin = columns.indices(self.found.shape[1])[0] * HOP
-        hints = [
-            replace(h, start=h.start - begin, end=h.end - begin) for h in self.hints
-        ]
-        place = bin_frequencies()[: len(part)], HOP, part.shape[1]
-        allowed = allowed_entries(hints, self.labels, *place)
+        first, *_ = columns.indices(self.found.shape[1])
+        place = bin_frequencies()[: len(part)], HOP, part.shape[1], first
+        allowed = allowed_entries(self.hints, self.labels, *place)
         own = allowed[list(self.labels).index(self.label)]
         told = own & ~allowed.all(0)
         part[told] = np.maximum(part[told], LEAST)

@@ -40,8 +40,10 @@ class Steering(Separation):
 
     learns_as = Separation
 
-    def __init__(self, train, test, stems, isolated=(), **options) -> None:
-        super().__init__(train, test, stems, **options)
+    def __init__(
+        self, train, test, stems, phase="mixture", isolated=(), **options
+    ) -> None:
+        super().__init__(train, test, stems, phase, **options)
         self.isolated = list(isolated)
 
     @property
