@@ -29,10 +29,10 @@ def test_notes_are_corrected_by_mouse_and_exported(tab):
     tab.mouse.dblclick(*place(tab, 5, high))
     settled(tab, "notes")
     assert has(notes(tab), 5, high)
-    shown = notes(tab)
     with tab.expect_download() as download:
         tab.click("#exports a:has-text('MIDI')")
     assert download.value.suggested_filename.endswith(".mid")
+    shown = notes(tab)  # made sure of before it left
     midi = mido.MidiFile(download.value.path())
     pitches = sorted(m.note for m in midi if m.type == "note_on" and m.velocity)
     assert pitches == sorted(n[2] for n in shown)

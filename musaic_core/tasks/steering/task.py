@@ -31,6 +31,8 @@ class Steering(Separation):
         What is steered.
     stems : list of str
         Names of the stems that are turned up and down.
+    phase : {"mixture", "misi"}
+        Of the parts, see `synthesize`.
     isolated : iterable of Track
         Where there is nothing else to learn from, sounds that were heard alone, by the
         stems that they are of: single notes, by their pitches or instruments.
