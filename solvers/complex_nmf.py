@@ -3,14 +3,12 @@
 import numpy as np
 
 from musaic_core.benchmark.solver import Solver as BaseSolver
-from musaic_core.data.errors import InputError
-from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.structured.complex_nmf import complex_nmf
 from musaic_core.lowrank.structured.phased import indices_of, products_of
+from musaic_core.tasks.separation.first_fit import activations_of_dictionary
 from musaic_core.tasks.separation.images import stems_of_images
 from musaic_core.tasks.separation.phases import unrolled_phases
 
-ALONE = 30  # iterations of the NMF that it begins from
 CONCENTRATION = 1.0  # of phases about those that are followed
 
 
@@ -44,21 +42,10 @@ class Solver(BaseSolver):
             return "there are no stems to learn from"
 
     def predict(self, recording, given):
-        if given.dictionary is None:
-            raise InputError("nothing could be read that a dictionary is learned from")
-        W, labels = given.dictionary.templates, given.dictionary.labels
-        n_rows, n_frames = given.V.shape
-        H = nmf(
-            given.V,
-            W.shape[1],
-            init=(W, np.full((W.shape[1], n_frames), given.V.mean())),
-            fixed=("templates",),
-            mask=given.mask(labels),
-            max_iter=ALONE,
-        ).activations
+        W, H, labels = activations_of_dictionary(given)
         W, H = (factor ** (1 / given.exponent) for factor in (W, H))  # of magnitudes
         powers, images = products_of(W, H, indices_of(labels)) ** 2, []
-        for X in given.spectrum[:, :n_rows]:
+        for X in given.spectrum[:, : len(given.V)]:
             if self.phases == "followed":
                 told = given.frequencies, given.frame, CONCENTRATION
                 phases = unrolled_phases(X, powers, *told)

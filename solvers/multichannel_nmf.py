@@ -3,17 +3,14 @@
 import numpy as np
 
 from musaic_core.benchmark.solver import Solver as BaseSolver
-from musaic_core.data.errors import InputError
-from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.structured.full_rank import full_rank_nmf
 from musaic_core.lowrank.structured.multichannel import (
     MultichannelNMF,
     multichannel_nmf,
 )
+from musaic_core.tasks.separation.first_fit import activations_of_dictionary
 from musaic_core.tasks.separation.images import stems_of_images
 from musaic_core.tasks.separation.task import POWER
-
-ALONE = 30  # iterations of the NMF of the channels' mean magnitudes
 
 
 class Solver(BaseSolver):
@@ -50,19 +47,8 @@ class Solver(BaseSolver):
             return "there are no stems to learn from"
 
     def predict(self, recording, given):
-        if given.dictionary is None:
-            raise InputError("nothing could be read that a dictionary is learned from")
-        W, labels = given.dictionary.templates, given.dictionary.labels
-        n_rows, n_frames = given.V.shape
-        H = nmf(
-            given.V,
-            W.shape[1],
-            init=(W, np.full((W.shape[1], n_frames), given.V.mean())),
-            fixed=("templates",),
-            mask=given.mask(labels),
-            max_iter=ALONE,
-        ).activations
-        X = np.ascontiguousarray(given.spectrum[:, :n_rows])
+        W, H, labels = activations_of_dictionary(given)
+        X = np.ascontiguousarray(given.spectrum[:, : len(given.V)])
         root = 2 / given.exponent  # of what V is, powers
         begun = MultichannelNMF(
             W**root, H**root, *same_place(X, len(np.unique(labels))), labels
