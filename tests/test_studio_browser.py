@@ -155,11 +155,14 @@ def test_work_is_saved_and_opened_again(tab, folder):
     tab.focus(".over")
     tab.keyboard.press("n")
     settled(tab, "notes")
-    shown = notes(tab)
     tab.keyboard.press("Control+s")
     tab.wait_for_selector("#save:text-is('Saved')")
     said = (folder / name).with_suffix(".hints.json").read_text("utf-8")
     assert len(json.loads(said)) == 1
+    # once it is saved, it is made sure of
+    tab.wait_for_selector("#where:not(:has-text('quick answer'))")
+    settled(tab, "notes")
+    shown = notes(tab)
     tab.reload()
     settled(tab, "notes")
     assert notes(tab) == shown

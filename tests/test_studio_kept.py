@@ -46,7 +46,7 @@ def test_a_full_disk_leaves_the_work_that_was_there(page, tmp_path, monkeypatch)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(session, "written", full)
+        patch.setattr(session, "write_work", full)
         failed = page.post("save")
     assert failed.status_code == 422
     assert "No space left" in failed.json()["error"]

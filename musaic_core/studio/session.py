@@ -15,8 +15,7 @@ from musaic_core.studio.analysis import LONGEST, Analysis, StoppedError
 from musaic_core.studio.asked import Asked
 from musaic_core.studio.changes import changed, check
 from musaic_core.studio.models import Offer, Question
-from musaic_core.studio.saved import put_aside, read_work, write_whole
-from musaic_core.studio.saved import write_work as written
+from musaic_core.studio.saved import put_aside, read_work, write_whole, write_work
 from musaic_core.studio.sound import Sound
 from musaic_core.studio.work import History, Work
 
@@ -278,7 +277,7 @@ class Session:
                 ours.append(read_work(self.work_file)[0].hints)
             aside = put_aside(hints, ours)
             write_whole(hints, lambda new: write_hints(new, work.hints))
-            write_whole(self.work_file, lambda new: written(new, work, self.name))
+            write_whole(self.work_file, lambda new: write_work(new, work, self.name))
             self._saved = work
             self.version += 1
             told = f"Saved in {self.home}."
