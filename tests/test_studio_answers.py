@@ -10,7 +10,7 @@ import soundfile
 from studios import SR
 
 from musaic_core.data.hints import read_hints
-from musaic_core.data.notes import read_midi
+from musaic_core.data.notes import compare, read_midi
 
 pytest_plugins = ["studios"]
 pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx`")
@@ -110,6 +110,24 @@ def test_components_are_muted_merged_and_named_and_heard(page):
     assert len(data) == n * (n_rows + n_columns)
 
 
+def test_all_components_are_muted_in_one_step(page):
+    shown = page.ask()["components"]
+    muted = page.change(component=[c["index"] for c in shown], gain=0)["components"]
+    assert [c["gain"] for c in muted] == [0] * len(shown)
+    page.post("undo")
+    assert page.answer()["components"] == shown
+
+
+def test_a_mix_is_exported_as_it_is_now(page):
+    shown = page.ask()["components"]
+    whole = sound_of(page.get("export/mix.flac"))
+    page.change(component=[c["index"] for c in shown], gain=0)
+    silent = sound_of(page.get("export/mix.flac"))
+    assert np.abs(silent).max() < 0.1 * np.abs(whole).max()
+    page.post("undo")
+    np.testing.assert_array_equal(sound_of(page.get("export/mix.flac")), whole)
+
+
 def sound_of(answered):
     assert answered.status_code == 200, answered.text
     return soundfile.read(io.BytesIO(answered.content))[0]
@@ -140,11 +158,17 @@ def test_stems_are_made_anew_with_what_was_said_and_not_by_another_model(page):
 
 def test_what_is_exported_is_sure_and_shown(page, tmp_path):
     page.ask()
-    page.change(hint={"label": 76, "start": 1.0, "end": 1.5, "sounds": True})
+    said = {"label": 76, "start": 1.0, "end": 1.5, "sounds": True}
+    corrected = page.change(hint=said)
+    assert corrected["sure"] is None
     assert page.state()["quick"]
     assert page.post("export/notes.mid").status_code == 200
     assert not page.state()["quick"]
-    assert page.answer()["changed"]["added"]  # by what was said, and not by this
+    answer = page.answer()
+    assert answer["changed"]["added"]  # by what was said
+    differ = compare(np.array(answer["notes"]), np.array(corrected["notes"]))
+    told = {"added": len(differ["wrong"]), "removed": len(differ["missed"])}
+    assert answer["sure"] == told  # by this
     (tmp_path / "shown.mid").write_bytes(page.get("export/notes.mid").content)
     table = read_midi(tmp_path / "shown.mid").table()
     shown = page.answer()["notes"]

@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 from studios import ADDRESS, Page, tune
 
-from musaic_core.studio import home, session
+from musaic_core.studio import home, saved
 from musaic_core.studio.server import make_app
 
 pytest_plugins = ["studios"]
@@ -46,7 +46,7 @@ def test_a_full_disk_leaves_the_work_that_was_there(page, tmp_path, monkeypatch)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(session, "write_work", full)
+        patch.setattr(saved, "write_work", full)
         failed = page.post("save")
     assert failed.status_code == 422
     assert "No space left" in failed.json()["error"]

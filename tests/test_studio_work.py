@@ -15,7 +15,9 @@ from musaic_core.studio.work import History, Mix, Work
 INDEX = st.integers(0, 6)
 CHANGES = st.one_of(
     st.fixed_dictionaries({"component": INDEX, "name": st.text(max_size=5)}),
-    st.fixed_dictionaries({"component": INDEX, "gain": st.floats(0, 10)}),
+    st.fixed_dictionaries(
+        {"component": INDEX | st.lists(INDEX), "gain": st.floats(0, 10)}
+    ),
     st.fixed_dictionaries(
         {"merge": st.lists(INDEX, min_size=2, max_size=4)},
         optional={"name": st.text(max_size=5)},

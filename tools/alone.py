@@ -82,7 +82,7 @@ def gain(track: Track, model: str, known: dict, folder: Path) -> tuple[float, fl
 
     def score():
         session.make_sure()
-        estimate = np.asarray(session.shown()[1].answer["vocals"])
+        estimate = np.asarray(session.shown().analysis.answer["vocals"])
         return mean_sdr(vocals[None][..., counts], estimate[None][..., counts], sr)
 
     session.ask("stems", model)

@@ -1,5 +1,6 @@
 """What a page is shown, plays and downloads of an answer: one and the same."""
 
+import hashlib
 import io
 import json
 import secrets
@@ -33,21 +34,19 @@ def answer_of(session) -> dict:
     dict
         That JSON can hold.
     """
-    version, analysis, before, question = session.shown()
+    version, question, analysis, before, guess = session.shown()
     told = {"version": version, "question": question, "levels": None}
     told |= {"notes": [], "stems": [], "sections": [], "bars": [], "components": []}
-    again = before is not None
-    told["changed"] = {"again": again, "added": [], "removed": []}
+    told["changed"] = {"again": before is not None, **_changes(None, None, question)}
+    told["sure"] = None
     if analysis is None:
         return told
+    told["changed"] |= _changes(analysis, before, question)
+    if guess is not None:
+        changes = _changes(analysis, guess, question)
+        told["sure"] = {which: len(rows) for which, rows in changes.items()}
     if question == "notes":
         told["notes"] = _rows(analysis.answer.table())
-        if before is not None:
-            sorted_ = compare(analysis.answer.table(), before.answer.table())
-            told["changed"] |= {
-                "added": _rows(sorted_["wrong"]),
-                "removed": _rows(sorted_["missed"]),
-            }
     elif question == "stems":
         here = f"/api/recordings/{session.id}/stems"
         told["stems"] = [
@@ -57,16 +56,23 @@ def answer_of(session) -> dict:
     elif question == "sections":
         told["sections"] = _sections(analysis.answer)
         told["bars"] = np.round(analysis.evidence.bars, 3).tolist()
-        if before is not None:
-            now, was = told["sections"], _sections(before.answer)
-            told["changed"] |= {
-                "added": [s for s in now if s not in was],
-                "removed": [s for s in was if s not in now],
-            }
     told["components"] = components_of(analysis, session.work.mix)
     if told["components"]:
         told["levels"] = f"/api/recordings/{session.id}/levels?version={version}"
     return told
+
+
+def _changes(analysis, before, question):
+    """Notes or sections that are in one answer, and not in the other."""
+    added = removed = []
+    if before is not None and question == "notes":
+        sorted_ = compare(analysis.answer.table(), before.answer.table())
+        added, removed = _rows(sorted_["wrong"]), _rows(sorted_["missed"])
+    elif before is not None and question == "sections":
+        now, was = _sections(analysis.answer), _sections(before.answer)
+        added = [row for row in now if row not in was]
+        removed = [row for row in was if row not in now]
+    return {"added": added, "removed": removed}
 
 
 def _rows(table):
@@ -100,10 +106,10 @@ def answered(session, question: str | None = None):
     InputError
         There is none.
     """
-    _, analysis, _, asked = session.shown()
-    if analysis is None or question not in (None, asked):
+    shown = session.shown()
+    if shown.analysis is None or question not in (None, shown.question):
         raise InputError(f"there are no {question or 'components'} yet; ask for them")
-    return analysis
+    return shown.analysis
 
 
 def levels(session) -> bytes:
@@ -248,7 +254,13 @@ def export(session, what: str) -> tuple[Path, str]:
         return file, name
     session.make_sure()
     if what == "mix.flac":
-        return components_audio(session, ""), name
+        analysis = answered(session)
+        gains = repr(sorted(session.work.mix.gains.items())).encode()
+        digest = hashlib.sha256(gains).hexdigest()[:16]
+        file = session.made(analysis) / f"mix {digest}.flac"
+        if not file.exists():
+            components_audio(session, "").replace(file)
+        return file, name
     if what == "notes.mid":
         analysis = answered(session, "notes")
         file, name = session.made(analysis) / what, f"{session.stem}.mid"

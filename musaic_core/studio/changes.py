@@ -18,7 +18,8 @@ def changed(work: Work, change: Any) -> Work:
     change : object
         ``hints``, a list, or one ``hint``, and ``unhint``, indices of those that are to
         go, also both at once; ``merge``, two or more, with a ``name`` if that is
-        wanted, or ``unmerge``; or ``component`` with ``name`` or ``gain``.
+        wanted, or ``unmerge``; or ``component`` with ``name`` or ``gain``, the latter
+        also of a list of components.
 
     Returns
     -------
@@ -34,6 +35,11 @@ def changed(work: Work, change: Any) -> Work:
             return work.with_mix(work.mix.named(index, name[:80]))
         case {"component": int(index), "gain": gain} if index >= 0:
             return work.with_mix(work.mix.at_gain(index, gain_of(gain)))
+        case {"component": [*several], "gain": gain} if _are_indices(*several):
+            mix, gain = work.mix, gain_of(gain)
+            for index in several:
+                mix = mix.at_gain(index, gain)
+            return work.with_mix(mix)
         case {"merge": [int(first), *others]} if others and _are_indices(
             first, *others
         ):

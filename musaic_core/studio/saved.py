@@ -2,13 +2,13 @@
 
 import itertools
 import json
-import os
-import tempfile
+import secrets
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from musaic_core.data.errors import InputError
-from musaic_core.data.hints import Hint, read_hints
+from musaic_core.data.hints import Hint, read_hints, write_hints
 from musaic_core.studio.work import Work
 
 
@@ -69,11 +69,8 @@ def write_whole(file: Path, write: Callable[[Path], None]) -> None:
     InputError
         There is no room, or no leave to write.
     """
-    new = None
+    new = file.with_name(f".studio-{secrets.token_hex(4)}")
     try:
-        handle, name = tempfile.mkstemp(prefix=".studio-", dir=file.parent)
-        os.close(handle)
-        new = Path(name)
         write(new)
         new.replace(file)
     except OSError as error:
@@ -81,8 +78,63 @@ def write_whole(file: Path, write: Callable[[Path], None]) -> None:
             f"{file}: it can't be written ({error.strerror}); what was there is kept"
         ) from None
     finally:
-        if new is not None:
-            new.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
+
+
+def work_file(recording: Path) -> Path:
+    """Where the work on a recording is saved: beside it.
+
+    Parameters
+    ----------
+    recording : Path
+
+    Returns
+    -------
+    Path
+    """
+    return recording.with_name(f"{recording.stem}.studio.json")
+
+
+def save_work(work: Work, source: Path, recording: Path) -> Path | None:
+    """Write a recording, if it is not there, and the work and its hints beside it.
+
+    Parameters
+    ----------
+    work : Work
+    source : Path
+        Where the recording is now.
+    recording : Path
+        Where it is to be.
+
+    Returns
+    -------
+    Path or None
+        Where hints of that name are now that somebody else has written.
+
+    Raises
+    ------
+    InputError
+        It can't be written, or something else would be lost by it.
+    """
+    file, ours = work_file(recording), [work.hints]
+    if file.exists():
+        before, name = read_work(file)
+        if name != recording.name:
+            raise InputError(
+                f"{file} is the work of another recording; rename that, or this one"
+            )
+        ours.append(before.hints)
+    if source.resolve() != recording.resolve():
+        if recording.exists():
+            raise InputError(
+                f"{recording} is another recording of that name; rename it, or this"
+            )
+        write_whole(recording, lambda new: shutil.copyfile(source, new))
+    hints = recording.with_name(f"{recording.stem}.hints.json")
+    aside = put_aside(hints, ours)
+    write_whole(hints, lambda new: write_hints(new, work.hints))
+    write_whole(file, lambda new: write_work(new, work, recording.name))
+    return aside
 
 
 def put_aside(file: Path, ours: Iterable[tuple[Hint, ...]]) -> Path | None:

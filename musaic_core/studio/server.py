@@ -3,7 +3,6 @@
 import contextlib
 import json
 import shutil
-import tempfile
 from importlib.resources import files
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from musaic_core.studio import answers
 from musaic_core.studio.guard import LocalOnly
 from musaic_core.studio.home import Studio, name_of
 from musaic_core.studio.session import StaleError
+from musaic_core.studio.sound import no_room
 
 LARGEST = 2 * 2**30  # bytes of a recording
 LARGEST_JSON = 2**20
@@ -87,14 +87,8 @@ def make_app(folder: Path) -> Starlette:
     async def drop(request):
         name = name_of(request.query_params.get("name", ""))
         file = studio.temporary() / name
-        size = 0
         try:
-            with file.open("wb") as opened:
-                async for part in request.stream():
-                    size += len(part)
-                    if size > LARGEST:
-                        raise HTTPException(413, f"{name}: is above 2 GB; cut it")
-                    await run_in_threadpool(opened.write, part)
+            await _receive(request, file)
             return _described(await run_in_threadpool(studio.take, file))
         except BaseException:
             shutil.rmtree(file.parent, ignore_errors=True)
@@ -219,9 +213,7 @@ def make_app(folder: Path) -> Starlette:
         middleware=[Middleware(LocalOnly)],
         exception_handlers={
             InputError: lambda _, error: _failed(422, str(error)),
-            OSError: lambda _, error: _failed(
-                507, f"{error.strerror or error}: in {tempfile.gettempdir()}"
-            ),
+            OSError: lambda _, error: _failed(507, no_room("the studio", error)),
             StaleError: lambda *_: _failed(
                 409, "it was changed by another page; look at it again"
             ),
@@ -249,6 +241,26 @@ def _described(session):
 def _failed(status, reason):
     """An error in one line."""
     return JSONResponse({"error": " ".join(str(reason).split())}, status)
+
+
+async def _receive(request, file):
+    """Write what is sent to a file; all is read, as browsers listen only then."""
+    size, parts = 0, request.stream()
+    try:
+        with file.open("wb") as opened:
+            async for part in parts:
+                size += len(part)
+                if size > LARGEST:
+                    raise HTTPException(413, f"{file.name}: is above 2 GB; cut it")
+                await run_in_threadpool(opened.write, part)
+        return
+    except OSError as error:
+        failed = no_room(file.name, error)
+    except HTTPException as error:
+        failed = error
+    async for _ in parts:
+        pass
+    raise failed
 
 
 async def _body_of(request):

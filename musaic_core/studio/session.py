@@ -7,15 +7,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from musaic_core.data.errors import InputError, reason_of
-from musaic_core.data.hints import write_hints
 from musaic_core.studio.analysis import LONGEST, Analysis, StoppedError
 from musaic_core.studio.asked import Asked
 from musaic_core.studio.changes import changed, check
 from musaic_core.studio.models import Offer, Question
-from musaic_core.studio.saved import put_aside, read_work, write_whole, write_work
+from musaic_core.studio.saved import read_work, save_work, work_file
 from musaic_core.studio.sound import Sound
 from musaic_core.studio.work import History, Work
 
@@ -24,6 +23,16 @@ _computing = threading.Lock()  # two models at once would be as slow as both
 
 class StaleError(Exception):
     """A change was made to what has changed since: by another page, say."""
+
+
+class Shown(NamedTuple):
+    """What is shown: the last answer, and those that it is compared with."""
+
+    version: int
+    question: str
+    analysis: Analysis | None
+    before: Analysis | None  # something was said
+    guess: Analysis | None  # that was quick, to the same
 
 
 class Session:
@@ -62,8 +71,8 @@ class Session:
         self.recording = self.sound.recording(self.id)
         self.temporary = temporary
         saved, recording = None, None
-        if self.work_file.exists() and file.parent == home:
-            saved, recording = read_work(self.work_file)
+        if work_file(file).exists() and file.parent == home:
+            saved, recording = read_work(work_file(file))
         self._saved = saved if recording == name else None
         work = self._saved or Work()
         self.history = History(work)
@@ -72,12 +81,13 @@ class Session:
         self.error: str | None = None
         self.analysis: Analysis | None = None
         self.before: Analysis | None = None
+        self.guess: Analysis | None = None  # the quick one, before it was made sure of
         self.picture = None  # of its spectrogram, once somebody has looked
         self._shown: Work | None = None  # that `analysis` is of
         self._made_of: Analysis | None = None
         self.listeners = 0  # pages that are told of it
         self._asked = Asked(self.recording)
-        self._lock = threading.RLock()
+        self._lock, self._saving = threading.RLock(), threading.Lock()
         self._ended = threading.Condition(self._lock)
         self._stop = threading.Event()
         self.wake()
@@ -86,11 +96,6 @@ class Session:
     def stem(self) -> str:
         """What its files are named after."""
         return Path(self.name).stem
-
-    @property
-    def work_file(self) -> Path:
-        """Where its work is saved."""
-        return self.home / f"{self.stem}.studio.json"
 
     @property
     def work(self) -> Work:
@@ -116,7 +121,7 @@ class Session:
         with self._lock:
             self.stop()
             self._asked = Asked(self.recording)
-            self.analysis = self.before = self.picture = None
+            self.analysis = self.before = self.guess = self.picture = None
             self._shown = self._made_of = self.error = None
             shutil.rmtree(self.temporary / "made", ignore_errors=True)
 
@@ -225,16 +230,22 @@ class Session:
             There is no answer.
         """
         with self._ended:
-            for again in (False, True):
-                while self.running:
-                    self._ended.wait()
-                if self._is_sure or not self.work.question:
-                    return
-                if again:
-                    raise InputError(
-                        self.error or "it was changed meanwhile; try again"
-                    )
-                self._answer(sure=True)
+            waited = self._wait()
+            if self._is_sure or not self.work.question:
+                return
+            if waited and self.error:  # whoever has stopped it wants no other
+                raise InputError(self.error)
+            self._answer(sure=True)
+            self._wait()
+            if not self._is_sure:
+                raise InputError(self.error or "it was changed meanwhile; try again")
+
+    def _wait(self):
+        """Wait until no model runs; call with the lock held. Says whether one did."""
+        ran = self.running is not None
+        while self.running:
+            self._ended.wait()
+        return ran
 
     @property
     def _is_sure(self):
@@ -258,32 +269,18 @@ class Session:
         InputError
             It can't be written.
         """
+        with self._saving:  # pages are answered while a long recording is copied
+            work, recording = self.work, self.home / self.name
+            aside = save_work(work, self.file, recording)
+            self.file = recording
         with self._lock:
-            copy, work = self.home / self.name, self.work
-            if self.work_file.exists() and read_work(self.work_file)[1] != self.name:
-                raise InputError(
-                    f"{self.work_file} is the work of another recording; rename that, "
-                    "or this one"
-                )
-            if self.file.resolve() != copy.resolve():
-                if copy.exists():
-                    raise InputError(
-                        f"{copy} is another recording of that name; rename it, or this"
-                    )
-                write_whole(copy, lambda new: shutil.copyfile(self.file, new))
-                self.file = copy
-            hints, ours = self.home / f"{self.stem}.hints.json", [work.hints]
-            if self.work_file.exists():
-                ours.append(read_work(self.work_file)[0].hints)
-            aside = put_aside(hints, ours)
-            write_whole(hints, lambda new: write_hints(new, work.hints))
-            write_whole(self.work_file, lambda new: write_work(new, work, self.name))
             self._saved = work
             self.version += 1
-            told = f"Saved in {self.home}."
-            if aside:
-                told += f" {hints.name} was another's: it is {aside.name} now."
-            return told
+        told = f"Saved in {self.home}."
+        if aside:
+            was = recording.with_name(f"{self.stem}.hints.json").name
+            told += f" {was} was another's: it is {aside.name} now."
+        return told
 
     # ---- what pages see
 
@@ -314,16 +311,17 @@ class Session:
                 "quick": self.analysis is not None and self.analysis.quick,
             }
 
-    def shown(self) -> tuple[int, Analysis | None, Analysis | None, str]:
-        """What is shown: version, last analysis, the one before, and the question.
+    def shown(self) -> Shown:
+        """What is shown of what models have answered.
 
         Returns
         -------
-        tuple
+        Shown
         """
         with self._lock:
             question = self._shown.question if self._shown else ""
-            return self.version, self.analysis, self.before, question
+            told = self.version, question, self.analysis, self.before, self.guess
+            return Shown(*told)
 
     def made(self, analysis: Analysis) -> Path:
         """A temporary folder for what is made of an analysis.
@@ -392,4 +390,6 @@ class Session:
             self.before = None
         elif was.hints != work.hints:
             self.before = self.analysis
+        same = self._is_shown(work) and self.analysis.quick and not made.quick
+        self.guess = self.analysis if same else None
         self.analysis, self._shown = made, work

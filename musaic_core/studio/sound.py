@@ -66,10 +66,7 @@ class Sound:
         try:
             np.save(self._decoded, y)
         except OSError as error:
-            raise InputError(
-                f"{name}: no room for it in {tempfile.gettempdir()} "
-                f"({error.strerror}); let $TMPDIR name a folder on a larger disk"
-            ) from None
+            raise no_room(name, error) from None
         self.peaks = peaks(y)
 
     @property
@@ -96,6 +93,27 @@ class Sound:
     def file(self) -> Path:
         """What the browser plays: FLAC."""
         return write_flac(self.samples, self.rate, self.folder / "recording.flac")
+
+
+def no_room(what: str, error: OSError) -> InputError:
+    """Say that the disk of temporary files is full, or can't be written for else.
+
+    Parameters
+    ----------
+    what : str
+        That has been tried to write.
+    error : OSError
+        Of the system.
+
+    Returns
+    -------
+    InputError
+        One line, and what to do.
+    """
+    return InputError(
+        f"{what}: no room for it in {tempfile.gettempdir()} "
+        f"({error.strerror or error}); let $TMPDIR name a folder on a larger disk"
+    )
 
 
 def write_flac(y, sr: int, file: Path) -> Path:

@@ -6,8 +6,8 @@ const SHOWN = 24; // components at first: a dictionary has hundreds
 class Steering {
   // components: [{name, loudness, gain = 1, parts = [index, …]}], parts being what has
   // been merged into it already. hear(gains, alone) is called when something else is to
-  // be heard, gains being one for each part; set(row, change) when a user changes the
-  // gain or the name of a row; merge(rows, name) and split(row) when rows become one,
+  // be heard, gains being one for each part; set(rows, change) when a user changes the
+  // gain or the name of rows; merge(rows, name) and split(row) when rows become one,
   // or one becomes several; without these two they do so in the page alone.
   constructor(place, components, { hear, set = () => {}, merge = null, split = null }) {
     Object.assign(this, { place, hear, set, merge, split, alone: null });
@@ -58,10 +58,9 @@ class Steering {
   }
 
   setAll(gain) {
-    for (const row of this.rows) {
-      if (row.gain !== gain) this.set(row, { gain });
-      row.gain = gain;
-    }
+    const others = this.rows.filter((row) => row.gain !== gain);
+    for (const row of others) row.gain = gain;
+    if (others.length) this.set(others, { gain });
     this.show();
     this.play();
   }
@@ -95,13 +94,13 @@ class Steering {
     const slider = make("input", {
       type: "range", min: 0, max: 2, step: 0.05, value: row.gain, "aria-label": `Gain of ${which}`,
       oninput: () => this.turn(row, Number(slider.value)),
-      onchange: () => this.set(row, { gain: row.gain }),
+      onchange: () => this.set([row], { gain: row.gain }),
     });
     const mute = make("input", {
       type: "checkbox", "aria-label": `Mute ${which}`,
       onchange: () => {
         this.turn(row, mute.checked ? 0 : 1);
-        this.set(row, { gain: row.gain });
+        this.set([row], { gain: row.gain });
       },
     });
     const tick = make("input", {
@@ -151,7 +150,7 @@ class Steering {
     if (others.length) this.unite([first, ...others], name || [first, ...others].map((row) => row.name).join(" + "));
     else if (name) {
       first.name = name;
-      this.set(first, { name });
+      this.set([first], { name });
     }
     this.show();
     first.button?.focus();

@@ -71,9 +71,9 @@ class Listening {
     if (before && told(before.rows) === told(components)) return;
     this.steering = new Steering($("#factors .components"), components, {
       hear: (_, now) => this.mix(now),
-      set: (row, { gain, name }) => {
-        const component = row.parts[0];
-        change(name === undefined ? { component, gain } : { component, name });
+      set: (rows, { gain, name }) => {
+        const which = rows.map((row) => row.parts[0]);
+        change(name === undefined ? { component: which, gain } : { component: which[0], name });
       },
       merge: (chosen, name) => change({ merge: chosen.map((row) => row.parts[0]), name }),
       split: (row) => change({ unmerge: row.parts[0] }),
