@@ -55,17 +55,26 @@ def test_a_stretch_and_a_region_are_marked_by_a_finger(tab):
     dropped(tab, "stems")
     tab.select_option("#edit select", "vocals")
     swipe(tab, (1, 175), (6, 175))  # over the waveform
-    tab.locator("#edit button:has-text('vocals is alone')").click()
+    tab.locator("#edit button:has-text('vocals is alone')").tap()
     settled(tab, "stems")
     [hint] = tab.evaluate("opened.state.hints")
     assert (hint["label"], hint["sounds"]) == ("vocals", True)
     assert hint["end"] - hint["start"] == pytest.approx(5, abs=0.3)
     swipe(tab, (2, 20), (4, 60))  # over the spectrogram
-    tab.locator("#edit button:has-text('has no vocals')").click()
+    tab.locator("#edit button:has-text('has no vocals')").tap()
     settled(tab, "stems")
     region = tab.evaluate("opened.state.hints[1]")
     assert 0 < region["low"] < region["high"]
     assert region["end"] - region["start"] == pytest.approx(2, abs=0.3)
+
+
+def test_a_finger_that_scrolls_over_the_waveform_marks_nothing(tab):
+    dropped(tab, "stems")
+    tab.evaluate("scrollTo(0, 100)")
+    before = tab.evaluate("scrollY")
+    swipe(tab, (3, 175), (3, 60))
+    assert tab.evaluate("scrollY") < before
+    assert tab.evaluate("opened.editor.chosen") is None
 
 
 def test_a_boundary_is_moved_by_a_finger(tab):

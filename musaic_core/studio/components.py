@@ -54,8 +54,8 @@ def components_of(analysis: Analysis, mix: Mix) -> list[dict]:
     -------
     list of dict
         ``index``, ``name``, ``pitch`` and ``stem`` (or None), ``loudness`` (from 0 to
-        1), ``gain``, and ``merged``, others that are one with it and not listed. Empty
-        where the model has no components.
+        1), ``centre`` of its spectrum (Hz), ``gain``, and ``merged``, others that are
+        one with it and not listed. Empty where the model has no components.
     """
     if not analysis.n_components:
         return []
@@ -68,6 +68,7 @@ def components_of(analysis: Analysis, mix: Mix) -> list[dict]:
         group: sum(loudness[[i for i in group if i < len(H)]]) for group in groups
     }
     names = component_names(labels, "no pitch")
+    centres = analysis.frequencies[: len(W)] @ W / np.maximum(W.sum(0), 1e-30)
     return [
         {
             "index": i,
@@ -75,6 +76,7 @@ def components_of(analysis: Analysis, mix: Mix) -> list[dict]:
             "pitch": None if isinstance(labels[i], str) else int(labels[i]) or None,
             "stem": str(labels[i]) if isinstance(labels[i], str) else None,
             "loudness": round(float(loudness[i, *others]), 4),
+            "centre": round(float(centres[i])),
             "gain": mix.gains.get(i, 1.0),
             "merged": others,
         }

@@ -165,6 +165,17 @@ class Studio:
                 return self.open(other)
         return self.open(file)
 
+    def unsaved(self) -> list[dict]:
+        """List the recordings of which something was said that is not saved.
+
+        Returns
+        -------
+        list of dict
+            ``id`` and ``name``.
+        """
+        sessions = [*self.sessions.values()]
+        return [{"id": s.id, "name": s.name} for s in sessions if not s.is_saved]
+
     def works(self) -> list[dict]:
         """List the works that are saved in the folder.
 

@@ -68,6 +68,7 @@ def make_app(folder: Path) -> Starlette:
             {
                 "folder": str(studio.folder),
                 "works": works,
+                "unsaved": studio.unsaved(),
                 "opened": studio.opened,
                 "questions": [
                     {

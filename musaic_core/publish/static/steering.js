@@ -4,8 +4,8 @@
 const SHOWN = 24; // components at first: a dictionary has hundreds
 
 class Steering {
-  // components: [{name, loudness, gain = 1, parts = [index, …]}], parts being what has
-  // been merged into it already. hear(gains, alone) is called when something else is to
+  // components: [{name, loudness, gain = 1, parts = [index, …], about}], parts being what
+  // has been merged into it already, and about what else is shown of it. hear(gains, alone) is called when something else is to
   // be heard, gains being one for each part; set(rows, change) when a user changes the
   // gain or the name of rows; merge(rows, name) and split(row) when rows become one,
   // or one becomes several; without these two they do so in the page alone.
@@ -86,7 +86,7 @@ class Steering {
 
   element(row) {
     const many = row.parts.length > 1 ? `${row.parts.length} components` : `component ${row.parts[0] + 1}`;
-    const which = `${row.name}, ${many}`;
+    const which = `${row.name}, ${many}${row.about ? `, about ${row.about}` : ""}`;
     row.button = make("button", {
       type: "button", title: which, "aria-label": `Hear ${which} alone`, "aria-pressed": this.alone === row,
       onclick: () => this.listen(row),
@@ -109,7 +109,8 @@ class Steering {
     });
     [mute.checked, tick.checked] = [!row.gain, row.ticked];
     Object.assign(row, { slider, mute });
-    return make("div", { class: "component" }, tick, row.button, slider, make("label", { class: "mute" }, mute, "Mute"));
+    const about = row.about ? [make("span", { class: "small" }, row.about)] : [];
+    return make("div", { class: "component" }, tick, row.button, ...about, slider, make("label", { class: "mute" }, mute, "Mute"));
   }
 
   // What the buttons do to what is ticked.

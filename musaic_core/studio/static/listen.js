@@ -64,8 +64,10 @@ class Listening {
 
   // The components of an answer to steer, in #factors; change(change) tells the server.
   components(answer, change) {
-    const components = answer.components.map(({ index, merged, name, gain, loudness }) =>
-      ({ name, gain, loudness, parts: [index, ...merged] }));
+    // of drums and the like, how high it sounds tells the hi-hat from the bass drum
+    const height = (hz) => (hz < 1000 ? `${Math.round(hz / 10) * 10} Hz` : `${(hz / 1000).toFixed(1)} kHz`);
+    const components = answer.components.map(({ index, merged, name, gain, loudness, stem, centre }) =>
+      ({ name, gain, loudness, parts: [index, ...merged], about: stem && height(centre) }));
     const before = this.steering;
     const told = (rows) => JSON.stringify(rows.map(({ name, gain, parts }) => [name, gain, parts]));
     if (before && told(before.rows) === told(components)) return;

@@ -19,7 +19,9 @@ const server = (() => {
   const post = (path, body) =>
     json(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) });
   const upload = (file) =>
-    json(`api/recordings?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
+    json(`api/recordings?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file }).catch((error) => {
+      throw error.status ? error : new Error(`${file.name} can't be read, or the studio does not answer. Is it still there?`);
+    });
   const audio = async (path, rate) => {
     const bytes = await (await ask(path)).arrayBuffer();
     return new OfflineAudioContext(1, 1, rate).decodeAudioData(bytes);

@@ -169,6 +169,7 @@ class StemEditor {
   }
 
   press(point) {
+    this.before = this.chosen;
     this.region = this.painted(point);
     return true;
   }
@@ -191,7 +192,9 @@ class StemEditor {
     this.say(`${this.text(stretch)}: whose is it?`);
   }
 
-  cancel() {}
+  cancel() {
+    this.choose(this.before);
+  }
 
   tap(point) {
     const inBand = (h) => h.low === undefined || (point.value >= this.band(h.low) && point.value <= this.band(h.high));

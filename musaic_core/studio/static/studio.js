@@ -40,13 +40,22 @@ async function begin() {
   const tab = ({ name, title }) =>
     make("label", {}, make("input", { type: "radio", name: "question", value: name, onchange: () => pick(name) }), title);
   $("#questions").append(...choices.questions.map(tab));
-  const open = (file) => attempt(async () => enter(await server.post("api/works", { file })));
-  const work = ({ file, name, changed }) =>
-    make("li", {}, make("button", { type: "button", onclick: open(file) }, name), ` ${new Date(1000 * changed).toLocaleString()}`);
-  $("#saved ul").replaceChildren(...choices.works.map(work));
-  $("#saved").hidden = !choices.works.length;
+  listWorks(choices);
   const id = state.get("recording") || choices.opened;
-  if (id) await server.json(`api/recordings/${encodeURIComponent(id)}`).then(enter, () => state.set("recording", ""));
+  if (id) await look(id).catch(() => state.set("recording", ""));
+}
+
+const look = async (id) => enter(await server.json(`api/recordings/${encodeURIComponent(id)}`));
+
+// What is saved, and what is not yet: that goes when the studio ends.
+function listWorks({ works, unsaved }) {
+  const item = (name, more, open) => make("li", {}, make("button", { type: "button", onclick: attempt(open) }, name), ` ${more}`);
+  $("#saved ul").replaceChildren(
+    ...unsaved.map(({ id, name }) => item(name, "not saved yet", () => look(id))),
+    ...works.map(({ file, name, changed }) =>
+      item(name, new Date(1000 * changed).toLocaleString(), async () => enter(await server.post("api/works", { file })))),
+  );
+  $("#saved").hidden = !works.length && !unsaved.length;
 }
 
 const take = attempt(async (file) => {
@@ -89,7 +98,7 @@ function leave() {
   opened.line.stop();
   opened.listening.stop();
   opened = null;
-  for (const id of ["board", "factors", "corrections", "export", "running", "work", "history"]) $(`#${id}`).hidden = true;
+  for (const id of ["board", "factors", "composed", "corrections", "export", "running", "work", "history"]) $(`#${id}`).hidden = true;
   $("#start").hidden = false;
   for (const id of ["changed", "readout", "error"]) $(`#${id}`).textContent = "";
   document.title = "MusAIc studio";
@@ -113,7 +122,10 @@ function see(now, said) {
   $("#save").textContent = said.saved ? "Saved" : "Save";
   if (said.error) fail(said.error);
   $("#running").hidden = !said.running;
-  if (said.running) progress(said.running);
+  if (said.running) {
+    now.told = null; // what comes then is news
+    progress(said.running);
+  }
   listHints(said.hints);
   where(now);
 }
@@ -192,7 +204,8 @@ async function answered(now) {
   $("#board").hidden = $("#export").hidden = false;
   if (!now.editor || before?.question !== question) await newEditor(now, answer);
   if (now !== opened) return;
-  $("#changed").textContent = summary(answer);
+  // what else is told meanwhile stays, unless there is news
+  if (now.told !== summary(answer)) $("#changed").textContent = now.told = summary(answer);
   await now.editor.show(answer, now.state.hints);
   if (question === "sections") $("#parts").replaceChildren(...listSections({ sections: answer.sections }, (t) => now.listening.seek(t, true)));
   await now.listening.show(answer);
@@ -201,9 +214,14 @@ async function answered(now) {
 }
 
 function summary(answer) {
+  const { sure } = answer;
   const { again, added, removed } = answer.changed;
   const unit = answer.question === "notes" ? "note" : "section";
   const many = (n) => `${n} ${unit}${n === 1 ? "" : "s"}`;
+  if (sure) {
+    const found = sure.added || sure.removed ? `${many(sure.added)} new, ${many(sure.removed)} gone` : "the same";
+    return `It has listened once more, from the start${answer.question === "stems" ? "" : `: ${found}`}.`;
+  }
   if (again && answer.question === "stems") {
     const { models } = choices.questions.find((q) => q.name === "stems");
     const learners = models.filter((m) => m.hints).map((m) => m.id);
@@ -229,7 +247,7 @@ async function newEditor(now, answer) {
   $("#parts").replaceChildren();
   const names = { notes: "piano roll", stems: "waveform and spectrogram", sections: "waveform and sections" };
   const over = now.line.over;
-  over.setAttribute("role", "group");
+  over.setAttribute("role", "application"); // it takes the arrow keys
   over.setAttribute("aria-label", `${names[answer.question]}, to correct`);
   over.setAttribute("aria-describedby", "gestures");
   const readable = innerWidth < 640 ? 8 : 30; // s of a piano roll
@@ -237,7 +255,12 @@ async function newEditor(now, answer) {
 }
 
 function showComponents(now, answer) {
+  const { models } = choices.questions.find((q) => q.name === answer.question);
+  const others = models.filter((m) => m.components).map((m) => m.id);
   $("#factors").hidden = !answer.components.length;
+  $("#composed").hidden = answer.components.length || !others.length;
+  const show = (id) => make("button", { type: "button", onclick: () => (($("#factors").open = true), pick(answer.question, id)) }, `Components of ${id}`);
+  $("#composed").replaceChildren("Other models are made of components, each a sound to hear alone, mute or merge: ", ...others.map(show));
   if (!answer.components.length) return;
   $("#factors-head").textContent = `Components (${answer.components.length})`;
   now.listening.components(answer, async (said) => {
@@ -268,12 +291,18 @@ function showExports(now, answer) {
     const href = `${now.url}/export/${file}`;
     const onclick = attempt(async (event) => {
       event.preventDefault();
-      now.editor.settle?.();
-      await now.queue;
-      see(now, await server.post(href));
-      if (now !== opened) return;
-      await answered(now);
-      make("a", { href, download: "" }).click();
+      if (now.leaving) return; // it takes a while
+      try {
+        $("#exports").ariaBusy = now.leaving = true;
+        now.editor.settle?.();
+        await now.queue;
+        see(now, await server.post(href));
+        if (now !== opened) return;
+        await answered(now);
+        make("a", { href, download: "" }).click();
+      } finally {
+        $("#exports").ariaBusy = now.leaving = false;
+      }
     });
     return make("a", { class: "button", href, download: "", onclick }, `⤓ ${text}`);
   };
@@ -310,7 +339,7 @@ document.addEventListener("DOMContentLoaded", attempt(async () => {
     event.preventDefault();
     leave();
     state.set("recording", "");
-    server.json("api/choices").then((now) => ($("#saved").hidden = !now.works.length), fail);
+    server.json("api/choices").then(listWorks, fail);
   };
   addEventListener("keydown", keys);
   addEventListener("theme", () => opened?.line.draw());

@@ -138,6 +138,12 @@ class Timeline {
       if (this.editor?.takes?.(point)) event.preventDefault();
     };
     over.addEventListener("touchstart", this.touch, { passive: false });
+    // nor does one that drags sideways: the browser would take the next tap for its end
+    this.slide = (event) => {
+      const { held } = this;
+      if (held?.taken && held.sideways && event.cancelable) event.preventDefault();
+    };
+    over.addEventListener("touchmove", this.slide, { passive: false });
   }
 
   stop() {
@@ -145,6 +151,7 @@ class Timeline {
     cancelAnimationFrame(this.waiting);
     this.over.removeEventListener("wheel", this.wheel);
     this.over.removeEventListener("touchstart", this.touch);
+    this.over.removeEventListener("touchmove", this.slide);
     this.mark([]);
   }
 
@@ -161,7 +168,11 @@ class Timeline {
     const point = this.at(event);
     const { held } = this;
     if (!held) return void (this.over.style.cursor = this.editor?.cursor?.(point) ?? "default");
-    if (Math.hypot(point.px - held.point.px, point.py - held.point.py) > 4) held.moved = true;
+    const [right, down] = [Math.abs(point.px - held.point.px), Math.abs(point.py - held.point.py)];
+    if (Math.hypot(right, down) > 4) {
+      held.sideways ??= right > down;
+      held.moved = true;
+    }
     if (!held.moved) return;
     if (held.taken) return this.editor.drag(point, held.point);
     const seconds = ((held.point.px - point.px) / this.plot.clientWidth) * this.span;
