@@ -162,15 +162,54 @@ def test_work_is_saved_and_opened_again(tab, folder):
     # once it is saved, it is made sure of
     tab.wait_for_selector("#where:not(:has-text('quick answer'))")
     settled(tab, "notes")
+    assert tab.inner_text("#changed").startswith("Saved in")  # nothing tells else since
     shown = notes(tab)
     tab.reload()
     settled(tab, "notes")
     assert notes(tab) == shown
     tab.click("#home")
-    tab.reload()
     tab.click(f".works button:text-is('{name}')")
     settled(tab, "notes")
     assert notes(tab) == shown
+
+
+def test_work_that_is_not_saved_is_found_on_the_first_page(tab):
+    dropped(tab, name=f"left {tab.viewport_size['width']}.wav")
+    tab.focus(".over")
+    tab.keyboard.press("n")
+    settled(tab, "notes")
+    shown = notes(tab)
+    tab.click("#home")
+    tab.click(".works li:has-text('not saved yet') button:has-text('left')")
+    settled(tab, "notes")
+    assert notes(tab) == shown
+
+
+def test_what_listening_once_more_has_changed_is_told(tab):
+    dropped(tab)
+    tab.focus(".over")
+    tab.keyboard.press("n")
+    settled(tab, "notes")
+    assert tab.inner_text("#changed").startswith("What changed")
+    with tab.expect_download():
+        tab.click("#exports a:has-text('MIDI')")
+    settled(tab, "notes")
+    told = tab.inner_text("#changed")
+    sure = tab.evaluate("opened.answer.sure")
+    assert "once more" in told
+    assert ("the same" in told) == (sure == {"added": 0, "removed": 0})
+
+
+def test_all_components_are_turned_off_and_on_in_one_step(tab):
+    dropped(tab)
+    tab.click("#factors summary")
+    tab.click(".steering button:has-text('All off')")
+    tab.wait_for_function("() => opened.state.can_undo", polling=200)
+    muted = ".component .mute input:checked"
+    assert tab.locator(muted).count() == tab.locator(".component").count() > 1
+    tab.click("#undo")
+    tab.wait_for_function("() => !opened.state.can_undo", polling=200)
+    tab.wait_for_function(f"() => !document.querySelector({muted!r})", polling=200)
 
 
 def test_all_has_a_name_and_fits_the_width(tab):

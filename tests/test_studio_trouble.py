@@ -1,5 +1,6 @@
 """What goes wrong on the page: a line tells of it, and nothing is lost."""
 
+import errno
 import os
 import random
 import threading
@@ -8,7 +9,7 @@ import time
 import pytest
 from studio_pages import dropped, notes, settled
 
-from musaic_core.studio import asked
+from musaic_core.studio import answers, asked, saved
 
 pytest.importorskip("playwright.sync_api")
 pytest_plugins = ["studio_pages"]
@@ -103,3 +104,42 @@ def test_a_second_page_on_the_same_recording_sees_the_same(tab):
     settled(tab, "notes")
     assert tab.evaluate("opened.state.hints") == []
     other.close()
+
+
+def test_what_is_too_large_is_refused_once_the_browser_has_sent_it(
+    tab, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("musaic_core.studio.server.LARGEST", 2**20)
+    file = tmp_path / "large.wav"
+    file.write_bytes(bytes(2**26))  # more than a connection holds
+    tab.set_input_files("#file", file)
+    tab.wait_for_selector("#error:has-text('large.wav: is above')")
+
+
+def test_a_full_disk_is_one_line_and_nothing_is_lost(tab, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    dropped(tab)
+    tab.focus(".over")
+    tab.keyboard.press("n")
+    settled(tab, "notes")
+    for where, what, press in (
+        (saved.shutil, "copyfile", "#save"),
+        (answers, "write_midi", "#exports a:has-text('MIDI')"),
+        (answers, "write_hints", "#exports a:has-text('Corrections')"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(where, what, full)
+            tab.click(press)
+            tab.wait_for_selector("#error:has-text('No space left')")
+        assert "\n" not in tab.inner_text("#error")
+        assert tab.locator("#error").bounding_box()["y"] < 900  # wherever one is
+        assert len(tab.evaluate("opened.state.hints")) == 1
+        if press == "#save":
+            tab.click(press)
+            tab.wait_for_selector("#save:text-is('Saved')")
+        else:
+            with tab.expect_download():
+                tab.click(press)
+        assert tab.inner_text("#error") == ""

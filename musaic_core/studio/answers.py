@@ -34,8 +34,9 @@ def answer_of(session) -> dict:
     dict
         That JSON can hold.
     """
-    version, question, analysis, before, guess = session.shown()
-    told = {"version": version, "question": question, "levels": None}
+    version, question, model, analysis, before, guess = session.shown()
+    told = {"version": version, "question": question, "model": model}
+    told |= {"levels": None}
     told |= {"notes": [], "stems": [], "sections": [], "bars": [], "components": []}
     told["changed"] = {"again": before is not None, **_changes(None, None, question)}
     told["sure"] = None

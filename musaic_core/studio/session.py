@@ -30,6 +30,7 @@ class Shown(NamedTuple):
 
     version: int
     question: str
+    model: str
     analysis: Analysis | None
     before: Analysis | None  # something was said
     guess: Analysis | None  # that was quick, to the same
@@ -319,9 +320,9 @@ class Session:
         Shown
         """
         with self._lock:
-            question = self._shown.question if self._shown else ""
-            told = self.version, question, self.analysis, self.before, self.guess
-            return Shown(*told)
+            asked = self._shown.asked if self._shown else ("", "")
+            told = self.analysis, self.before, self.guess
+            return Shown(self.version, *asked, *told)
 
     def made(self, analysis: Analysis) -> Path:
         """A temporary folder for what is made of an analysis.

@@ -68,7 +68,9 @@ class Listening {
     const height = (hz) => (hz < 1000 ? `${Math.round(hz / 10) * 10} Hz` : `${(hz / 1000).toFixed(1)} kHz`);
     const components = answer.components.map(({ index, merged, name, gain, loudness, stem, centre }) =>
       ({ name, gain, loudness, parts: [index, ...merged], about: stem && height(centre) }));
-    const before = this.steering;
+    const of = `${answer.question} ${answer.model}`;
+    const before = this.of === of ? this.steering : null; // else they are other ones
+    this.of = of;
     const told = (rows) => JSON.stringify(rows.map(({ name, gain, parts }) => [name, gain, parts]));
     if (before && told(before.rows) === told(components)) return;
     this.steering = new Steering($("#factors .components"), components, {
@@ -102,6 +104,7 @@ class Listening {
       steering.mark();
       if (play && !this.parts.playing) this.parts.play();
     } catch (error) {
+      steering.mark();
       this.say(error.message);
     }
   }

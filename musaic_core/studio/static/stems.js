@@ -93,6 +93,11 @@ class StemEditor {
     this.words();
   }
 
+  short({ label, sounds, low, high }) {
+    if (sounds) return `${label} alone`;
+    return low === undefined && high === undefined ? `${label} silent` : `no ${label}`;
+  }
+
   text({ label, start, end, low, high, sounds }) {
     const region = low !== undefined || high !== undefined;
     const where = `${start.toFixed(1)} to ${end.toFixed(1)} s${region ? `, ${Math.round(low ?? 0)} to ${Math.round(high ?? 0)} Hz` : ""}`;
@@ -114,7 +119,7 @@ class StemEditor {
     const marks = this.mine().map((hint) => {
       const kind = hint.sounds ? "alone" : "silent";
       const now = chosen?.index === hint.index ? " now" : "";
-      const element = make("div", { class: `mark ${kind}${now}` }, make("span", {}, `${hint.label} ${hint.sounds ? "alone" : "silent"}`));
+      const element = make("div", { class: `mark ${kind}${now}` }, make("span", {}, this.short(hint)));
       return { element, start: hint.start, end: hint.end, ...this.bands(hint) };
     });
     if (chosen && chosen.index === undefined) marks.push({ element: this.brush, start: chosen.start, end: chosen.end, ...this.bands(chosen) });

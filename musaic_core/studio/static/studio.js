@@ -208,9 +208,9 @@ async function answered(now) {
   if (now.told !== summary(answer)) $("#changed").textContent = now.told = summary(answer);
   await now.editor.show(answer, now.state.hints);
   if (question === "sections") $("#parts").replaceChildren(...listSections({ sections: answer.sections }, (t) => now.listening.seek(t, true)));
-  await now.listening.show(answer);
   showComponents(now, answer);
   showExports(now, answer);
+  await now.listening.show(answer);
 }
 
 function summary(answer) {
@@ -236,6 +236,7 @@ function summary(answer) {
 async function newEditor(now, answer) {
   now.editor?.stop();
   now.line.mark([]);
+  tell("");
   const tools = { change, say: tell, seek: (time, play) => now.listening.seek(time, play), now: () => now.listening.now(), peaks: now.peaks };
   if (answer.question === "stems") {
     now.picture ??= await picture(now.id, now.duration);
