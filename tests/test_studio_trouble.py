@@ -106,9 +106,7 @@ def test_a_second_page_on_the_same_recording_sees_the_same(tab):
     other.close()
 
 
-def test_what_is_too_large_is_refused_once_the_browser_has_sent_it(
-    tab, tmp_path, monkeypatch
-):
+def test_what_is_too_large_is_refused_in_a_line(tab, tmp_path, monkeypatch):
     monkeypatch.setattr("musaic_core.studio.server.LARGEST", 2**20)
     file = tmp_path / "large.wav"
     file.write_bytes(bytes(2**26))  # more than a connection holds

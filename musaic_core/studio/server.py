@@ -245,23 +245,17 @@ def _failed(status, reason):
 
 
 async def _receive(request, file):
-    """Write what is sent to a file; all is read, as browsers listen only then."""
-    size, parts = 0, request.stream()
+    """Write what is sent to a file."""
+    size = 0
     try:
         with file.open("wb") as opened:
-            async for part in parts:
+            async for part in request.stream():
                 size += len(part)
                 if size > LARGEST:
                     raise HTTPException(413, f"{file.name}: is above 2 GB; cut it")
                 await run_in_threadpool(opened.write, part)
-        return
     except OSError as error:
-        failed = no_room(file.name, error)
-    except HTTPException as error:
-        failed = error
-    async for _ in parts:
-        pass
-    raise failed
+        raise no_room(file.name, error) from None
 
 
 async def _body_of(request):
