@@ -1,6 +1,8 @@
 """``python -m musaic_core.studio``, as somebody starts it."""
 
 import json
+import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -28,6 +30,42 @@ def test_the_command_opens_a_recording_and_answers_at_the_address_it_prints(tmp_
             process.terminate()
     assert choices["folder"] == str(tmp_path)
     assert choices["opened"]
+
+
+def test_ctrl_c_ends_it_while_a_page_listens_and_waits(tmp_path):
+    (tmp_path / "tune.wav").write_bytes(tune(1.0)[0])
+    command = [sys.executable, "-m", "musaic_core.studio", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--no-browser", str(tmp_path / "tune.wav")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        cwd=ROOT,
+    ) as process:
+        address = process.stdout.readline().split()[0]
+        with urllib.request.urlopen(f"{address}/api/choices", timeout=60) as told:
+            here = f"{address}/api/recordings/{json.loads(told.read())['opened']}"
+        asked = json.dumps({"question": "sections", "model": "online_nmf"}).encode()
+        urllib.request.urlopen(f"{here}/ask", asked, timeout=60).close()
+        port = int(address.rsplit(":", 1)[1])
+        with (
+            socket.create_connection(("127.0.0.1", port)) as page,
+            socket.create_connection(("127.0.0.1", port)) as export,
+        ):
+            path = here.removeprefix(address)
+            for other, request in (
+                (page, f"GET {path}/events"),
+                (export, f"POST {path}/make-sure"),
+            ):
+                text = f"{request} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"
+                other.sendall(text.encode())
+            assert page.recv(1000).startswith(b"HTTP/1.1 200")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+        told = process.stderr.read()
+    assert "Traceback" not in told
+    assert "Aborted" not in told
 
 
 def test_the_command_says_what_is_wrong_with_a_file(tmp_path):

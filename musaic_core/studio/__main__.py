@@ -1,5 +1,6 @@
 """``python -m musaic_core.studio``: open the studio in the browser."""
 
+import contextlib
 import threading
 import webbrowser
 from pathlib import Path
@@ -43,7 +44,33 @@ def main(file: Path | None, port: int, no_browser: bool) -> None:
     click.echo(f"{address} (works are saved in {folder.resolve()}; Ctrl+C ends it)")
     if not no_browser:
         threading.Timer(0.5, webbrowser.open, [address]).start()
-    uvicorn.Server(config).run([socket])
+    with contextlib.suppress(KeyboardInterrupt):
+        Server(config, app.state.studio).run([socket])
+
+
+class Server(uvicorn.Server):
+    """Ends when it is told to, though pages listen and wait for models.
+
+    Parameters
+    ----------
+    config : uvicorn.Config
+    studio : Studio
+    """
+
+    def __init__(self, config, studio) -> None:
+        super().__init__(config)
+        self.studio = studio
+
+    def handle_exit(self, sig, frame) -> None:
+        """Stop what runs, and then the server.
+
+        Parameters
+        ----------
+        sig : int
+        frame : frame or None
+        """
+        self.studio.end()
+        super().handle_exit(sig, frame)
 
 
 if __name__ == "__main__":

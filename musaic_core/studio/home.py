@@ -61,14 +61,21 @@ class Studio:
         self.questions = questions()
         self.sessions: dict[str, Session] = {}
         self.opened: str | None = None  # what the command line named
+        self.ended = False
         self._temporary = tempfile.TemporaryDirectory(prefix="musaic-studio-")
         self._numbers = itertools.count()
         self._opening = threading.Lock()
 
+    def end(self) -> None:
+        """Stop what runs, and tell nobody any more."""
+        self.ended = True
+        for session in [*self.sessions.values()]:
+            session.ended = True
+            session.stop()
+
     def close(self) -> None:
         """Stop what runs, and remove what is temporary."""
-        for session in [*self.sessions.values()]:
-            session.stop()
+        self.end()
         with contextlib.suppress(OSError):
             self._temporary.cleanup()
 

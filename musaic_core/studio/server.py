@@ -12,6 +12,7 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -218,6 +219,7 @@ def make_app(folder: Path) -> Starlette:
             StaleError: lambda *_: _failed(
                 409, "it was changed by another page; look at it again"
             ),
+            ClientDisconnect: lambda *_: _failed(499, "the page was closed meanwhile"),
             HTTPException: lambda _, error: _failed(error.status_code, error.detail),
             Exception: lambda *_: _failed(500, "the studio made a mistake; try again"),
         },
@@ -280,7 +282,8 @@ async def _told_of(session, request):
     version = progress = None
     session.listeners += 1
     try:
-        while not await request.is_disconnected():
+        studio = request.app.state.studio
+        while not (studio.ended or await request.is_disconnected()):
             state = session.state()
             if state["version"] != version:
                 version = state["version"]

@@ -87,6 +87,7 @@ class Session:
         self._shown: Work | None = None  # that `analysis` is of
         self._made_of: Analysis | None = None
         self.listeners = 0  # pages that are told of it
+        self.ended = False  # with the studio
         self._asked = Asked(self.recording)
         self._lock, self._saving = threading.RLock(), threading.Lock()
         self._ended = threading.Condition(self._lock)
@@ -353,6 +354,8 @@ class Session:
 
     def _answer(self, sure=False):
         """Have the model answer what is asked now; call with the lock held."""
+        if self.ended:
+            raise InputError("the studio has been ended; start it again")
         self._stop.set()
         self._stop = threading.Event()
         self.error = None
