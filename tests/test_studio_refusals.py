@@ -216,6 +216,14 @@ def test_components_that_the_model_has_not_are_none(page, change):
     assert page.state() == before
 
 
+def test_what_has_no_components_is_told_so(page):
+    page.ask("sections", "barwise_ssm")
+    for path in ("levels", "components", "export/mix.flac"):
+        told = page.get(path)
+        assert told.status_code == 422
+        assert "no components" in told.json()["error"]
+
+
 def test_nothing_is_exported_before_something_is_asked(page):
     for what in ("notes.mid", "mix.flac", "stems.zip"):
         assert page.post(f"export/{what}").status_code == 422

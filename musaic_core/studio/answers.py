@@ -113,6 +113,28 @@ def answered(session, question: str | None = None):
     return shown.analysis
 
 
+def composed(session):
+    """The last analysis of a recording, if it is of a model with components.
+
+    Parameters
+    ----------
+    session : Session
+
+    Returns
+    -------
+    Analysis
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    analysis = answered(session)
+    if not analysis.n_components:
+        raise InputError("this model has no components; choose another one")
+    return analysis
+
+
 def levels(session) -> bytes:
     """Templates and activations for a page to draw, as published pages have them.
 
@@ -126,7 +148,7 @@ def levels(session) -> bytes:
         As `musaic_core.publish.tracks.pack_levels` gives them; activations have 2000
         columns at most.
     """
-    analysis = answered(session)
+    analysis = composed(session)
     W, H, labels = factors_of(analysis)
     step = max(1, -(-H.shape[1] // 2000))
     H = np.maximum.reduceat(H, np.arange(0, H.shape[1], step), axis=1)
@@ -175,9 +197,7 @@ def components_audio(session, gains: str, stretch=(0.0, np.inf)) -> Path:
     Path
         Of FLAC.
     """
-    analysis, mix = answered(session), session.work.mix
-    if not analysis.n_components:
-        raise InputError("this model has no components; choose another one")
+    analysis, mix = composed(session), session.work.mix
     asked, rest = dict(mix.gains), 1.0
     if gains:
         try:

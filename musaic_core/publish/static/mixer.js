@@ -2,7 +2,7 @@
 // Channels that play in step, in the browser's own audio: solo, mute, volume.
 
 class Mixer {
-  // channels: [{name, buffer, muted}]; start: where in the recording they begin, s;
+  // channels: [{name, buffer, muted}], a buffer being an AudioBuffer or a Stream; start: where in the recording they begin, s;
   // merges: whether channels that a user ticks can become one
   constructor(place, channels, start, onTime, merges = false) {
     Object.assign(this, { channels, start, onTime, position: 0, playing: false });
@@ -103,10 +103,11 @@ class Mixer {
     this.sources?.forEach((source) => source.stop());
     const at = this.context.currentTime + 0.05; // one moment for all: in step
     this.sources = this.channels.map((channel) => {
-      const source = new AudioBufferSourceNode(this.context, { buffer: channel.buffer });
+      const { buffer } = channel;
+      const source = buffer.source?.(this.context) ?? new AudioBufferSourceNode(this.context, { buffer });
       channel.gain = new GainNode(this.context);
       source.connect(channel.gain).connect(this.analyser);
-      source.start(at, Math.min(this.position, channel.buffer.duration));
+      source.start(at, Math.min(this.position, buffer.duration));
       return source;
     });
     this.levels();
@@ -170,6 +171,22 @@ class Mixer {
     this.onTime(this.start + now);
   }
 
+}
+
+// Sound that is too long to be decoded at once: the browser reads what it plays.
+class Stream {
+  constructor(url, duration) {
+    Object.assign(this, { duration, media: new Audio(url) });
+    this.media.preload = "metadata";
+  }
+
+  source(context) {
+    const { media } = this;
+    this.node ??= new MediaElementAudioSourceNode(context, { mediaElement: media });
+    const connect = (to) => (this.node.disconnect(), this.node.connect(to));
+    const start = (_, offset) => ((media.currentTime = offset), media.play().catch(() => {})); // it was stopped again
+    return { connect, start, stop: () => media.pause() };
+  }
 }
 
 // Audio of a packed file, mono, at a sampling rate.

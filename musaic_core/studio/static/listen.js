@@ -2,12 +2,17 @@
 // What is heard of an answer: recording, notes, stems, and components.
 
 const RATE = 22050; // Hz, of everything that plays here
-const LONG = 900; // s: from here on, notes and stems are not mixed in the page
+const LONG = 900; // s: from here on, a page decodes no more than it plays
+const PART = 60; // s of components that it then plays at a time
 
 class Listening {
   // recording: {id, duration}; onTime(time, playing); say(text) tells what can't be heard
   constructor(recording, onTime, say) {
     Object.assign(this, { recording, onTime, say, url: `api/recordings/${recording.id}` });
+  }
+
+  get long() {
+    return this.recording.duration >= LONG;
   }
 
   now() {
@@ -28,12 +33,14 @@ class Listening {
   // The channels of an answer; those that are there already stay as they are.
   async show(answer) {
     const token = (this.token = {});
-    this.original ??= await server.audio(`${this.url}/audio`, RATE);
+    const { duration } = this.recording;
+    const whole = `${this.url}/audio`;
+    this.original ??= this.long ? new Stream(whole, duration) : await server.audio(whole, RATE);
     const channels = [{ name: "Recording", buffer: this.original }];
-    if (answer?.question === "notes" && this.recording.duration < LONG) {
-      channels.push({ name: "Notes", buffer: synthesise(answer.notes, this.recording.duration, RATE) });
+    if (answer?.question === "notes" && !this.long) {
+      channels.push({ name: "Notes", buffer: synthesise(answer.notes, duration, RATE) });
     }
-    if (answer?.question === "stems" && this.recording.duration < LONG) {
+    if (answer?.question === "stems" && !this.long) {
       channels[0].muted = true;
       const stems = answer.stems.map(async ({ name, audio }) => ({ name, buffer: await server.audio(audio, RATE) }));
       channels.push(...(await Promise.all(stems)));
@@ -94,12 +101,18 @@ class Listening {
     said.rest = steering.alone ? 0 : 1;
     steering.said.textContent = "One moment …";
     try {
-      const buffer = await server.audio(`${this.url}/components?gains=${encodeURIComponent(JSON.stringify(said))}`, RATE);
+      const at = this.parts?.playing ? this.parts.start + this.parts.now() : this.now();
+      const start = this.long ? Math.min(at, this.recording.duration - PART) : 0;
+      const stretch = this.long ? `&start=${start}&end=${start + PART}` : "";
+      const buffer = await server.audio(`${this.url}/components?gains=${encodeURIComponent(JSON.stringify(said))}${stretch}`, RATE);
       if (token !== this.mixing) return;
-      if (this.parts) this.parts.replace("Components", buffer);
+      if (this.parts?.start === start) this.parts.replace("Components", buffer);
       else {
-        this.parts = new Mixer($("#factors .mixer"), [{ name: "Components", buffer }], 0, this.onTime);
-        this.parts.seek(this.now());
+        const playing = this.parts?.playing;
+        this.parts?.pause();
+        this.parts = new Mixer($("#factors .mixer"), [{ name: "Components", buffer }], start, this.onTime);
+        this.parts.seek(at);
+        if (playing) this.parts.play();
       }
       steering.mark();
       if (play && !this.parts.playing) this.parts.play();

@@ -229,8 +229,11 @@ function summary(answer) {
     return `The stems are as you said where you said it. To have the rest learn from it, choose ${learners.join(" or ")} as the model.`;
   }
   if (added.length || removed.length) return `What changed: ${many(added.length)} new, ${many(removed.length)} gone.`;
-  if (answer.question === "stems") return `${answer.stems.length} stems.`;
-  return `${many(answer[answer.question].length)}.`;
+  const found = answer[answer.question].length;
+  if (opened.listening.long && answer.question !== "sections") {
+    return `${found} ${answer.question}. The recording is long: to hear them, export them.`;
+  }
+  return answer.question === "stems" ? `${found} stems.` : `${many(found)}.`;
 }
 
 async function newEditor(now, answer) {
