@@ -43,7 +43,9 @@ class Steering {
     const button = (text, onclick) => make("button", { type: "button", onclick }, text);
     this.name = make("input", {
       type: "text", maxlength: 60, "aria-label": "Name of the ticked components", placeholder: "name",
-      onkeydown: (event) => event.key === "Enter" && (event.preventDefault(), this.entered()),
+      onkeydown: (event) => { // no value: false would keep what is typed out
+        if (event.key === "Enter") event.preventDefault(), this.entered();
+      },
     });
     this.join = button("Merge", () => this.entered());
     this.part = button("Split", () => this.divide(this.ticked()[0]));

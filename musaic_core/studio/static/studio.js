@@ -258,15 +258,22 @@ async function newEditor(now, answer) {
   now.line.show(0, answer.question === "notes" ? readable : now.duration);
 }
 
+function compose(now, question, model) {
+  $("#factors").open = now.composing = true;
+  return pick(question, model);
+}
+
 function showComponents(now, answer) {
   const { models } = choices.questions.find((q) => q.name === answer.question);
   const others = models.filter((m) => m.components).map((m) => m.id);
   $("#factors").hidden = !answer.components.length;
   $("#composed").hidden = answer.components.length || !others.length;
-  const show = (id) => make("button", { type: "button", onclick: () => (($("#factors").open = true), pick(answer.question, id)) }, `Components of ${id}`);
+  const show = (id) => make("button", { type: "button", onclick: () => compose(now, answer.question, id) }, `Components of ${id}`);
   $("#composed").replaceChildren("Other models are made of components, each a sound to hear alone, mute or merge: ", ...others.map(show));
   if (!answer.components.length) return;
   $("#factors-head").textContent = `Components (${answer.components.length})`;
+  if (now.composing) $("#factors summary").focus(); // the button that asked for them is gone
+  now.composing = false;
   now.listening.components(answer, async (said) => {
     await change(said);
     if (!("gain" in said)) await answered(now);
