@@ -35,6 +35,7 @@ class Listening {
     const token = (this.token = {});
     const { duration } = this.recording;
     const whole = `${this.url}/audio`;
+    if (this.long && !this.original) await server.ask(whole, { method: "HEAD" }); // it is made then
     this.original ??= this.long ? new Stream(whole, duration) : await server.audio(whole, RATE);
     const channels = [{ name: "Recording", buffer: this.original }];
     if (answer?.question === "notes" && !this.long) {
