@@ -118,6 +118,20 @@ def test_all_components_are_muted_in_one_step(page):
     assert page.answer()["components"] == shown
 
 
+def test_components_are_told_apart_by_how_high_they_sound(page):
+    shown = page.ask("notes")["components"]
+    pitches = [c["pitch"] for c in shown if c["pitch"]]
+    centres = [c["centre"] for c in shown if c["pitch"]]
+    assert np.corrcoef(pitches, np.log(centres))[0, 1] > 0.5
+    first, second = (
+        c["index"] for c in sorted(shown, key=lambda c: -c["loudness"])[:2]
+    )
+    between = sorted(c["centre"] for c in shown if c["index"] in (first, second))
+    merged = page.change(merge=[first, second])["components"]
+    (both,) = (c for c in merged if c["index"] in (first, second))
+    assert between[0] <= both["centre"] <= between[1]
+
+
 def test_a_mix_is_exported_as_it_is_now(page):
     shown = page.ask()["components"]
     whole = sound_of(page.get("export/mix.flac"))

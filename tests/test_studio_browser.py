@@ -147,6 +147,8 @@ def test_components_are_muted_merged_named_and_heard_alone(tab):
     tab.wait_for_selector(".component button:text-is('one note')")
     assert first not in names.all_inner_texts()
     assert second not in names.all_inner_texts()
+    focused = "document.activeElement.innerText"  # where one was, it goes on
+    tab.wait_for_function(f"() => {focused} === 'one note'", polling=200)
     tab.click(".component button:text-is('one note')")
     tab.wait_for_selector("#factors .play[aria-label=Pause]")
 

@@ -62,27 +62,25 @@ def components_of(analysis: Analysis, mix: Mix) -> list[dict]:
     W, H, labels = factors_of(analysis)
     loudness = W.sum(0) * H.sum(1)
     loudness = loudness / (loudness.max() or 1)
-    sounding = np.flatnonzero(loudness > SILENT).tolist()
-    groups = dict.fromkeys(mix.group(i) for i in sounding)
-    loudness = {
-        group: sum(loudness[[i for i in group if i < len(H)]]) for group in groups
-    }
-    names = component_names(labels, "no pitch")
     centres = analysis.frequencies[: len(W)] @ W / np.maximum(W.sum(0), 1e-30)
-    return [
-        {
+    sounding = np.flatnonzero(loudness > SILENT).tolist()
+    names = component_names(labels, "no pitch")
+
+    def described(i, others):
+        there = [k for k in (i, *others) if k < len(H)]
+        return {
             "index": i,
             "name": mix.names.get(i, names[i]),
             "pitch": None if isinstance(labels[i], str) else int(labels[i]) or None,
             "stem": str(labels[i]) if isinstance(labels[i], str) else None,
-            "loudness": round(float(loudness[i, *others]), 4),
-            "centre": round(float(centres[i])),
+            "loudness": round(float(loudness[there].sum()), 4),
+            "centre": round(np.average(centres[there], weights=loudness[there]).item()),
             "gain": mix.gains.get(i, 1.0),
             "merged": others,
         }
-        for i, *others in groups
-        if i < len(H)
-    ]
+
+    groups = dict.fromkeys(mix.group(i) for i in sounding)
+    return [described(i, others) for i, *others in groups if i < len(H)]
 
 
 def remixed(

@@ -2,6 +2,7 @@
 // Components of a model to hear: alone, louder, muted, merged into one that has a name.
 
 const SHOWN = 24; // components at first: a dictionary has hundreds
+const CONTROLS = ["button", "slider", "mute", "tick"]; // of each
 
 class Steering {
   // components: [{name, loudness, gain = 1, parts = [index, …], about}], parts being what
@@ -19,14 +20,25 @@ class Steering {
     this.show();
   }
 
-  // What a user has ticked and typed in another, whose components these were.
-  follow(other) {
+  // What has the focus: a control of the row that has a part, or the name to be typed.
+  focused() {
+    const now = document.activeElement;
+    if (now === this.name) return [null, "name"];
+    const controls = this.rows.flatMap((row) => CONTROLS.map((which) => [row, which]));
+    const [row, which] = controls.find(([row, which]) => row[which] === now) ?? [];
+    return row && [row.parts[0], which];
+  }
+
+  // What a user has ticked and typed in another, whose components these were, and where.
+  follow(other, focused) {
     const has = (rows, row) => rows.some((each) => each && each.parts.includes(row.parts[0]));
     for (const row of this.rows) row.ticked = has(other.ticked(), row);
     this.alone = this.rows.find((row) => has([other.alone], row)) ?? null;
     this.all = other.all;
     this.name.value = other.name.value;
     this.show();
+    const [part, which] = focused ?? [];
+    (which === "name" ? this : this.rows.find((row) => row.parts.includes(part)))?.[which]?.focus();
   }
 
   // One a part: what is heard of it.
@@ -110,7 +122,7 @@ class Steering {
       onchange: () => ((row.ticked = tick.checked), this.mark()),
     });
     [mute.checked, tick.checked] = [!row.gain, row.ticked];
-    Object.assign(row, { slider, mute });
+    Object.assign(row, { slider, mute, tick });
     const about = row.about ? [make("span", { class: "small" }, row.about)] : [];
     return make("div", { class: "component" }, tick, row.button, ...about, slider, make("label", { class: "mute" }, mute, "Mute"));
   }

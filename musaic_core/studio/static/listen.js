@@ -81,6 +81,7 @@ class Listening {
     this.of = of;
     const told = (rows) => JSON.stringify(rows.map(({ name, gain, parts }) => [name, gain, parts]));
     if (before && told(before.rows) === told(components)) return;
+    const focused = before?.focused();
     this.steering = new Steering($("#factors .components"), components, {
       hear: (_, now) => this.mix(now),
       set: (rows, { gain, name }) => {
@@ -90,7 +91,7 @@ class Listening {
       merge: (chosen, name) => change({ merge: chosen.map((row) => row.parts[0]), name }),
       split: (row) => change({ unmerge: row.parts[0] }),
     });
-    if (before) this.steering.follow(before);
+    if (before) this.steering.follow(before, focused);
   }
 
   // Of the rows as they are now: those that asked may have been shown anew since.
