@@ -11,6 +11,7 @@ from studios import SR
 
 from musaic_core.data.hints import read_hints
 from musaic_core.data.notes import compare, read_midi
+from musaic_core.studio import asked
 
 pytest_plugins = ["studios"]
 pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx`")
@@ -108,6 +109,30 @@ def test_components_are_muted_merged_and_named_and_heard(page):
     header, data = levels.split(b"\n", 1)
     n, n_rows, n_columns = json.loads(header)["shape"]
     assert len(data) == n * (n_rows + n_columns)
+
+
+def test_what_is_too_long_is_never_heard_as_a_whole(page, monkeypatch):
+    monkeypatch.setattr(asked, "LONGEST", 3.0)
+    monkeypatch.setattr(asked, "WHOLE", 3.0)
+    session = page.client.app.state.studio.sessions[page.opened["id"]]
+
+    def parts():
+        assert not page.state()["quick"]
+        return len(session.shown().analysis.parts)
+
+    page.ask()
+    assert page.state()["quick"]
+    first = page.sure_answer()
+    assert first["sure"] == {"added": 0, "removed": 0}  # nor is it heard twice
+    assert parts() == 3
+    page.change(hint={"label": 76, "start": 1.0, "end": 1.5, "sounds": True})
+    assert page.state()["quick"]
+    told = page.sure_answer()["notes"]
+    assert parts() == 3
+    page.post("undo")
+    assert page.sure_answer()["notes"] == first["notes"]
+    page.post("redo")
+    assert page.sure_answer()["notes"] == told
 
 
 def test_all_components_are_muted_in_one_step(page):

@@ -1,6 +1,7 @@
 """What models have answered of a recording, so far as it is kept."""
 
 import math
+from dataclasses import replace
 from functools import partial
 
 from musaic_core.data.errors import InputError
@@ -10,6 +11,7 @@ from musaic_core.studio.models import Offer
 from musaic_core.studio.work import Work
 
 KEPT = 3  # answers to what was said
+WHOLE = 1800.0  # s: what is longer takes too much memory as a whole, an hour 5 GB
 
 
 class Asked:
@@ -39,8 +41,9 @@ class Asked:
         offer : Offer or None
             The model; None if it is not here.
         sure : bool
-            Whether it has to answer as in a benchmark. What it has once answered so, it
-            does again, so that undo finds what was there.
+            Whether it has to answer as in a benchmark, but in parts what is longer than
+            `WHOLE`. What it has once answered so, it does again, so that undo finds
+            what was there.
         progress : callable
             As `analyse` takes it.
         stop : threading.Event
@@ -65,12 +68,14 @@ class Asked:
         sure = sure or key in self._sure
         if known and not (sure and known.quick):
             return known
-        told = {"longest": math.inf if sure else LONGEST}
+        duration = self._recording.duration
+        told = {"longest": math.inf if sure and duration <= WHOLE else LONGEST}
         told |= {"progress": progress, "stop": stop}
         ask = partial(analyse, offer, self._recording, **told)
         if sure:
-            made = self._keep(key, ask(work.hints))
-            if not work.hints and self._recording.duration <= LONGEST:
+            made = known if known and not work.hints and duration > WHOLE else None
+            made = self._keep(key, replace(made or ask(work.hints), quick=False))
+            if not work.hints and duration <= LONGEST:
                 self._firsts[model] = made
             return made
         if first is None:

@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from musaic_core.data.errors import InputError
 from musaic_core.studio import answers
+from musaic_core.studio.asked import WHOLE
 from musaic_core.studio.guard import LocalOnly
 from musaic_core.studio.home import Studio, name_of
 from musaic_core.studio.session import StaleError
@@ -235,6 +236,7 @@ def _described(session):
             "id": session.id,
             "name": session.name,
             "duration": session.sound.duration,
+            "whole": session.sound.duration <= WHOLE,
             "peaks": session.sound.peaks,
             "work": session.state(),
         }

@@ -288,10 +288,11 @@ function showComponents(now, answer) {
   draws();
 }
 
-function where({ state }) {
+function where({ state, whole }) {
   const quick = "This is a quick answer: the model went on from where it was. Before you save or export, it listens " +
     "once more from the start, with all that you said. ";
-  $("#where").textContent = `${state.quick ? quick : ""}Save keeps the recording, your work and your corrections in ${choices.folder}.`;
+  const parts = "So long a recording is heard in parts, and not quite as a benchmark would hear it. ";
+  $("#where").textContent = `${state.quick ? quick : ""}${whole ? "" : parts}Save keeps the recording, your work and your corrections in ${choices.folder}.`;
 }
 
 // Whatever leaves the studio is what a benchmark gives of the same hints: the server sees
