@@ -87,6 +87,12 @@ def test_an_answer_is_stopped_and_asked_for_again(tab, monkeypatch):
     assert notes(tab) != shown
 
 
+def test_a_studio_that_was_started_anew_meanwhile_is_told(tab):
+    dropped(tab)
+    tab.evaluate("opened.url = 'api/recordings/gone'; opened.events.onerror(); 0")
+    tab.wait_for_selector("#error:has-text('not open any more')")
+
+
 def test_a_second_page_on_the_same_recording_sees_the_same(tab):
     dropped(tab)
     other = tab.context.new_page()

@@ -14,7 +14,10 @@ const EDITORS = { notes: NoteEditor, stems: StemEditor, sections: SectionEditor 
 let choices; // what the server offers
 let opened = null; // the recording that is open, with all that belongs to it
 
-const fail = (error) => ($("#error").textContent = error.message ?? error);
+const fail = (error) => {
+  const text = error.message ?? error;
+  if ($("#error").textContent !== text) $("#error").textContent = text; // read aloud once
+};
 const tell = (text) => ($("#readout").textContent = text);
 // Each thing that a user asks for: what goes wrong is one line on the page.
 const attempt = (act) => async (...told) => {
@@ -86,6 +89,8 @@ async function enter(recording) {
   now.events.addEventListener("state", (event) => see(now, JSON.parse(event.data)));
   now.events.addEventListener("progress", (event) => progress(JSON.parse(event.data)));
   now.events.addEventListener("answer", attempt(() => answered(now)));
+  // it has been ended, or started anew
+  now.events.onerror = () => now === opened && server.json(`${now.url}/state`).catch(fail);
   see(now, recording.work);
   now.listening.show(null).catch(fail);
   if (!recording.work.question) await pick($("#wanted :checked").value);
