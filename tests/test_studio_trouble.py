@@ -137,6 +137,8 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(tab, monkeypatch):
             patch.setattr(where, what, full)
             tab.click(press)
             tab.wait_for_selector("#error:has-text('No space left')")
+        settled(tab, "notes")
+        assert "No space left" in tab.inner_text("#error")  # until something is done
         assert "\n" not in tab.inner_text("#error")
         assert tab.locator("#error").bounding_box()["y"] < 900  # wherever one is
         assert len(tab.evaluate("opened.state.hints")) == 1

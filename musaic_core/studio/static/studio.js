@@ -19,14 +19,17 @@ const fail = (error) => {
   if ($("#error").textContent !== text) $("#error").textContent = text; // read aloud once
 };
 const tell = (text) => ($("#readout").textContent = text);
-// Each thing that a user asks for: what goes wrong is one line on the page.
-const attempt = (act) => async (...told) => {
+// What goes wrong is one line on the page; it stays until a user asks for something else.
+const watched = (act) => async (...told) => {
   try {
-    $("#error").textContent = "";
     return await act(...told);
   } catch (error) {
     fail(error);
   }
+};
+const attempt = (act) => (...told) => {
+  $("#error").textContent = "";
+  return watched(act)(...told);
 };
 
 // ---- the first page
@@ -88,7 +91,7 @@ async function enter(recording) {
   now.events = new EventSource(`${now.url}/events`);
   now.events.addEventListener("state", (event) => see(now, JSON.parse(event.data)));
   now.events.addEventListener("progress", (event) => progress(JSON.parse(event.data)));
-  now.events.addEventListener("answer", attempt(() => answered(now)));
+  now.events.addEventListener("answer", watched(() => answered(now)));
   // it has been ended, or started anew
   now.events.onerror = () => now === opened && server.json(`${now.url}/state`).catch(fail);
   see(now, recording.work);
@@ -283,7 +286,7 @@ function showComponents(now, answer) {
     await change(said);
     if (!("gain" in said)) await answered(now);
   });
-  const draws = attempt(async () => {
+  const draws = watched(async () => {
     if (!$("#factors").open || now !== opened || now.drawn === answer.levels) return;
     now.drawn = answer.levels;
     const model = new Components(await server.bytes(answer.levels), new Float32Array(1), RATE);
