@@ -96,6 +96,7 @@ def test_a_studio_that_was_started_anew_meanwhile_is_told(tab):
 def test_a_second_page_on_the_same_recording_sees_the_same(tab):
     dropped(tab)
     other = tab.context.new_page()
+    other.set_default_timeout(120_000)
     other.goto(tab.url)
     settled(other, "notes")
     assert notes(other) == notes(tab)
