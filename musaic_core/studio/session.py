@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from musaic_core.data.errors import InputError, reason_of
 from musaic_core.studio.analysis import LONGEST, Analysis, StoppedError
@@ -16,6 +16,7 @@ from musaic_core.studio.changes import changed, check
 from musaic_core.studio.models import Offer, Question
 from musaic_core.studio.saved import read_work, save_work, work_file
 from musaic_core.studio.sound import Sound
+from musaic_core.studio.shown import Shown
 from musaic_core.studio.work import History, Work
 
 _computing = threading.Lock()  # two models at once would be as slow as both
@@ -23,17 +24,6 @@ _computing = threading.Lock()  # two models at once would be as slow as both
 
 class StaleError(Exception):
     """A change was made to what has changed since: by another page, say."""
-
-
-class Shown(NamedTuple):
-    """What is shown: the last answer, and those that it is compared with."""
-
-    version: int
-    question: str
-    model: str
-    analysis: Analysis | None
-    before: Analysis | None  # something was said
-    guess: Analysis | None  # that was quick, to the same
 
 
 class Session:
