@@ -15,8 +15,8 @@ from musaic_core.studio.asked import Asked
 from musaic_core.studio.changes import changed, check
 from musaic_core.studio.models import Offer, Question
 from musaic_core.studio.saved import read_work, save_work, work_file
-from musaic_core.studio.sound import Sound
 from musaic_core.studio.shown import Shown
+from musaic_core.studio.sound import Sound
 from musaic_core.studio.work import History, Work
 
 _computing = threading.Lock()  # two models at once would be as slow as both
