@@ -68,11 +68,16 @@ def test_stems_that_are_a_little_longer_or_broken_stay_those_of_one_track(tmp_pa
 
 def test_stems_have_one_name_however_it_is_written_and_each_its_own(tmp_path):
     stems(tmp_path / "song", ("Bass", "VOCALS", "Mixture"))
+    sound(tmp_path / "song" / "Mixture.flac")
     stems(tmp_path / "other", ("keys", "lead"))
     sound(tmp_path / "other" / "lead.flac")
-    other, song = read_recordings(tmp_path)
+    mixed = tmp_path / "twice"
+    stems(mixed, ("mixture",))
+    sound(mixed / "mixture.flac")
+    other, song, twice = read_recordings(tmp_path)
     assert list(song.stem_files) == ["bass", "vocals"]
     assert list(other.stem_files) == ["keys", "lead.flac", "lead.wav"]
+    assert list(twice.stem_files) == ["mixture"]
 
 
 def test_hidden_folders_and_side_files_are_left(tmp_path):
