@@ -25,8 +25,9 @@ class Dataset(Corpus):
         recordings="44 pieces",
         hours="1.3",
         size="12.5 GB with videos",
-        licence="for research, after a form is filled in",
-        source="https://labsites.rochester.edu/air/projects/URMP.html",
+        licence="CC0, of the copy on Dryad; the project's page asks for a form",
+        source="https://labsites.rochester.edu/air/projects/URMP.html, or a copy: "
+        "https://doi.org/10.5061/dryad.ng3r749",
         layout="a folder a piece, such as 01_Jupiter_vn_vc",
         split="it has none: all are scored; models learn from mini's quartets",
     )
