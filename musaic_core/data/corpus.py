@@ -127,12 +127,15 @@ def _recordings_in(folder, root, above):
 
 
 def _are_stems(files):
-    """Whether files are the stems of one recording: several, about equally long."""
+    """Whether files are the stems of one recording: several, about equally long.
+
+    Of what can't be read nobody knows how long it is.
+    """
     lengths = []
     for file in files:
         with suppress(InputError):  # told when it is read
             lengths.append(describe_audio(file).duration)
-    return len(files) > 1 and min(lengths, default=0) >= 0.9 * max(lengths, default=0)
+    return len(lengths) > 1 and min(lengths) >= 0.9 * max(lengths)
 
 
 def _subfolders(folder):
