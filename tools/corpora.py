@@ -119,12 +119,12 @@ def page() -> str:
         cells = [link, ", ".join(about.knows), ", ".join(tasks) or "no task yet"]
         cells += [about.recordings, about.hours, about.size, about.licence]
         rows.append(cells)
-        entries.append(_entry(dataset, tasks))
+        entries.append(_entry(dataset))
     table = "".join(f"| {' | '.join(cell or '–' for cell in row)} |\n" for row in rows)
     return filled_in(HEAD + table + "".join(entries) + TAIL + FORETOLD, FILE.name)
 
 
-def _entry(dataset, tasks):
+def _entry(dataset):
     about = dataset.about
     lines = [
         f"\n## {dataset.name}\n",
