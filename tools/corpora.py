@@ -55,7 +55,7 @@ TAIL = """
 ## What has no dataset
 
 `folder` reads any corpus whose annotations lie beside its recordings, or whose
-recordings are folders of stems: README, "Analyse your own recordings".
+recordings are folders of stems: [your own recordings](running.md#your-own-recordings).
 
 | corpus | why |
 | --- | --- |
