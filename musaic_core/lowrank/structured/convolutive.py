@@ -14,7 +14,6 @@ import numpy as np
 
 from musaic_core.lowrank.arrays import contiguous, library_of, permute
 from musaic_core.lowrank.checks import check_count
-from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.lengths import row_norms
 from musaic_core.lowrank.models import Model, size_of, with_gains
 from musaic_core.lowrank.options import Options
@@ -242,8 +241,7 @@ class ConvolutiveProblem(Problem):
     def plain_mu(self, name):
         if name == "patches":
             return super().plain_mu(name)
-        positive, negative, H = self.terms(name)
-        multiply(H, positive, negative, self.divergence.exponent)
+        self.mu_by_terms(name)
 
 
 def in_rows(patches):

@@ -22,7 +22,6 @@ from musaic_core.lowrank.arrays import (
     permute,
 )
 from musaic_core.lowrank.checks import check_count, check_nonnegative
-from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.lengths import row_norms
 from musaic_core.lowrank.models import Model, size_of, with_gains
 from musaic_core.lowrank.options import Options
@@ -288,8 +287,7 @@ class ShiftInvariantProblem(ConvolutiveProblem):
             H = self.as_moving(name, self.blocks[name])
             self.kernels.mu(X, W, H, self.divergence, self.weights_of(name))
             return
-        positive, negative, B = self.terms(name)
-        multiply(B, positive, negative, self.divergence.exponent)
+        self.mu_by_terms(name)
 
     def coupling(self, name, lengths):
         if name == "patches":  # at each height it counts
