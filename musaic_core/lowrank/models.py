@@ -200,8 +200,41 @@ class NMF(Model):
         return size_of(self.templates) + size_of(self.activations)
 
 
+class _TensorModel(Model):
+    """What NCP and NTD share: a factor (I_n, R_n) a mode."""
+
+    factors: list[Array]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The data's shape."""
+        return tuple(len(factor) for factor in self.factors)
+
+    def along_last_mode(self, n_entries: int | None = None) -> Array:
+        """The last mode's factor; see `Model.along_last_mode`.
+
+        Parameters
+        ----------
+        n_entries : int, optional
+            The size B of the last mode; with another than the data's, the model is
+            seen as an NMF.
+
+        Returns
+        -------
+        array (B, R_N)
+            In units of the patterns' norms.
+        """
+        if n_entries not in (None, self.shape[-1]):
+            return super().along_last_mode(n_entries)
+        return self._last_by_norms()
+
+    def _last_by_norms(self):
+        """The last mode's factor, (I_N, R_N), times its patterns' norms."""
+        raise NotImplementedError
+
+
 @dataclass(eq=False)
-class NCP(Model):
+class NCP(_TensorModel):
     """Nonnegative CP decomposition, ``V ≈ sum_r a_r ∘ b_r ∘ c_r``.
 
     Parameters
@@ -235,37 +268,17 @@ class NCP(Model):
         return khatri_rao(self.cp.factors[1:]).T
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The data's shape."""
-        return tuple(len(factor) for factor in self.factors)
-
-    @property
     def n_parameters(self) -> int:
         """Numbers that the factors are made of."""
         return sum(map(size_of, self.factors))
 
-    def along_last_mode(self, n_entries: int | None = None) -> Array:
-        """The last mode's factor; see `Model.along_last_mode`.
-
-        Parameters
-        ----------
-        n_entries : int, optional
-            The size B of the last mode; with another than the data's, the model is
-            seen as an NMF.
-
-        Returns
-        -------
-        array (B, C)
-            In units of the patterns' norms.
-        """
-        if n_entries not in (None, self.shape[-1]):
-            return super().along_last_mode(n_entries)
+    def _last_by_norms(self):
         _, *between, last = self.factors
         return last * self._norms() * prod(map(_norms, between))
 
 
 @dataclass(eq=False)
-class NTD(Model):
+class NTD(_TensorModel):
     """Nonnegative Tucker decomposition, ``V ≈ core ×₁ W ×₂ H ×₃ Q``.
 
     Parameters
@@ -306,31 +319,11 @@ class NTD(Model):
         return unfolded.reshape(len(unfolded), -1)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The data's shape."""
-        return tuple(len(factor) for factor in self.factors)
-
-    @property
     def n_parameters(self) -> int:
         """Numbers that the core and the factors are made of."""
         return size_of(self.core) + sum(map(size_of, self.factors))
 
-    def along_last_mode(self, n_entries: int | None = None) -> Array:
-        """The last mode's factor; see `Model.along_last_mode`.
-
-        Parameters
-        ----------
-        n_entries : int, optional
-            The size B of the last mode; with another than the data's, the model is
-            seen as an NMF.
-
-        Returns
-        -------
-        array (B, R_N)
-            In units of the patterns' norms.
-        """
-        if n_entries not in (None, self.shape[-1]):
-            return super().along_last_mode(n_entries)
+    def _last_by_norms(self):
         *others, last = self.factors
         pairs = [near_one(array) for array in (self.core, *others)]
         (core, *others), sizes = zip(*pairs, strict=True)
