@@ -8,8 +8,9 @@ NumPy or PyTorch, as the data was.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from math import prod
+from reprlib import repr as shortened
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,24 @@ class Model:
     n_parameters: int
     n_iter: int
     fit = None  # a `Fit`, of what a factorization gave back
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # what a dataclass would make in its place prints all numbers
+        cls.__repr__ = Model.__repr__
+
+    def __repr__(self) -> str:
+        """What it consists of, arrays by their shapes.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> NMF(np.ones((513, 8)), np.ones((8, 200)))
+        NMF(templates: (513, 8), activations: (8, 200), n_iter: 0)
+        """
+        told = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        parts = [f"{n}: {_told(v)}" for n, v in told.items() if v is not None]
+        return f"{type(self).__name__}({', '.join(parts)})"
 
     @property
     def objective(self) -> float | None:
@@ -330,6 +349,24 @@ class NTD(_TensorModel):
         energies = core * multi_mode_product(core, [U.T @ U for U in others])
         norms = energies.reshape(-1, last.shape[1]).sum(0) ** 0.5
         return last * (norms / prod(sizes))
+
+
+def _told(value):
+    """A value in few words: an array by its shape, a long list by its beginning."""
+    if isinstance(value, Model):
+        return repr(value)
+    if getattr(value, "ndim", 0) > 0:
+        return str(tuple(value.shape))
+    if isinstance(value, (CPTensor, TuckerTensor)):
+        value = list(value)  # the weights or the core, and the factors
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{k!r}: {_told(v)}' for k, v in value.items())}}}"
+    if isinstance(value, list) and any(
+        isinstance(entry, (Model, list)) or getattr(entry, "ndim", 0) > 0
+        for entry in value
+    ):
+        return f"[{', '.join(map(_told, value))}]"
+    return shortened(value)
 
 
 def with_gains(activations: Array, gains: Array | None) -> Array:
