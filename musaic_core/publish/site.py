@@ -171,6 +171,7 @@ def _write_pages(
                 scores=_records(table),
                 shown=[c for c in columns if (c["task"], c["corpus"]) in keys],
                 points=points,
+                told=tables.trade_offs(scores, benchmarks),
                 sentences={b.name: tables.sentences(table, b) for b in benchmarks},
             )
     for name, source in sources.items():

@@ -35,8 +35,9 @@ def disentanglement(loudness: np.ndarray, concepts: np.ndarray) -> dict[str, flo
         ``completeness``, 1 where for each concept one component alone is; both 0 where
         all are equally important, and weighted by importance. ``informativeness`` is
         the share of the concepts' variance that is predicted: R² of the frames between
-        those that the lasso is fitted to, in stretches of a twentieth, or of a frame. NaN where there
-        is one component or concept alone, which all importance falls to.
+        those that the lasso is fitted to, in stretches of a twentieth, or of a frame.
+        NaN where there is one component or concept alone, which all importance falls
+        to.
     """
     loudness, concepts = np.asarray(loudness, float), np.asarray(concepts, float)
     n_frames = loudness.shape[1]

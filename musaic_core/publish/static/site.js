@@ -206,6 +206,7 @@ function costChart() {
     (p) => p.task === task && p.corpus === corpus && p[cost] !== null && p[cost] > 0,
   );
   const unit = readJSON("units")[task][cost];
+  $("#cost-told").textContent = readJSON("told")[chosen]?.[cost] ?? "";
   const loss = "loss" in $("#cost-form select[name=corpus]").selectedOptions[0].dataset;
   const competing = points.filter((p) => !p.apart);
   const traces = [];
