@@ -311,23 +311,6 @@ def test_patterns_that_are_the_sections_are_pure_and_complete():
     assert one["purity"] == pytest.approx(0, abs=0.01)
 
 
-@pytest.mark.parametrize(("n_bars", "n_patterns"), [(24, 4), (60, 12)])
-def test_patterns_that_have_nothing_to_do_with_the_sections_are_at_chance(
-    n_bars, n_patterns
-):
-    """However few bars there are: the mean over songs drawn at random is 0."""
-    found = []
-    for seed in range(100):
-        rng = np.random.default_rng(seed)
-        lengths = rng.choice([4, 8], n_bars)
-        labels = np.repeat(rng.integers(4, size=n_bars), lengths)[:n_bars]
-        sections = labels == np.unique(labels)[:, None]
-        level = rng.gamma(0.3, 1, (n_patterns, n_bars + 2))
-        level = sum(level[:, i : i + n_bars] for i in range(3))  # they last
-        found.append(values(alignment_in_time(level, sections)))
-    np.testing.assert_allclose(np.nanmean(found, axis=0), 0, atol=0.03)
-
-
 def test_structure_measures_models_with_patterns_and_no_others():
     sections = pd.DataFrame(
         [(0, 6, "A"), (6, 12, "B")], columns=["start", "end", "label"]
