@@ -243,7 +243,8 @@ function costChart() {
   }
   const front = points.filter((p) => p[`front_${cost}`]).sort((a, b) => a[cost] - b[cost]);
   traces.push({
-    name: "Pareto front", mode: "lines+text", textposition: front.map((_, i) => (i % 2 ? "bottom center" : "top center")), cliponaxis: false, x: front.map((p) => p[cost]), y: front.map((p) => p.score),
+    // named where there is room; the text beneath has the names too
+    name: "Pareto front", mode: innerWidth < 600 ? "lines" : "lines+text", textposition: front.map((_, i) => (i % 2 ? "bottom center" : "top center")), cliponaxis: false, x: front.map((p) => p[cost]), y: front.map((p) => p.score),
     text: front.map((p) => p.label), line: { shape: "hv", dash: "dot", color: css("--text") }, hoverinfo: "skip",
   });
   const logY = loss ? { type: "log", title: { text: "loss" } } : { title: { text: "score" } };
