@@ -117,7 +117,7 @@ def test_guided_runs_stand_beside_the_scores_and_are_none(benchmarks):
     pages = {page.id: page for page in find_recordings([benchmark])}
     gains = {curve["name"]: curve["gains"] for curve in gains_of(pages["one"])}
     # those with wrong hints are another matter
-    assert gains["Transcription, tiny a: nmf β=1 fixed"] == [[1, 0.01], [4, 0.04]]
+    assert gains["nmf β=1 fixed: Transcription, tiny a"] == [[1, 0.01], [4, 0.04]]
     assert not any("network" in name for name in gains)
 
 
