@@ -59,7 +59,10 @@ def _gain(rows):
     is_known = np.isfinite(interval.half_width)
     for bound in ("low", "high"):
         found[bound] = getattr(interval, bound) if is_known else None
-    rounded = {n: v if v is None else round(float(v), 4) for n, v in found.items()}
+    rounded = {  # and 0 without a sign
+        name: value if value is None else round(float(value), 4) + 0.0
+        for name, value in found.items()
+    }
     return {"recordings": interval.n, **rounded}
 
 
