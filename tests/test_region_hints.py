@@ -215,6 +215,13 @@ def test_stems_are_what_their_regions_leave_to_them():
     )
 
 
+def test_a_region_in_which_all_is_silent_teaches_nothing():
+    dictionary = Dictionary(np.eye(2), np.array(["bass", "lead"]))
+    allowed = np.ones((2, 2, 8), bool)
+    allowed[1, :, :4] = False
+    assert painted_stems(np.zeros((2, 8)), dictionary, ["bass", "lead"], allowed) == {}
+
+
 @pytest.fixture(scope="module")
 def stems():
     """Two stems that sound throughout, each in bands of its own but for one."""

@@ -32,10 +32,12 @@ def painted_stems(
     -------
     dict of str to ndarray, shape (F, frames)
         What is of each stem, in the frames of its regions; those that have none are
-        left out.
+        left out, and all where these frames are silent.
     """
     told = ~allowed.all((0, 1))
     V, allowed = V[:, told], allowed[..., told]
+    if not V.any():
+        return {}
     W = dictionary.templates
     groups = (dictionary.labels[:, None] == np.asarray(labels)).argmax(1)
     V_told, W_told, weights = with_annotations(V, W, groups, allowed)
