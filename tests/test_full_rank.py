@@ -111,15 +111,19 @@ def test_an_iteration_is_that_of_the_paper(n_channels):
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 2**31),
-    n_channels=st.integers(1, 3),
+    n_channels=st.integers(1, 4),
+    n_frames=st.integers(1, 12),
     n_sources=st.integers(1, 4),
     dtype=st.sampled_from([np.complex64, np.complex128]),
     fixed=st.sets(st.sampled_from(FACTORS), max_size=2),
-    data=st.sampled_from(["any", "silent row", "silent channel", "copy"]),
+    data=st.sampled_from(["any", "silent row", "silent channel", "copy", "copies"]),
     scale=st.sampled_from([1e-6, 1.0, 1e6]),
 )
-def test_it_never_rises(seed, n_channels, n_sources, dtype, fixed, data, scale):
-    X = scale * channels(seed, n_channels)
+def test_it_never_rises(
+    seed, n_channels, n_frames, n_sources, dtype, fixed, data, scale
+):
+    """With fewer frames than channels, too, whose covariances become singular."""
+    X = scale * channels(seed, n_channels)[..., :n_frames]
     X[:, 5] *= 1e-4
     if data == "silent row":
         X[:, 3] = 0
@@ -127,6 +131,8 @@ def test_it_never_rises(seed, n_channels, n_sources, dtype, fixed, data, scale):
         X[-1] = 0
     elif data == "copy":
         X[-1] = X[0]
+    elif data == "copies":
+        X[:] = X[:1]
     model = full_rank_nmf(
         X.astype(dtype),
         np.repeat(np.arange(n_sources), 2),

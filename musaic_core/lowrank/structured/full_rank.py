@@ -27,7 +27,7 @@ __all__ = ["FullRankNMF", "full_rank_nmf"]
 FACTORS = "spectra", "activations", "covariances"
 NOISE = 1e-8  # beneath the model, of each row's mean power, alike in all channels
 LEAST = 1e-30  # of what silence is raised to
-TINY = np.finfo(float).tiny
+ROUNDING, TINY = np.finfo(float).eps, np.finfo(float).tiny
 
 
 def full_rank_nmf(
@@ -174,7 +174,8 @@ class FullRankNMF(Model):
         heard = np.trace(R, axis1=2, axis2=3).real[..., None, None] + LEAST
         places = _power_of(R + NOISE * heard * unit, exponent)  # not singular
         x = np.moveaxis(X, 0, 1)
-        heard = (_inverse(_mixed(powers, places)) * x[:, None]).sum(2)  # (F, M, T)
+        inverse, _ = _inverse(_mixed(powers, places), np.zeros((len(x), 1)))
+        heard = (inverse * x[:, None]).sum(2)  # (F, M, T)
         images = powers[:, :, None] * (places @ heard)
         return np.moveaxis(images, 2, 1).astype(X.dtype)
 
@@ -189,8 +190,7 @@ class _Fit:
         self.scale = float(np.mean(np.abs(X) ** 2, dtype=float)) or 1.0
         self.x = np.moveaxis(X, 0, 1).astype(complex) / self.scale**0.5
         power = (np.abs(self.x) ** 2).mean((1, 2)) + NOISE
-        noise = NOISE * power[:, None, None] * np.eye(n_channels)
-        self.noise = noise[..., None]  # (F, M, M, 1)
+        self.noise = NOISE * power[:, None]  # (F, 1)
 
         shapes = {
             "spectra": (n_rows, len(labels)),
@@ -219,11 +219,12 @@ class _Fit:
 
     def covariance(self):
         """Of the channels, in each entry, (F, M, M, T)."""
-        return _mixed(self.powers(), self.R) + self.noise
+        noise = self.noise[..., None] * np.eye(self.R.shape[-1])
+        return _mixed(self.powers(), self.R) + noise[..., None]
 
     def gradients(self):
         """Both parts by the covariance: K x xᴴ K and K, its inverse."""
-        K = _inverse(self.covariance())
+        K, _ = _inverse(self.covariance(), self.noise)
         y = (K * self.x[:, None]).sum(2)
         return y[:, :, None] * y[:, None].conj(), K
 
@@ -249,17 +250,17 @@ class _Fit:
         )
         P, Q = (G.swapaxes(0, 1).reshape(self.R.shape) for G in (P, Q))
         silent = np.trace(Q, axis1=2, axis2=3).real == 0
-        Q[silent] = np.eye(Q.shape[-1])
-        moved = _mean(Q, self.R @ P @ self.R)
+        # seen from where R̃ is the identity, as Q alone may be all but singular
+        root = _power_of(self.R, 0.5)
+        moved = root @ _mean(root @ Q @ root, root @ P @ root) @ root
+        moved = (moved + moved.conj().mT) / 2
         self.R = np.where(silent[..., None, None], self.R, moved)
 
     def loss(self):
         """The negative log-likelihood, but for constants, of the data as given."""
-        covariance = self.covariance()
-        K = _inverse(covariance)
+        K, volumes = _inverse(self.covariance(), self.noise)
         distance = ((K * self.x[:, None]).sum(2) * self.x.conj()).real.sum()
-        volume = np.linalg.slogdet(np.moveaxis(covariance, 3, 1))[1].sum()
-        return float(distance + volume + self.x.size * np.log(self.scale))
+        return float(distance + volumes.sum() + self.x.size * np.log(self.scale))
 
     def model(self, n_iter, losses):
         history = None if losses is None else np.array(losses)
@@ -284,24 +285,31 @@ def _mixed(powers, covariances):
     return (rows @ powers.swapaxes(0, 1)).reshape(F, M, M, -1)
 
 
-def _inverse(A):
-    """Of the matrices (F, M, M, T); of two channels in closed form."""
+def _inverse(A, least):
+    """Of Hermitian matrices (F, M, M, T), and their determinants' logarithms, (F, T).
+
+    No eigenvalue is below `least` (F, 1), but for rounding, which this undoes.
+    """
     if A.shape[1] != 2:
-        return np.moveaxis(np.linalg.inv(np.moveaxis(A, 3, 1)), 1, 3)
+        values, vectors = np.linalg.eigh(np.moveaxis(A, 3, 1))
+        values = np.maximum(values, least[..., None])
+        inverse = (vectors / values[..., None, :]) @ vectors.conj().mT
+        return np.moveaxis(inverse, 1, 3), np.log(values).sum(-1)
     a, b, c, d = A[:, 0, 0], A[:, 0, 1], A[:, 1, 0], A[:, 1, 1]
+    determinant = np.maximum((a * d - b * c).real, least * (a + d - least).real)
     turned = np.stack([d, -b, -c, a], 1).reshape(A.shape)
-    return turned / (a * d - b * c).real[:, None, None]
+    return turned / determinant[:, None, None], np.log(determinant)
 
 
-def _power_of(A, exponent):
-    """Of Hermitian positive semidefinite matrices (..., M, M)."""
+def _power_of(A, exponent, least=0.0):
+    """Of Hermitian matrices (..., M, M), no eigenvalue below `least` of the largest."""
     values, vectors = np.linalg.eigh(A)
-    values = np.maximum(values, TINY) ** exponent
-    return (vectors * values[..., None, :]) @ vectors.conj().mT
+    values = np.maximum(values, np.maximum(least * values[..., -1:], TINY))
+    return (vectors * values[..., None, :] ** exponent) @ vectors.conj().mT
 
 
-def _mean(Q, B):
-    """The R with R Q R = B: the geometric mean of Q⁻¹ and B."""
-    root, back = _power_of(Q, 0.5), _power_of(Q, -0.5)
-    R = back @ _power_of(root @ B @ root, 0.5) @ back
-    return (R + R.conj().mT) / 2
+def _mean(Q, P):
+    """The R with R Q R = P: the geometric mean of Q⁻¹ and P."""
+    # a root of what is zero but for rounding is as large as the root of a rounding
+    root, back = (_power_of(Q, exponent, ROUNDING**0.5) for exponent in (0.5, -0.5))
+    return back @ _power_of(root @ P @ root, 0.5) @ back
