@@ -293,23 +293,28 @@ def _inverse(A, least):
     if A.shape[1] != 2:
         values, vectors = np.linalg.eigh(np.moveaxis(A, 3, 1))
         values = np.maximum(values, least[..., None])
-        inverse = (vectors / values[..., None, :]) @ vectors.conj().mT
-        return np.moveaxis(inverse, 1, 3), np.log(values).sum(-1)
+        return np.moveaxis(_from(1 / values, vectors), 1, 3), np.log(values).sum(-1)
     a, b, c, d = A[:, 0, 0], A[:, 0, 1], A[:, 1, 0], A[:, 1, 1]
     determinant = np.maximum((a * d - b * c).real, least * (a + d - least).real)
     turned = np.stack([d, -b, -c, a], 1).reshape(A.shape)
     return turned / determinant[:, None, None], np.log(determinant)
 
 
-def _power_of(A, exponent, least=0.0):
-    """Of Hermitian matrices (..., M, M), no eigenvalue below `least` of the largest."""
+def _power_of(A, exponent):
+    """Of Hermitian positive semidefinite matrices (..., M, M)."""
     values, vectors = np.linalg.eigh(A)
-    values = np.maximum(values, np.maximum(least * values[..., -1:], TINY))
-    return (vectors * values[..., None, :] ** exponent) @ vectors.conj().mT
+    return _from(np.maximum(values, TINY) ** exponent, vectors)
 
 
 def _mean(Q, P):
     """The R with R Q R = P: the geometric mean of Q⁻¹ and P."""
-    # a root of what is zero but for rounding is as large as the root of a rounding
-    root, back = (_power_of(Q, exponent, ROUNDING**0.5) for exponent in (0.5, -0.5))
+    values, vectors = np.linalg.eigh(Q)
+    # what is zero but for rounding has the root of a rounding below: none is smaller
+    values = np.maximum(values, np.maximum(ROUNDING**0.5 * values[..., -1:], TINY))
+    root, back = (_from(values**power, vectors) for power in (0.5, -0.5))
     return back @ _power_of(root @ P @ root, 0.5) @ back
+
+
+def _from(values, vectors):
+    """Hermitian matrices of these eigenvalues and eigenvectors."""
+    return (vectors * values[..., None, :]) @ vectors.conj().mT
