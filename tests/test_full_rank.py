@@ -299,6 +299,20 @@ def test_silence_stays_finite():
     assert np.isfinite(model.images(channels())).all()
 
 
+@pytest.mark.parametrize("n_channels", [2, 3])
+def test_what_a_start_of_rank_one_does_not_hear_is_not_found(n_channels):
+    X = channels(n=n_channels)
+    rng = np.random.default_rng(0)
+    places = rng.normal(size=(2, 8, n_channels, 1)) + 1j
+    start = None, None, places @ places.conj().mT
+    options = {"seed": 0, "max_iter": 20, "history": True}
+    for sources in ([0, 0, 1, 1], [0, 1]):  # the data hears more than they do
+        model = full_rank_nmf(X, sources, init=start, **options)
+        values = np.linalg.eigvalsh(model.covariances)
+        assert (abs(values[..., :-1]) <= 1e-12 * values[..., -1:]).all()
+        assert np.diff(model.history).max() <= 1e-7 * abs(model.history[0])
+
+
 def test_a_source_that_is_silent_stays_where_it_is():
     X = channels()
     W = np.stack([np.ones(8), np.zeros(8)], 1)

@@ -212,6 +212,10 @@ class _Fit:
         _check_covariances(R)
         self.W, self.H = (np.array(factor, float) for factor in (W, H))
         self.R = (R + np.conj(R).mT) / 2
+        values, vectors = np.linalg.eigh(self.R)
+        heard = values > 100 * ROUNDING * values[..., -1:]
+        # R = L Lᴴ: what R does not hear is zero in L, and stays so to the last bit
+        self.root = vectors * np.sqrt(values * heard)[..., None, :]
 
     def powers(self):
         """λ, (N, F, T)."""
@@ -222,18 +226,18 @@ class _Fit:
         noise = self.noise[..., None] * np.eye(self.R.shape[-1])
         return _mixed(self.powers(), self.R) + noise[..., None]
 
-    def gradients(self):
-        """Both parts by the covariance: K x xᴴ K and K, its inverse."""
+    def seen(self):
+        """K, the covariance's inverse, and Lᴴ K x of each source, (N, F, M, T)."""
         K, _ = _inverse(self.covariance(), self.noise)
         y = (K * self.x[:, None]).sum(2)
-        return y[:, :, None] * y[:, None].conj(), K
+        return K, self.root.conj().mT @ y
 
     def parts(self):
-        """Both parts of the gradient by λ, (N, F, T): traces with R."""
-        R = self.R.conj().reshape(*self.R.shape[:2], -1)
-        for G in self.gradients():
-            G = G.reshape(len(G), -1, G.shape[-1])
-            yield (R.swapaxes(0, 1) @ G).real.swapaxes(0, 1).clip(0)
+        """Both parts of the gradient by λ, (N, F, T)."""
+        K, z = self.seen()
+        R = self.R.conj().reshape(*self.R.shape[:2], -1).swapaxes(0, 1)
+        traces = (R @ K.reshape(len(K), -1, K.shape[-1])).real.swapaxes(0, 1)
+        return (np.abs(z) ** 2).sum(2), traces.clip(0)
 
     def move(self, name):
         if name == "covariances":
@@ -242,19 +246,21 @@ class _Fit:
         move_sources(name, self.W, self.H, self.of, parts, 0.5)
 
     def move_covariances(self):
-        """To where R Q R = R̃ P R̃, an algebraic Riccati equation."""
-        powers = np.moveaxis(self.powers(), 0, 2)  # (F, T, N)
-        P, Q = (
-            (G.reshape(len(G), -1, G.shape[-1]) @ powers).swapaxes(1, 2)
-            for G in self.gradients()
+        """To where ``R Q R = R̃ P R̃``, an algebraic Riccati equation.
+
+        Through L, as Q alone may be all but singular, and R̃ be singular.
+        """
+        powers, (K, z) = self.powers(), self.seen()
+        Q = K.reshape(len(K), -1, K.shape[-1]) @ np.moveaxis(powers, 0, 2)
+        Q = np.moveaxis(Q, 2, 0).reshape(self.R.shape)
+        M = _mean(
+            self.root.conj().mT @ Q @ self.root,
+            (powers[:, :, None] * z) @ z.conj().mT,
         )
-        P, Q = (G.swapaxes(0, 1).reshape(self.R.shape) for G in (P, Q))
-        silent = np.trace(Q, axis1=2, axis2=3).real == 0
-        # seen from where R̃ is the identity, as Q alone may be all but singular
-        root = _power_of(self.R, 0.5)
-        moved = root @ _mean(root @ Q @ root, root @ P @ root) @ root
-        moved = (moved + moved.conj().mT) / 2
-        self.R = np.where(silent[..., None, None], self.R, moved)
+        silent = np.trace(Q, axis1=2, axis2=3).real[..., None, None] == 0
+        self.root = np.where(silent, self.root, self.root @ _power_of(M, 0.5))
+        R = self.root @ self.root.conj().mT
+        self.R = (R + R.conj().mT) / 2
 
     def loss(self):
         """The negative log-likelihood, but for constants, of the data as given."""
