@@ -230,14 +230,17 @@ class _Fit:
         """K, the covariance's inverse, and Lᴴ K x of each source, (N, F, M, T)."""
         K, _ = _inverse(self.covariance(), self.noise)
         y = (K * self.x[:, None]).sum(2)
-        return K, self.root.conj().mT @ y
+        # all sources' roots below each other: one product a row
+        roots = np.moveaxis(self.root, 0, 2).reshape(*y.shape[:2], -1)
+        z = (roots.conj().mT @ y).reshape(len(y), -1, *y.shape[1:])
+        return K, z.swapaxes(0, 1)
 
     def parts(self):
         """Both parts of the gradient by λ, (N, F, T)."""
         K, z = self.seen()
         R = self.R.conj().reshape(*self.R.shape[:2], -1).swapaxes(0, 1)
         traces = (R @ K.reshape(len(K), -1, K.shape[-1])).real.swapaxes(0, 1)
-        return (np.abs(z) ** 2).sum(2), traces.clip(0)
+        return (z.real**2 + z.imag**2).sum(2), traces.clip(0)
 
     def move(self, name):
         if name == "covariances":

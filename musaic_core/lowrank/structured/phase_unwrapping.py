@@ -108,4 +108,4 @@ class PhaseUnwrapping:
 def turn(turns: np.ndarray, drawn: np.ndarray) -> None:
     """Bring numbers of length 1 to where they are drawn, if anywhere, in place."""
     size = np.abs(drawn)
-    np.divide(drawn, size, out=turns, where=size > 0)
+    np.divide(drawn, size, out=turns, where=size > np.finfo(size.dtype).tiny)
