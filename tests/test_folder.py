@@ -5,15 +5,12 @@ import sys
 import unicodedata
 from types import SimpleNamespace
 
-import click
 import numpy as np
 import pytest
 import soundfile
-from benchopt.utils.parametrized_name_mixin import _extract_options
 from conftest import MINI
 from solving import module_in, plugin
 
-from musaic_core.benchmark.choice import check_paths
 from musaic_core.data import corpus
 from musaic_core.data.corpus import read_recordings, read_track
 from musaic_core.data.errors import InputError, reason_of
@@ -66,13 +63,29 @@ def test_stems_that_are_a_little_longer_or_broken_stay_those_of_one_track(tmp_pa
         track.audio()
 
 
+def test_a_recording_beside_a_broken_one_is_not_a_stem(tmp_path):
+    sound(tmp_path / "album" / "good.wav")
+    (tmp_path / "album" / "bad.wav").write_bytes(b"no audio")
+    (tmp_path / "broken").mkdir()
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / "broken" / name).write_bytes(b"")
+    names = ["album/bad.wav", "album/good.wav", "broken/a.wav", "broken/b.wav"]
+    assert ids(tmp_path) == names
+    assert read_recordings(tmp_path)[1].audio()[0].any()
+
+
 def test_stems_have_one_name_however_it_is_written_and_each_its_own(tmp_path):
     stems(tmp_path / "song", ("Bass", "VOCALS", "Mixture"))
+    sound(tmp_path / "song" / "Mixture.flac")
     stems(tmp_path / "other", ("keys", "lead"))
     sound(tmp_path / "other" / "lead.flac")
-    other, song = read_recordings(tmp_path)
+    mixed = tmp_path / "twice"
+    stems(mixed, ("mixture",))
+    sound(mixed / "mixture.flac")
+    other, song, twice = read_recordings(tmp_path)
     assert list(song.stem_files) == ["bass", "vocals"]
     assert list(other.stem_files) == ["keys", "lead.flac", "lead.wav"]
+    assert list(twice.stem_files) == ["mixture"]
 
 
 def test_hidden_folders_and_side_files_are_left(tmp_path):
@@ -356,53 +369,3 @@ def test_a_solver_learns_anew_for_each_recording_that_is_left_out(
         type(e) is Estimate and not e.error for e in result["estimates"].values()
     )
     assert result["time_fit"] >= 6
-
-
-# how it is named
-
-
-PATHS = [
-    *("/my music", "~/music", "~", "./music", "../music", ".", "/müsik", "/a&b"),
-    *("/a(b)", "/a,b", "/a, b", "123", "/a[1]", "01 songs", "/1e5 x"),
-]
-
-
-@pytest.mark.parametrize("path", PATHS)
-def test_a_path_that_benchopt_would_misread_ends_the_run_with_the_right_one(path):
-    with pytest.raises(SystemExit) as raised:
-        check(f"folder[path={path},train=leave_one_out]")
-    fixed = f"folder[path='{path}',train=leave_one_out]"
-    assert str(raised.value) == f'\n! put the path in quotes: -d "{fixed}"'
-    check(fixed)
-    parameters = _extract_options(fixed)[2]
-    assert parameters == {"path": path, "train": "leave_one_out"}
-
-
-@pytest.mark.parametrize("path", ["/x's", '/x"y', "/a=b", "/a[1", '"/x\'s"', "'/a=b'"])
-def test_a_path_that_benchopt_can_not_read_is_refused_with_a_way_out(path):
-    with pytest.raises(SystemExit, match="rename the folder, or give it another name"):
-        check(f"folder[path={path}]")
-
-
-def test_a_path_with_backslashes_is_written_with_slashes():
-    for path in (r"C:\my music", r"'C:\my music'"):
-        with pytest.raises(SystemExit, match=r"-d \"folder\[path='C:/my music'\]\""):
-            check(f"folder[path={path}]")
-
-
-@pytest.mark.parametrize(
-    "dataset",
-    [
-        *("folder[path=/my/music]", "folder[path='/my music']", "folder", "mini"),
-        *('folder[path="/x (1)", learn_from=piano]', "folder[path=music]"),
-        *("mini[part=[piano,songs],tracks=2]", "folder[path=['/a b','/c']]"),
-    ],
-)
-def test_a_path_that_benchopt_reads_is_left_as_it_is(dataset):
-    check(dataset)
-
-
-def check(dataset):
-    with click.Context(click.Command("run"), info_name="run") as context:
-        context.params = {"dataset": (dataset,), "config_file": None}
-        check_paths()
