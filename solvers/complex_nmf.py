@@ -4,12 +4,14 @@ import numpy as np
 
 from musaic_core.benchmark.solver import Solver as BaseSolver
 from musaic_core.lowrank.structured.complex_nmf import complex_nmf
+from musaic_core.lowrank.structured.phase_unwrapping import PhaseUnwrapping
 from musaic_core.lowrank.structured.phased import indices_of, products_of
 from musaic_core.tasks.separation.first_fit import activations_of_dictionary
 from musaic_core.tasks.separation.images import stems_of_images
-from musaic_core.tasks.separation.phases import unrolled_phases
+from musaic_core.tasks.separation.phases import advances_of, unrolled_phases
 
 CONCENTRATION = 1.0  # of phases about those that are followed
+UNWRAPPING = 0.03  # weight of the penalty on phases that do not go on as sinusoids do
 
 
 class Solver(BaseSolver):
@@ -17,11 +19,13 @@ class Solver(BaseSolver):
 
     The templates W are a dictionary, which is held. All phases φ are free, so what is
     found is near where they begin: at those of sinusoids that are followed, or at the
-    mixture's, where they stay; it is then the NMF of magnitudes with β = 2. What the
-    model leaves of the mixture is shared out as the stems are.
+    mixture's, where they stay; it is then the NMF of magnitudes with β = 2. Those that
+    are "unwrapped" begin there, and a penalty has them go on as sinusoids do, with
+    magnitudes that are held. What the model leaves of the mixture is shared out as the
+    stems are.
 
-    Kameoka, Ono, Kashino and Sagayama 2009; Magron, Badeau and David 2018 (phases that
-    are followed).
+    Kameoka, Ono, Kashino and Sagayama 2009; Magron, Badeau and David 2016 (the penalty)
+    and 2018 (phases that are followed).
     """
 
     name = "complex_nmf"
@@ -33,7 +37,7 @@ class Solver(BaseSolver):
     uses_hints = supervised = True  # it uses the dictionary, which is adapted to hints
     parameters = {
         "dictionary": ["fixed"],
-        "phases": ["followed", "mixture"],
+        "phases": ["followed", "mixture"],  # also unwrapped
         "n_iter": [20],
     }
 
@@ -45,17 +49,21 @@ class Solver(BaseSolver):
         W, H, labels = activations_of_dictionary(given)
         W, H = (factor ** (1 / given.exponent) for factor in (W, H))  # of magnitudes
         powers, images = products_of(W, H, indices_of(labels)) ** 2, []
+        told, penalty = (given.frequencies, given.frame), None
+        if self.phases == "unwrapped":
+            penalty = PhaseUnwrapping(UNWRAPPING, *advances_of(powers, *told))
         for X in given.spectrum[:, : len(given.V)]:
             if self.phases == "followed":
-                told = given.frequencies, given.frame, CONCENTRATION
-                phases = unrolled_phases(X, powers, *told)
+                phases = unrolled_phases(X, powers, *told, CONCENTRATION)
             else:
                 phases = np.tile(np.angle(X), (len(powers), 1, 1))
             model = complex_nmf(
                 X,
                 labels,
                 init=(W, H, phases),
-                fixed=("templates",),
+                # free activations would grow, as phases may cancel what they add
+                fixed=("templates", "activations") if penalty else ("templates",),
+                phase_penalty=penalty,
                 max_iter=self.n_iter,
             )
             parts = model.images()

@@ -323,6 +323,17 @@ def test_a_concentration_is_a_number(concentration):
         complex_isnmf(spectrum(), [0, 1], angles(2), concentration)
 
 
+@pytest.mark.parametrize(("dtype", "most"), [("c8", 1e3), ("c16", 1e7)])
+def test_phases_are_known_no_better_than_numbers_are(dtype, most):
+    X = spectrum().astype(dtype)
+    told = [0, 0, 1], angles(2)
+    options = {"seed": 0, "max_iter": 30, "history": True}
+    history = complex_isnmf(X, *told, most, **options).history
+    assert np.diff(history).max() <= 1e-2 * X.size
+    with pytest.raises(ValueError, match=f"precision of {X.dtype}; give less"):
+        complex_isnmf(X, *told, 10 * most, **options)
+
+
 def test_phases_are_one_a_source():
     with pytest.raises(ValueError, match="init's phases has shape"):
         complex_isnmf(spectrum(), [0, 1, 2], angles(2))

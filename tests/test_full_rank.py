@@ -103,15 +103,21 @@ def test_an_iteration_is_that_of_the_paper(n_channels):
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 2**31),
-    n_channels=st.integers(1, 3),
+    n_channels=st.integers(1, 4),
+    n_frames=st.integers(1, 12),
     n_sources=st.integers(1, 4),
     dtype=st.sampled_from([np.complex64, np.complex128]),
     fixed=st.sets(st.sampled_from(FACTORS), max_size=2),
-    kind=st.sampled_from(KINDS),
+    kind=st.sampled_from([*KINDS, "copies"]),
     scale=st.sampled_from([1e-6, 1.0, 1e6]),
 )
-def test_it_never_rises(seed, n_channels, n_sources, dtype, fixed, kind, scale):
-    X = channels_of_kind(kind, seed, n_channels, scale)
+def test_it_never_rises(
+    seed, n_channels, n_frames, n_sources, dtype, fixed, kind, scale
+):
+    """With fewer frames than channels, too, whose covariances become singular."""
+    X = channels_of_kind(kind, seed, n_channels, scale)[..., :n_frames]
+    if kind == "copies":
+        X[:] = X[:1]
     model = full_rank_nmf(
         X.astype(dtype),
         np.repeat(np.arange(n_sources), 2),
@@ -272,6 +278,20 @@ def test_silence_stays_finite():
     model = full_rank_nmf(0 * channels(), [0, 1], seed=0, history=True)
     assert np.isfinite(model.history).all()
     assert np.isfinite(model.images(channels())).all()
+
+
+@pytest.mark.parametrize("n_channels", [2, 3])
+def test_what_a_start_of_rank_one_does_not_hear_is_not_found(n_channels):
+    X = channels(n=n_channels)
+    rng = np.random.default_rng(0)
+    places = rng.normal(size=(2, 8, n_channels, 1)) + 1j
+    start = None, None, places @ places.conj().mT
+    options = {"seed": 0, "max_iter": 20, "history": True}
+    for sources in ([0, 0, 1, 1], [0, 1]):  # the data hears more than they do
+        model = full_rank_nmf(X, sources, init=start, **options)
+        values = np.linalg.eigvalsh(model.covariances)
+        assert (abs(values[..., :-1]) <= 1e-12 * values[..., -1:]).all()
+        assert np.diff(model.history).max() <= 1e-7 * abs(model.history[0])
 
 
 def test_a_source_that_is_silent_stays_where_it_is():

@@ -61,6 +61,15 @@ def test_it_is_what_the_paper_defines_at_any_scale(beta, scale):
     np.testing.assert_allclose(W @ H / scale, same.reconstruct(), 1e-6)
 
 
+def test_single_precision_counts_what_is_far_below_the_level():
+    V, penalty = data().astype(np.float32), GroupSparsity(1e9, GROUPS, 1e9)
+    options = {"penalties": {"activations": penalty}, "seed": 0, "max_iter": 20}
+    single = nmf(V, 6, history=True, **options)
+    double = nmf(V.astype(float), 6, history=True, **options)
+    np.testing.assert_allclose(single.history, double.history, 1e-3)
+    assert np.diff(single.history).max() <= 1e-5 * single.history[0]
+
+
 @pytest.mark.parametrize("block", ["templates", "activations"])
 @pytest.mark.parametrize("of", ["templates", "activations"])
 def test_the_gradient_is_that_of_finite_differences(block, of):

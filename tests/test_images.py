@@ -93,6 +93,7 @@ def test_multichannel_nmf_hears_where_stems_are(n_channels, spatial):
         ("complex_isnmf", {}, 2, 2),
         ("complex_nmf", {"phases": "followed"}, 0.7, 0),  # noises have none to follow
         ("complex_nmf", {"phases": "mixture"}, 0.7, 2),
+        ("complex_nmf", {"phases": "unwrapped"}, 0.7, 1),
     ],
 )
 def test_models_of_phases_separate_each_channel(
@@ -108,3 +109,21 @@ def test_models_of_phases_separate_each_channel(
     equal = np.mean([sdr(stem, y / 2) for stem in true])
     assert np.mean([*map(sdr, true, found)]) > equal + gain
     assert solver.n_parameters > 0
+
+
+def test_steady_tones_in_the_same_bins_are_told_apart_by_unwrapping():
+    times = np.arange(4 * SR) / SR
+    swells = 1.1 + np.sin(2 * np.pi * np.array([[0.7], [1.1]]) * times)
+    tones = [
+        sum(np.cos(2 * np.pi * n * f0 * times + n) / n for n in range(1, 8))
+        for f0 in (440.0, 452.0)
+    ]
+    true = np.float32(swells * tones)[:, None]
+    y = true.sum(0)
+    recording = SimpleNamespace(audio=lambda: (y, SR))
+    scores = {}
+    for phases in ("mixture", "unwrapped"):
+        solver = plugin("solvers/complex_nmf.py", phases=phases)
+        found = solver.predict(recording, told(y, true, 0.7))
+        scores[phases] = np.mean([*map(sdr, true, found.values())])
+    assert scores["unwrapped"] > scores["mixture"] + 6

@@ -44,6 +44,7 @@ def root(tmp_path):
     (tmp_path / "results").mkdir()
     names = ["task", "corpus", "label", "kind", "apart", "n", "of", "score"]
     table = pd.DataFrame(SCORES, columns=names).reindex(columns=COLUMNS)
+    table["solver"] = table["label"].str.split().str[0]
     table.to_csv(tmp_path / "results/scores.csv", index=False)
     names = ["problem", "package", "backend", "ms"]
     records = [dict(zip(names, row, strict=True)) for row in SPEED]
@@ -122,6 +123,14 @@ def test_scores_are_those_asked_for_under_the_titles_asked_for(root):
     assert rows(root, "scores: task=mss digits=2")[1:] == [
         ["nmf β=1", "5.10"],
         ["mask, oracle", "9.45"],
+    ]
+
+
+def test_scores_of_chosen_solvers_are_those_that_were_measured(root):
+    (root / "solvers").symlink_to(ROOT / "solvers")
+    marker = 'scores: task=amt columns=songs solvers="nmf; silence; complex_nmf"'
+    assert [row[0] for row in rows(root, marker)] == [
+        *("model", "nmf β=1", "silence, floor")
     ]
 
 
@@ -286,6 +295,7 @@ def test_the_page_of_models_has_every_solver():
         ("scores: task=amt rows=nmf", "no label 'nmf'; there is nmf β=1, cnn"),
         ("scores: task=mss columns=piano", "no corpus 'piano'; there is songs"),
         ("scores: task=amt colour=red", "colour"),
+        ("scores: task=amt solvers=nfm", "no solver 'nfm'; there is"),
         ("speed: speed.json problems=is", "no problem 'is'; there is kl, gpu"),
         ("speed: speed.json problems=gpu", "gpu has no peer"),
         ("speed: speed.json rule=hals", "kl has no hals"),

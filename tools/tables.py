@@ -6,8 +6,9 @@ a file, and a test fails where it is not what the file says. The markers:
 ``<!-- scores: task=amt rows="nmf β=1; silence" columns="mini piano seen: seen" -->``
     Of results/scores.csv: a row a label, the best in the first column first, and a
     column a corpus; all of them where ``rows`` or ``columns`` are left out, or of each
-    kind the first three, with the kind, for ``best=3``. Floors, oracles and means over
-    a part of the recordings are marked. ``digits=2`` rounds to so many decimals (3);
+    kind the first three, with the kind, for ``best=3``. ``solvers="nmf; ncp"`` has what
+    was measured of these solvers alone. Floors, oracles and means over a part of the
+    recordings are marked. ``digits=2`` rounds to so many decimals (3);
     ``head="SDR, dB"`` is the first column's title.
 ``<!-- csv: docs/measured/online.csv -->``
     The file as it is, its first line as the table's head.
@@ -117,7 +118,15 @@ def _chosen(text, known, what):
 
 
 def _scores(
-    root, *, task, rows=None, columns=None, best=None, digits="3", head="model"
+    root,
+    *,
+    task,
+    rows=None,
+    columns=None,
+    solvers=None,
+    best=None,
+    digits="3",
+    head="model",
 ):
     df = pd.read_csv(root / "results" / "scores.csv")
     _chosen(task, df["task"].unique(), "task")
@@ -126,6 +135,9 @@ def _scores(
     # the file has the best of each corpus first
     order = pd.concat([df[df["corpus"] == corpus] for corpus in columns])
     order = order.sort_values("apart", kind="stable").drop_duplicates("label")
+    if solvers:
+        known = sorted(file.stem for file in (root / "solvers").glob("*.py"))
+        order = order[order["solver"].isin(_chosen(solvers, known, "solver"))]
     if best:
         order = order.groupby("kind", sort=False).head(int(best))
     rows = _chosen(rows, order["label"].tolist(), "label")

@@ -65,6 +65,7 @@ from musaic_core.lowrank.structured.multichannel import (
     multichannel_nmf,
 )
 from musaic_core.lowrank.structured.orthogonal import OrthogonalNMF, orthogonal_nmf
+from musaic_core.lowrank.structured.phase_unwrapping import PhaseUnwrapping
 from musaic_core.lowrank.structured.robust import RobustNMF, robust_nmf
 from musaic_core.lowrank.structured.semi_supervised import (
     SemiSupervisedNMF,
@@ -114,6 +115,7 @@ __all__ = [
     "OrthogonalNMF",
     "Orthogonality",
     "Penalty",
+    "PhaseUnwrapping",
     "RankStability",
     "RobustNMF",
     "SemiSupervisedNMF",

@@ -110,7 +110,7 @@ class _Groups:
         self.is_linear = held is None
 
     def value(self, B):
-        return self.weight * float(library_of(B).log(1 + self._sums(B)).sum())
+        return self.weight * float(library_of(B).log1p(self._sums(B)).sum())
 
     def parts(self, B):
         slopes = (

@@ -53,7 +53,8 @@ def complex_isnmf(
     phases : array (N, F, T)
         μ of the N sources, radians, in the order of `np.unique`. They stay.
     concentration : float, default=1.0
-        κ: 0 or more.
+        κ: 0 or more, and for complex64 no more than about 1000: the phases of a source
+        that is known better are told by no single precision.
     init : pair of arrays, optional
         Templates (F, C) and activations (C, T), powers. Those that are None are drawn.
     fixed : collection of names, default=()
@@ -95,11 +96,17 @@ def complex_isnmf(
         raise ValueError(
             f"concentration is {concentration!r}; give a number, 0 or more"
         )
+    relation = relation_of(concentration)
+    if (1 - relation**2) ** 2 < 100 * np.finfo(np.asarray(X).dtype).eps:
+        raise ValueError(
+            f"concentration is {concentration!r}, which is beyond the precision of "
+            f"{np.asarray(X).dtype}; give less, or X as complex128"
+        )
     power = float((np.abs(X) ** 2).mean())
     start = (*init, phases) if len(init) == 2 else init
     W, H, phases = check_start(X, sources, start, FACTORS, seed, power)
     of, divergence = indices_of(sources), BetaDivergence(0.0, FLOOR * (power or 1.0))
-    relations = (relation_of(concentration) * np.exp(2j * phases)).astype(X.dtype)
+    relations = (relation * np.exp(2j * phases)).astype(X.dtype)
 
     def powers():
         return products_of(W, H, of) + divergence.floor

@@ -13,6 +13,7 @@ import numpy as np
 
 from musaic_core.lowrank.checks import check_count, check_names
 from musaic_core.lowrank.models import NMF
+from musaic_core.lowrank.structured.phase_unwrapping import PhaseUnwrapping, turn
 from musaic_core.lowrank.structured.phased import (
     check_start,
     indices_of,
@@ -31,6 +32,7 @@ def complex_nmf(
     *,
     init: Sequence[np.ndarray | None] = (None, None, None),
     fixed: Collection[str] = (),
+    phase_penalty: PhaseUnwrapping | None = None,
     max_iter: int = 100,
     history: bool = False,
     seed: int | None = None,
@@ -40,7 +42,8 @@ def complex_nmf(
     ``X ≈ Σ_n (W H)_n exp(iφ_n)``, the sum over sources n, each of which has some
     components, and the squared error is minimised. With as many sources as components
     it is the model of the paper. From phases that are those of X, they stay so, and it
-    is the NMF of magnitudes: what it finds beyond that is in the start.
+    is the NMF of magnitudes: what it finds beyond that is in the start, or in what is
+    known of the phases.
 
     Parameters
     ----------
@@ -53,9 +56,11 @@ def complex_nmf(
         radians, in the order of `np.unique`. Those that are None are drawn at random.
     fixed : collection of names, default=()
         Of "templates", "activations" and "phases", those that keep their start.
+    phase_penalty : PhaseUnwrapping, optional
+        Added to the squared error. By default the phases are free.
     max_iter : int, default=100
     history : bool, default=False
-        Compute the squared error at each iteration.
+        Compute the objective at each iteration.
     seed : int, optional
         Of what is drawn.
 
@@ -71,7 +76,7 @@ def complex_nmf(
     References
     ----------
     Kameoka, Ono, Kashino and Sagayama, "Complex NMF: a new sparse representation for
-    acoustic signals", ICASSP 2009.
+    acoustic signals", ICASSP 2009. Magron, Badeau and David, ICASSP 2016 (the penalty).
 
     Examples
     --------
@@ -86,6 +91,15 @@ def complex_nmf(
     check_count(max_iter, "max_iter", 0)
     W, H, phases = check_start(X, sources, init, FACTORS, seed, np.abs(X).mean())
     of, turns = indices_of(sources), np.exp(1j * phases)
+    # with no weight, phases are as free as without it, to the last bit
+    penalised = phase_penalty is not None and phase_penalty.weight > 0
+    if penalised:
+        if phase_penalty.advances.shape != turns.shape:
+            raise ValueError(
+                f"phase_penalty has advances {phase_penalty.advances.shape}; give "
+                f"{turns.shape}"
+            )
+        steps = phase_penalty.steps(X)
 
     def lengths():
         """What each source's length is drawn to, (N, F, T), and what all are, (F, T).
@@ -95,13 +109,16 @@ def complex_nmf(
         parts = products_of(W, H, of)
         total = parts.sum(0)
         wanted = total * turns + (X - (parts * turns).sum(0))
-        if "phases" not in fixed:
-            size = np.abs(wanted)
-            np.divide(wanted, size, out=turns, where=size > 0)
+        if "phases" not in fixed and penalised:
+            phase_penalty.move(turns, parts * wanted, steps)
+        elif "phases" not in fixed:
+            turn(turns, wanted)
         return (wanted * turns.conj()).real, total
 
     def error():
-        return float((np.abs(X - (products_of(W, H, of) * turns).sum(0)) ** 2).sum())
+        left = X - (products_of(W, H, of) * turns).sum(0)
+        penalty = phase_penalty.value(turns, steps) if penalised else 0.0
+        return float((np.abs(left) ** 2).sum()) + penalty
 
     errors = [error()]
     for _ in range(max_iter):
@@ -135,7 +152,7 @@ class ComplexNMF(NMF):
     phases : array (N, F, T)
         Of the sources, radians.
     history : array, optional
-        The squared error at the start and after each iteration.
+        The objective at the start and after each iteration.
     """
 
     phases: np.ndarray = field(kw_only=True)

@@ -27,7 +27,7 @@ __all__ = ["FullRankNMF", "full_rank_nmf"]
 FACTORS = "spectra", "activations", "covariances"
 NOISE = 1e-8  # beneath the model, of each row's mean power, alike in all channels
 LEAST = 1e-30  # of what silence is raised to
-TINY = np.finfo(float).tiny
+ROUNDING, TINY = np.finfo(float).eps, np.finfo(float).tiny
 
 
 def full_rank_nmf(
@@ -174,7 +174,8 @@ class FullRankNMF(Model):
         heard = np.trace(R, axis1=2, axis2=3).real[..., None, None] + LEAST
         places = _power_of(R + NOISE * heard * unit, exponent)  # not singular
         x = np.moveaxis(X, 0, 1)
-        heard = (_inverse(_mixed(powers, places)) * x[:, None]).sum(2)  # (F, M, T)
+        inverse, _ = _inverse(_mixed(powers, places), np.zeros((len(x), 1)))
+        heard = (inverse * x[:, None]).sum(2)  # (F, M, T)
         images = powers[:, :, None] * (places @ heard)
         return np.moveaxis(images, 2, 1).astype(X.dtype)
 
@@ -189,8 +190,7 @@ class _Fit:
         self.scale = float(np.mean(np.abs(X) ** 2, dtype=float)) or 1.0
         self.x = np.moveaxis(X, 0, 1).astype(complex) / self.scale**0.5
         power = (np.abs(self.x) ** 2).mean((1, 2)) + NOISE
-        noise = NOISE * power[:, None, None] * np.eye(n_channels)
-        self.noise = noise[..., None]  # (F, M, M, 1)
+        self.noise = NOISE * power[:, None]  # (F, 1)
 
         shapes = {
             "spectra": (n_rows, len(labels)),
@@ -212,6 +212,10 @@ class _Fit:
         _check_covariances(R)
         self.W, self.H = (np.array(factor, float) for factor in (W, H))
         self.R = (R + np.conj(R).mT) / 2
+        values, vectors = np.linalg.eigh(self.R)
+        heard = values > 100 * ROUNDING * values[..., -1:]
+        # R = L Lᴴ: what R does not hear is zero in L, and stays so to the last bit
+        self.root = vectors * np.sqrt(values * heard)[..., None, :]
 
     def powers(self):
         """λ, (N, F, T)."""
@@ -219,20 +223,24 @@ class _Fit:
 
     def covariance(self):
         """Of the channels, in each entry, (F, M, M, T)."""
-        return _mixed(self.powers(), self.R) + self.noise
+        noise = self.noise[..., None] * np.eye(self.R.shape[-1])
+        return _mixed(self.powers(), self.R) + noise[..., None]
 
-    def gradients(self):
-        """Both parts by the covariance: K x xᴴ K and K, its inverse."""
-        K = _inverse(self.covariance())
+    def seen(self):
+        """K, the covariance's inverse, and Lᴴ K x of each source, (N, F, M, T)."""
+        K, _ = _inverse(self.covariance(), self.noise)
         y = (K * self.x[:, None]).sum(2)
-        return y[:, :, None] * y[:, None].conj(), K
+        # all sources' roots below each other: one product a row
+        roots = np.moveaxis(self.root, 0, 2).reshape(*y.shape[:2], -1)
+        z = (roots.conj().mT @ y).reshape(len(y), -1, *y.shape[1:])
+        return K, z.swapaxes(0, 1)
 
     def parts(self):
-        """Both parts of the gradient by λ, (N, F, T): traces with R."""
-        R = self.R.conj().reshape(*self.R.shape[:2], -1)
-        for G in self.gradients():
-            G = G.reshape(len(G), -1, G.shape[-1])
-            yield (R.swapaxes(0, 1) @ G).real.swapaxes(0, 1).clip(0)
+        """Both parts of the gradient by λ, (N, F, T)."""
+        K, z = self.seen()
+        R = self.R.conj().reshape(*self.R.shape[:2], -1).swapaxes(0, 1)
+        traces = (R @ K.reshape(len(K), -1, K.shape[-1])).real.swapaxes(0, 1)
+        return (z.real**2 + z.imag**2).sum(2), traces.clip(0)
 
     def move(self, name):
         if name == "covariances":
@@ -241,25 +249,27 @@ class _Fit:
         move_sources(name, self.W, self.H, self.of, parts, 0.5)
 
     def move_covariances(self):
-        """To where R Q R = R̃ P R̃, an algebraic Riccati equation."""
-        powers = np.moveaxis(self.powers(), 0, 2)  # (F, T, N)
-        P, Q = (
-            (G.reshape(len(G), -1, G.shape[-1]) @ powers).swapaxes(1, 2)
-            for G in self.gradients()
+        """To where ``R Q R = R̃ P R̃``, an algebraic Riccati equation.
+
+        Through L, as Q alone may be all but singular, and R̃ be singular.
+        """
+        powers, (K, z) = self.powers(), self.seen()
+        Q = K.reshape(len(K), -1, K.shape[-1]) @ np.moveaxis(powers, 0, 2)
+        Q = np.moveaxis(Q, 2, 0).reshape(self.R.shape)
+        M = _mean(
+            self.root.conj().mT @ Q @ self.root,
+            (powers[:, :, None] * z) @ z.conj().mT,
         )
-        P, Q = (G.swapaxes(0, 1).reshape(self.R.shape) for G in (P, Q))
-        silent = np.trace(Q, axis1=2, axis2=3).real == 0
-        Q[silent] = np.eye(Q.shape[-1])
-        moved = _mean(Q, self.R @ P @ self.R)
-        self.R = np.where(silent[..., None, None], self.R, moved)
+        silent = np.trace(Q, axis1=2, axis2=3).real[..., None, None] == 0
+        self.root = np.where(silent, self.root, self.root @ _power_of(M, 0.5))
+        R = self.root @ self.root.conj().mT
+        self.R = (R + R.conj().mT) / 2
 
     def loss(self):
         """The negative log-likelihood, but for constants, of the data as given."""
-        covariance = self.covariance()
-        K = _inverse(covariance)
+        K, volumes = _inverse(self.covariance(), self.noise)
         distance = ((K * self.x[:, None]).sum(2) * self.x.conj()).real.sum()
-        volume = np.linalg.slogdet(np.moveaxis(covariance, 3, 1))[1].sum()
-        return float(distance + volume + self.x.size * np.log(self.scale))
+        return float(distance + volumes.sum() + self.x.size * np.log(self.scale))
 
     def model(self, n_iter, losses):
         history = None if losses is None else np.array(losses)
@@ -284,24 +294,36 @@ def _mixed(powers, covariances):
     return (rows @ powers.swapaxes(0, 1)).reshape(F, M, M, -1)
 
 
-def _inverse(A):
-    """Of the matrices (F, M, M, T); of two channels in closed form."""
+def _inverse(A, least):
+    """Of Hermitian matrices (F, M, M, T), and their determinants' logarithms, (F, T).
+
+    No eigenvalue is below `least` (F, 1), but for rounding, which this undoes.
+    """
     if A.shape[1] != 2:
-        return np.moveaxis(np.linalg.inv(np.moveaxis(A, 3, 1)), 1, 3)
+        values, vectors = np.linalg.eigh(np.moveaxis(A, 3, 1))
+        values = np.maximum(values, least[..., None])
+        return np.moveaxis(_from(1 / values, vectors), 1, 3), np.log(values).sum(-1)
     a, b, c, d = A[:, 0, 0], A[:, 0, 1], A[:, 1, 0], A[:, 1, 1]
+    determinant = np.maximum((a * d - b * c).real, least * (a + d - least).real)
     turned = np.stack([d, -b, -c, a], 1).reshape(A.shape)
-    return turned / (a * d - b * c).real[:, None, None]
+    return turned / determinant[:, None, None], np.log(determinant)
 
 
 def _power_of(A, exponent):
     """Of Hermitian positive semidefinite matrices (..., M, M)."""
     values, vectors = np.linalg.eigh(A)
-    values = np.maximum(values, TINY) ** exponent
+    return _from(np.maximum(values, TINY) ** exponent, vectors)
+
+
+def _mean(Q, P):
+    """The R with R Q R = P: the geometric mean of Q⁻¹ and P."""
+    values, vectors = np.linalg.eigh(Q)
+    # what is zero but for rounding has the root of a rounding below: none is smaller
+    values = np.maximum(values, np.maximum(ROUNDING**0.5 * values[..., -1:], TINY))
+    root, back = (_from(values**power, vectors) for power in (0.5, -0.5))
+    return back @ _power_of(root @ P @ root, 0.5) @ back
+
+
+def _from(values, vectors):
+    """Hermitian matrices of these eigenvalues and eigenvectors."""
     return (vectors * values[..., None, :]) @ vectors.conj().mT
-
-
-def _mean(Q, B):
-    """The R with R Q R = B: the geometric mean of Q⁻¹ and B."""
-    root, back = _power_of(Q, 0.5), _power_of(Q, -0.5)
-    R = back @ _power_of(root @ B @ root, 0.5) @ back
-    return (R + R.conj().mT) / 2

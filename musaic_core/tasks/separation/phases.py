@@ -63,6 +63,37 @@ def unrolled_phases(
     return phases
 
 
+def advances_of(
+    powers: np.ndarray, frequencies: np.ndarray, frame: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far the phases of sinusoids go on in a frame, and where sources begin.
+
+    Parameters
+    ----------
+    powers : array (N, F, T)
+        Of the sources; a frame's peaks are its sinusoids.
+    frequencies : array (F,)
+        Centres of the bins, equally far apart, Hz.
+    frame : float
+        Time between two frames, s.
+
+    Returns
+    -------
+    advances : array (N, F, T)
+        Radians.
+    begins : array (N, T) of bool
+        Not of the first frame, before which nothing is known.
+    """
+    n_sources, n_rows, n_frames = powers.shape
+    spectra = np.sqrt(powers).swapaxes(1, 2).reshape(-1, n_rows)
+    partials = frequencies_of_peaks(spectra, frequencies)
+    partials = partials.reshape(n_sources, n_frames, n_rows).swapaxes(1, 2)
+    loud = powers.sum(1)
+    begins = np.zeros(loud.shape, bool)
+    begins[:, 1:] = loud[:, 1:] > ONSET * loud[:, :-1]
+    return 2 * np.pi * frame * partials, begins
+
+
 def frequencies_of_peaks(spectra: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
     """The frequency of the peak that is nearest to each bin.
 
