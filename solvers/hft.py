@@ -18,7 +18,7 @@ class Solver(BaseSolver):
     in_default_run = False  # it trains for minutes
     axes = (("frequency", "time"),)
     requirements = ["pip::torch"]
-    parameters = {"steps": [1200], "minutes": [None]}
+    parameters = {"steps": [600], "minutes": [None]}
     test_config = {"steps": 2}
 
     def prepare(self):
@@ -42,7 +42,7 @@ class Solver(BaseSolver):
             checkpoints=given.checkpoints,
             steps=self.steps,
             minutes=self.minutes,
-            rate=2e-3,  # attention learns badly at the rate of convolutions
+            rate=3e-3,  # attention learns badly at the rate of convolutions
         )
 
     def predict(self, recording, state, given):

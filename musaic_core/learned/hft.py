@@ -23,7 +23,8 @@ class HFT(nn.Module):
        convolution over 5 bins and `MARGIN` frames to either side, every third bin,
        makes `WIDTH` numbers of each.
     2. In each frame, by itself, each of these looks at all the others.
-    3. A query for each key looks at all of them: a first answer.
+    3. A query for each key, added to what is heard there, looks at all of them: a first
+       answer.
     4. Each key, by itself, looks at the frames around. What that tells is added to the
        first answer.
 
@@ -89,7 +90,7 @@ class HFT(nn.Module):
         heard = torch.relu(self.norm(self.embedding(self.harmonics(V))))
         frames = heard.permute(0, 3, 2, 1).flatten(0, 1)  # batch × T, 88, channels
         frames = self.in_frequency(frames + self.places)
-        keys = self.to_pitches(self.queries.expand(len(frames), -1, -1), frames)
+        keys = self.to_pitches(frames + self.queries, frames)
         keys = keys.unflatten(0, (len(V), -1)).transpose(1, 2).flatten(0, 1)
         logits = self.first(keys) + self.second(self.in_time(keys))
         return logits.unflatten(0, (len(V), -1)).permute(0, 3, 1, 2)
