@@ -10,7 +10,7 @@ class Solver(Algorithm):
     ``mu``, multiplicative: each factor times (minus part / plus part of the gradient)
     to the power that never raises the divergence, for any β (Févotte and Idier 2011).
     ``mu-extrapolated``, the same from an extrapolated point (Hien, Leplat and Gillis
-    2024). ``hals-mu``, that after coordinate descent on weighted least squares: the
+    2025). ``hals-mu``, that after coordinate descent on weighted least squares: the
     one to start from. ``hals``, coordinate descent alone: the fastest for β = 2
     (Gillis and Glineur 2012).
     """

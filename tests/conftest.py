@@ -16,6 +16,10 @@ from musaic_core.data.corpus import read_corpus
 from musaic_core.data.notes import write_midi
 
 ROOT = Path(__file__).resolve().parent.parent
+# asserts of what test files share say what they compared, as the tests' own do
+pytest.register_assert_rewrite(
+    *(f.stem for f in (ROOT / "tests").glob("*.py") if not f.stem.startswith("test_"))
+)
 MINI = ROOT / "datasets" / "mini"
 PIANO = "mini[part=piano,timbre=seen,tracks=2]"
 SONGS = "mini[part=songs,timbre=seen,tracks=2]"

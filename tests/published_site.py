@@ -1,13 +1,20 @@
 """Small results files of every kind, and the site that is made of them."""
 
+import base64
+import gzip
+import json
+import re
 import shutil
 
 import numpy as np
 import pandas as pd
+import pytest
 import soundfile
 
 from musaic_core.lowrank.models import NMF
+from musaic_core.publish import tables
 from musaic_core.publish.__main__ import main
+from musaic_core.publish.results import read_latest
 from musaic_core.results.saved import save_factors
 
 EVIL = "<script>alert(1)</script>"  # the id of a recording
@@ -246,3 +253,60 @@ def make_site(root):
     site = root / "results"
     main(["--benchmarks", str(benchmarks), "--output", str(site)])
     return site
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    return make_site(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture(scope="session")
+def original_benchmarks(tmp_path_factory):
+    return make_benchmarks(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def benchmarks(original_benchmarks, tmp_path):
+    shutil.copytree(original_benchmarks.parent, tmp_path / "suite", symlinks=True)
+    return tmp_path / "suite" / "benchmarks"
+
+
+@pytest.fixture
+def amt(benchmarks):
+    benchmark, _ = read_latest(benchmarks / "amt")
+    tables.label_all([benchmark])
+    return benchmark
+
+
+def unpacked(file):
+    text = file.read_text(encoding="utf-8")
+    return base64.b64decode(re.fullmatch(r'unpack\("(.*)"\)', text)[1])
+
+
+def unpacked_json(file):
+    return json.loads(gzip.decompress(unpacked(file)))
+
+
+def publish(benchmarks, folder, *arguments):
+    main(["--benchmarks", str(benchmarks), "--output", str(folder), *arguments])
+    return folder
+
+
+def content(folder):
+    return {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+
+
+def rewrite(benchmarks, task, change):
+    """Change the results file of a benchmark: `change` is given and gives its rows."""
+    file = benchmarks / task / "outputs" / "run.parquet"
+    change(pd.read_parquet(file)).to_parquet(file)
+
+
+def read_and_label(benchmarks, task="amt"):
+    benchmark, _ = read_latest(benchmarks / task)
+    tables.label_all([benchmark])
+    return benchmark

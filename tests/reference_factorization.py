@@ -116,3 +116,13 @@ def linear_mu_step(V, model_of, block, beta, weights=None):
     X, w = V.reshape(-1, 1), weights.reshape(-1, 1)
     b = np.append(block, 1)[:, None]  # what does not depend on it counts once
     return mu_step(X, A, b, beta, weights=w)[:-1].reshape(block.shape)
+
+
+def shift_invariance(shifts, patches, impulses):
+    """Σ_s W_s H_s, where W_s is W moved by s rows, or by a matrix."""
+    Y = 0
+    for i, shift in enumerate(shifts):
+        P = np.eye(len(patches), k=-shift) if np.ndim(shift) == 0 else shift
+        moved = np.einsum("fg,gcl->fcl", P, patches)
+        Y = Y + convolution(moved, impulses[:, i])
+    return Y

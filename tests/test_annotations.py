@@ -1,11 +1,8 @@
 """Annotations are read in the forms that corpora and tools write."""
 
 import json
-import struct
 
-import mido
 import numpy as np
-import pretty_midi
 import pytest
 
 from musaic_core.data.annotations import (
@@ -16,7 +13,6 @@ from musaic_core.data.annotations import (
     read_sections,
 )
 from musaic_core.data.errors import InputError
-from musaic_core.data.notes import Notes, read_midi, write_midi
 from musaic_core.data.recording import Track
 
 SONG = [(0.0, 10.0, "intro"), (10.0, 25.5, "verse one"), (25.5, 40.0, "chorus")]
@@ -329,13 +325,6 @@ def test_a_broken_file_of_a_tool_is_told_once(name, text, tmp_path, capsys):
     assert printed.count("\n") == 1
 
 
-def test_midi_that_ends_too_early_is_told_with_a_reason(tmp_path):
-    file = tmp_path / "a.mid"
-    file.write_bytes(b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\x10\0\x90")
-    with pytest.raises(InputError, match=r"not a readable MIDI file \(EOFError\);"):
-        read_notes(file, 5.0)
-
-
 def test_a_file_of_something_else_annotates_nothing(tmp_path, capsys):
     files = [
         written(tmp_path, "a.txt", "Lyrics: la la la\n1 2 3 4, la la la\n"),
@@ -347,146 +336,3 @@ def test_a_file_of_something_else_annotates_nothing(tmp_path, capsys):
         for kind in ("notes", "beats", "sections", "chords"):
             assert not annotates(file, kind)
     assert capsys.readouterr().out == ""
-
-
-# MIDI
-
-
-def midi_of(folder, tracks, type=1, division=480):
-    """A MIDI file of tracks, each of (tick, message); its notes as rows."""
-    file = mido.MidiFile(type=type, ticks_per_beat=division)
-    for events in tracks:
-        track = file.add_track()
-        now = 0
-        for tick, message in events:
-            track.append(message.copy(time=tick - now))
-            now = tick
-    file.save(folder / "a.mid")
-    return read_midi(folder / "a.mid")
-
-
-def on(note=60, channel=0, velocity=80):
-    return mido.Message("note_on", note=note, channel=channel, velocity=velocity)
-
-
-def off(note=60, channel=0):
-    return mido.Message("note_off", note=note, channel=channel)
-
-
-def control(number, value, channel=0):
-    return mido.Message("control_change", control=number, value=value, channel=channel)
-
-
-def bpm(tempo):
-    return mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo))
-
-
-PLAYED = [(480, on()), (960, off())]  # the second of two quarters
-
-
-@pytest.mark.parametrize(
-    ("tracks", "type", "times"),
-    [
-        ([PLAYED], 0, [(0.5, 1)]),
-        ([[(0, bpm(60)), *PLAYED]], 0, [(1, 2)]),
-        ([PLAYED, [(0, bpm(60))]], 1, [(1, 2)]),  # the tempo in another track
-        ([PLAYED, [(0, bpm(60)), (720, bpm(120))]], 1, [(1, 1.75)]),
-        ([[(720, bpm(30))], PLAYED, [(0, bpm(60))]], 1, [(1, 2.5)]),
-        ([[(0, bpm(60)), *PLAYED], PLAYED], 2, [(0.5, 1), (1, 2)]),
-    ],
-)
-def test_midi_of_every_type_has_the_times_of_its_tempi(tracks, type, times, tmp_path):
-    notes = midi_of(tmp_path, tracks, type)
-    np.testing.assert_allclose(notes.intervals, times)
-
-
-@pytest.mark.parametrize(
-    ("frames", "ticks", "seconds"), [(25, 40, 1), (24, 10, 100 / 24), (29, 100, 0.3337)]
-)
-def test_midi_in_smpte_frames_has_their_times(frames, ticks, seconds, tmp_path):
-    midi_of(tmp_path, [[(0, bpm(60)), (1000, on()), (3000, off())]])
-    data = (tmp_path / "a.mid").read_bytes()
-    division = struct.pack(">bB", -frames, ticks)
-    (tmp_path / "a.mid").write_bytes(data[:12] + division + data[14:])
-    notes = read_midi(tmp_path / "a.mid")
-    np.testing.assert_allclose(notes.intervals, [[seconds, 3 * seconds]], rtol=1e-3)
-
-
-def test_midi_in_a_riff_file_is_read(tmp_path):
-    midi_of(tmp_path, [PLAYED])
-    data = (tmp_path / "a.mid").read_bytes()
-    (tmp_path / "a.mid").write_bytes(b"RIFF\x99\0\0\0RMIDdata\x85\0\0\0" + data)
-    assert len(read_midi(tmp_path / "a.mid")) == 1
-
-
-def test_midi_of_many_ticks_is_read_and_written_to_its_end(tmp_path):
-    # three minutes at 32767 ticks a quarter, as MAPS has them
-    tick = 32767 * 360
-    notes = midi_of(tmp_path, [[(tick, on()), (tick + 32767, off())]], division=32767)
-    np.testing.assert_allclose(notes.intervals, [[180, 180.5]])
-    two_hours = Notes.from_rows([(7200.1, 7200.25, 60, 80, "π"), (1, 2, 60, 9, "a")])
-    write_midi(two_hours, tmp_path / "long.mid")
-    again = read_midi(tmp_path / "long.mid")
-    np.testing.assert_allclose(again.intervals, two_hours.intervals, atol=1e-3)
-    other = (
-        pretty_midi.PrettyMIDI(str(tmp_path / "long.mid"), charset="utf-8")
-        if (pretty_midi.pretty_midi.MAX_TICK > 2e7)
-        else None
-    )
-    assert other is None or len(other.instruments) == 2
-
-
-@pytest.mark.parametrize(
-    ("events", "intervals"),
-    [
-        ([(0, on()), (960, on()), (960, off()), (1920, off())], [(0, 1), (1, 2)]),
-        # struck again without a release
-        ([(0, on()), (960, on()), (1920, off())], [(0, 1), (1, 2)]),
-        # one note within another of the same key
-        ([(0, on()), (480, on()), (960, off()), (1920, off())], [(0, 0.5), (0.5, 2)]),
-        # of no length
-        ([(960, on()), (960, off())], [(1, 1.01)]),
-        # never released
-        ([(960, on()), (1920, control(7, 0))], [(1, 2)]),
-        ([(960, on())], [(1, 1.01)]),
-        # released by the controllers that end all notes
-        ([(0, on()), (960, control(123, 0)), (1920, control(7, 0))], [(0, 1)]),
-        ([(0, on()), (960, control(120, 0)), (1920, control(7, 0))], [(0, 1)]),
-        # a velocity of 0 releases
-        ([(0, on()), (960, on(velocity=0)), (1920, control(7, 0))], [(0, 1)]),
-        # one key struck twice at once
-        ([(0, on()), (0, on()), (960, off()), (960, off())], [(0, 1)]),
-        # the pedal holds what all-notes-off releases, until all sound ends
-        (
-            [
-                *((0, on()), (0, control(64, 127)), (480, control(123, 0))),
-                *((960, control(120, 0)), (1920, control(64, 0))),
-            ],
-            [(0, 1)],
-        ),
-    ],
-)
-def test_every_note_that_is_struck_is_there_and_ends(events, intervals, tmp_path):
-    notes = midi_of(tmp_path, [events])
-    np.testing.assert_allclose(notes.intervals, intervals)
-
-
-def test_notes_that_are_never_released_are_told(tmp_path, capsys):
-    midi_of(tmp_path, [[(0, on()), (960, on(64)), (1920, off(64))]])
-    assert "a.mid: 1 notes are never released" in capsys.readouterr().out
-
-
-def test_a_pedal_is_that_of_its_channel_in_whatever_track(tmp_path):
-    played = [(0, on(channel=2)), (480, off(channel=2))]
-    other = [(0, on(64)), (480, off(64))]
-    pedal = [(240, control(64, 127, channel=2)), (1920, control(64, 0, channel=2))]
-    notes = midi_of(tmp_path, [played, other, pedal])
-    np.testing.assert_allclose(notes.table(), [(0, 2, 60), (0, 0.5, 64)])
-
-
-@pytest.mark.parametrize("suffix", [".MID", ".midi", ".kar", ".Mid"])
-def test_midi_is_known_by_its_suffix_in_any_case(suffix, tmp_path):
-    midi_of(tmp_path, [PLAYED])
-    file = (tmp_path / "a.mid").rename(tmp_path / f"b{suffix}")
-    assert annotates(file, "notes")
-    assert len(read_notes(file, 9.0)) == 1

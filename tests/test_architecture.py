@@ -84,12 +84,8 @@ def test_no_file_is_above_400_lines():
     files = [
         file
         for folder in (
-            "musaic_core",
-            "solvers",
-            "datasets",
-            "objectives",
-            "plots",
-            "tools",
+            *("musaic_core", "solvers", "datasets", "objectives", "plots"),
+            *("benchmarks", "tools", "examples", "tests"),
         )
         for suffix in ("py", "c", "h", "js")
         for file in (ROOT / folder).rglob(f"*.{suffix}")

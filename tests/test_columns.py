@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from fits import MATRIX
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from problems import BETAS, data, every_backend, every_beta
@@ -15,6 +16,8 @@ from musaic_core.lowrank import (
     orthogonal_nmf,
     separable_nmf,
 )
+
+RNG = np.random.default_rng(2)
 
 
 def clusters(seed=0, noise=0.05, shape=(15, 60), rank=4):
@@ -319,3 +322,51 @@ def test_templates_can_be_given_and_held():
 def test_bad_arguments_of_orthogonal_nmf_are_named(wrong, named):
     with pytest.raises(ValueError, match=named):
         orthogonal_nmf(**{"V": data(), "rank": 2, **wrong})
+
+
+# ---- how fits end, and what they leave out
+
+
+@pytest.mark.parametrize("beta", [0, 1, 2, 3])
+def test_convex_fits_mind_weights_and_go_on(beta):
+    weights = RNG.random(MATRIX.shape) < 0.8
+    options = {"beta": beta, "data_weights": weights}
+    whole = convex_nmf(MATRIX, 3, seed=0, max_iter=20, history=True, **options)
+    assert np.diff(whole.history).max() <= 1e-9 * abs(whole.history[0])
+    expected = beta_divergence(MATRIX, whole.reconstruct(), beta, weights)
+    assert whole.objective == pytest.approx(expected, rel=1e-9)
+    half = convex_nmf(MATRIX, 3, seed=0, max_iter=10, **options)
+    rest = convex_nmf(MATRIX, 3, init=half, max_iter=10, **options)
+    np.testing.assert_allclose(rest.reconstruct(), whole.reconstruct(), 1e-9)
+
+
+@pytest.mark.parametrize("beta", [0, 1, 2, 3])
+def test_orthogonal_fits_end_where_they_are_stationary(beta):
+    model = orthogonal_nmf(MATRIX, 3, beta=beta, max_iter=50)
+    assert model.kkt_residual < 1e-6
+    rest = orthogonal_nmf(MATRIX, 3, beta=beta, init=model, max_iter=1)
+    assert rest.objective == pytest.approx(model.objective)
+    with pytest.raises(ValueError, match="orthogonal activations"):
+        orthogonal_nmf(MATRIX, 3, beta=beta, epsilon=1e-3)
+
+
+@pytest.mark.parametrize("beta", [-0.5, 0, 0.5, 1, 1.5, 2, 3])
+def test_orthogonal_fits_leave_missing_entries_out(beta):
+    """A column of which parts are missing still finds the one template it is of."""
+    rng = np.random.default_rng(2)
+    members = rng.integers(0, 3, 40)
+    V = (rng.random((12, 3)) + 0.1)[:, members] * (rng.random(40) + 0.5)
+    V[rng.random(V.shape) < 0.3] = np.nan
+    model = orthogonal_nmf(V, 3, beta=beta, missing="nan", n_starts=5, seed=0)
+    for component in range(3):
+        assert len(set(members[model.members == component])) == 1
+    heard = ~np.isnan(V)
+    np.testing.assert_allclose(model.reconstruct()[heard], V[heard], 1e-6)
+
+
+def test_a_separable_fit_leaves_missing_entries_out():
+    there = RNG.random(MATRIX.shape) < 0.8
+    V = np.where(there, MATRIX, np.nan)
+    model = separable_nmf(V, 3, missing="nan", seed=0)
+    expected = beta_divergence(MATRIX, model.reconstruct(), 1, there)
+    assert model.objective == pytest.approx(expected)

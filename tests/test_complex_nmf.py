@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from complex_spectra import sdr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -30,10 +31,6 @@ def pair(n=4, seed=1, shape=SHAPE):
 
 def angles(n_sources, seed=2, shape=SHAPE):
     return np.random.default_rng(seed).uniform(-np.pi, np.pi, (n_sources, *shape))
-
-
-def sdr(true, found):
-    return 10 * np.log10((abs(true) ** 2).sum() / (abs(true - found) ** 2).sum())
 
 
 # ---- both

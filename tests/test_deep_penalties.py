@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from deep_problems import CASES, RHO, data, objective, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_deep import CASES, RHO, data, objective, run
 
 from musaic_core.lowrank.deep.models import DeepNCP, DeepNMF
 from musaic_core.lowrank.deep.nmf import deep_nmf

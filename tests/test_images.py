@@ -7,7 +7,7 @@ import pytest
 from solving import plugin
 
 from musaic_core.lowrank import nmf
-from musaic_core.tasks.given import Dictionary
+from musaic_core.tasks.dictionary import Dictionary
 from musaic_core.tasks.separation.images import stems_of_images
 from musaic_core.tasks.separation.wiener import magnitudes, synthesize, transform
 

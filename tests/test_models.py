@@ -1,5 +1,6 @@
 """What every model offers: gains, labels, and how much each bar has of a pattern."""
 
+import re
 import subprocess
 import sys
 
@@ -83,6 +84,19 @@ def test_a_model_offers_its_members(name):
         assert seen.n_parameters == model.n_parameters > 0
         assert seen.n_iter == 3
         assert seen.along_last_mode().shape[0] == seen.shape[-1]
+
+
+@every_model
+def test_a_model_is_shown_by_its_shapes_and_not_its_numbers(name):
+    model = MAKE[name](np.repeat(MATRIX, 50, axis=1), np.repeat(TENSOR, 50, axis=2))
+    model.labels = [f"component {k}" for k in range(len(model.activations))]
+    shown = repr(model)
+    assert shown.startswith(f"{type(model).__name__}(")
+    assert "(12, " in shown  # of frequencies
+    assert re.search(r"\b(1000|200)\b", shown)  # of columns, or the last mode
+    assert "n_iter: 3" in shown
+    assert "'component 0'" in shown
+    assert len(shown) < 500
 
 
 @every_model

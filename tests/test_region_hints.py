@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
+from listening import SR, leaking
 from solving import plugin
-from test_guidance import SR, leaking
 
 from musaic_core.data.hints import Hint
 from musaic_core.data.recording import Track

@@ -1,4 +1,4 @@
-"""Convolutive, harmonic and filtered NMF: their steps, descent, and what they find."""
+"""Convolutive, harmonic and filtered NMF: steps, descent, and what they refuse."""
 
 from functools import partial
 
@@ -9,6 +9,18 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from problems import BETAS, data, every_backend, every_beta
+from structured_models import (
+    FIRST,
+    NAMES,
+    bands,
+    dictionary,
+    every_name,
+    first_of,
+    model_of,
+    model_with,
+    run,
+    start,
+)
 
 from musaic_core.lowrank import (
     MinimumVolume,
@@ -19,66 +31,13 @@ from musaic_core.lowrank import (
     convolutive_nmf,
     filtered_nmf,
     harmonic_nmf,
-    nmf,
 )
 from musaic_core.lowrank.divergence import BetaDivergence
 from musaic_core.lowrank.kernels.arrays import ArrayKernels
-from musaic_core.lowrank.starts import INITIALISATIONS
 from musaic_core.lowrank.structured.convolutive import ConvolutiveProblem
 from musaic_core.lowrank.structured.filtered import FilteredProblem
 from musaic_core.lowrank.structured.harmonic import HarmonicProblem
 from musaic_core.lowrank.updates import ExtrapolatedMU
-
-NAMES = ["convolutive", "harmonic", "filtered"]
-every_name = pytest.mark.parametrize("name", NAMES)
-# the factor beside the activations
-FIRST = {"convolutive": "patches", "harmonic": "envelope", "filtered": "filter"}
-
-
-def bands(F=12, P=4, K=3):
-    """Spectra of narrow bands, which overlap."""
-    rng = np.random.default_rng(7)
-    return rng.gamma(1, 1, (F, P, K)) * (rng.random((F, P, K)) < 0.6)
-
-
-def dictionary(F=12):
-    """Four patches of three frames, and five bands that a filter is made of."""
-    rng = np.random.default_rng(8)
-    return rng.gamma(1, 1, (F, 4, 3)), rng.gamma(1, 1, (F, 5))
-
-
-def run(name, V, **options):
-    """One of the three, with four components."""
-    if name == "convolutive":
-        return convolutive_nmf(V, 4, 3, **options)
-    if name == "filtered":
-        return filtered_nmf(V, *dictionary(len(V)), **options)
-    return harmonic_nmf(V, bands(len(V)), **options)
-
-
-def model_of(name, first, H):
-    """The approximation in float64 NumPy."""
-    if name == "convolutive":
-        return reference.convolution(first, H)
-    if name == "filtered":
-        patches, responses = dictionary()
-        return (responses @ first)[:, None] * reference.convolution(patches, H)
-    return np.einsum("fpk,pk->fp", bands(), first) @ H
-
-
-def model_with(name, H, first):
-    return model_of(name, first, H)
-
-
-def start(name, seed=1):
-    rng = np.random.default_rng(seed)
-    shape = {"convolutive": (12, 4, 3), "harmonic": (4, 3), "filtered": (5,)}[name]
-    return rng.random(shape) + 0.1, rng.random((4, 20)) + 0.1
-
-
-def first_of(name, model):
-    return getattr(model, FIRST[name])
-
 
 # ---- the updates are what they are said to be
 
@@ -163,67 +122,6 @@ def test_penalised_objectives_never_rise(name, beta, kind, block):
     assert np.diff(found).max() <= 1e-9 * np.abs(found).max()
 
 
-# ---- special cases
-
-
-@every_beta
-@pytest.mark.parametrize("init", INITIALISATIONS)
-def test_patches_of_one_frame_are_plain_nmf(beta, init):
-    V = data()
-    options = {"beta": beta, "init": init, "seed": 3, "max_iter": 10}
-    for update in ("mu", "mu-extrapolated"):
-        plain = nmf(V, 4, update=update, **options)
-        model = convolutive_nmf(V, 4, 1, update=update, **options)
-        np.testing.assert_allclose(model.templates, plain.templates, 1e-10)
-        np.testing.assert_allclose(model.activations, plain.activations, 1e-10)
-
-
-@every_beta
-@pytest.mark.parametrize("length", [1, 3])
-def test_a_flat_filter_leaves_the_patches_as_they_are(beta, length):
-    V, patches = data(), dictionary()[0][:, :, :length]
-    options = {"beta": beta, "max_iter": 10}
-    H = data((4, 20), 2)
-    model = filtered_nmf(
-        V, patches, np.ones((12, 1)), init=(None, H), fixed=("filter",), **options
-    )
-    plain = convolutive_nmf(
-        V, 4, length, init=(patches, H), fixed=("patches",), **options
-    )
-    np.testing.assert_allclose(model.activations, plain.activations, 1e-10)
-    np.testing.assert_allclose(model.patches, patches)
-    if length == 1:
-        same = filtered_nmf(
-            V, patches[:, :, 0], np.ones((12, 1)), init=(None, H), **options
-        )
-        free = filtered_nmf(V, patches, np.ones((12, 1)), init=(None, H), **options)
-        np.testing.assert_array_equal(same.reconstruct(), free.reconstruct())
-
-
-@every_beta
-def test_one_band_a_template_is_nmf_with_those_templates_up_to_scale(beta):
-    V, W = data(), data((12, 5), 1)
-    H = data((5, 20), 2)
-    held = {"beta": beta, "max_iter": 10}
-    model = harmonic_nmf(
-        V, W[:, :, None], init=(np.ones((5, 1)), H), fixed=("envelope",), **held
-    )
-    plain = nmf(V, 5, init=(W, H), fixed=("templates",), **held)
-    np.testing.assert_allclose(model.activations, plain.activations, 1e-10)
-    np.testing.assert_allclose(model.templates, W)
-    free = harmonic_nmf(V, W[:, :, None], beta=beta, seed=0, max_iter=10)
-    np.testing.assert_allclose(free.templates, W * free.envelope[:, 0])
-
-
-def test_a_band_for_each_frequency_is_plain_nmf():
-    V, W, H = data(), data((12, 4), 1), data((4, 20), 2)
-    each = np.broadcast_to(np.eye(12)[:, None, :], (12, 4, 12))
-    model = harmonic_nmf(V, each, init=(W.T, H), max_iter=10)
-    plain = nmf(V, 4, init=(W, H), max_iter=10)
-    np.testing.assert_allclose(model.templates, plain.templates, 1e-10)
-    np.testing.assert_allclose(model.activations, plain.activations, 1e-10)
-
-
 @every_name
 @every_beta
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -236,70 +134,6 @@ def test_the_scale_of_the_data_changes_nothing_but_the_scale(name, beta, dtype):
         first = first_of(name, model).astype(float)
         found = model_of(name, first, H)
         np.testing.assert_allclose(found, expected, 1e-2, 1e-3)
-
-
-# ---- what they find
-
-
-def cosine(a, b):
-    return (a * b).sum() / np.linalg.norm(a) / np.linalg.norm(b)
-
-
-def patterns(seed=0):
-    """A matrix of two patterns of six frames, which set in now and then."""
-    rng = np.random.default_rng(seed)
-    patches = rng.gamma(0.3, 1, (30, 2, 6))
-    H = rng.gamma(1, 1, (2, 200)) * (rng.random((2, 200)) < 0.1)
-    return reference.convolution(patches, H) + 1e-4, patches
-
-
-def congruence(patch, found):
-    """The cosine of two patches, whenever in their frames they begin."""
-    L = found.shape[1]
-    padded = np.pad(patch, ((0, 0), (L, L)))
-    return max(cosine(padded[:, s : s + L], found) for s in range(1, 2 * L - 2))
-
-
-@pytest.mark.parametrize("beta", [0.5, 1, 2])
-def test_patterns_that_last_are_recovered(beta):
-    V, patches = patterns()
-    options = {"beta": beta, "update": "mu-extrapolated", "max_iter": 400}
-    runs = [convolutive_nmf(V, 2, 8, seed=seed, **options) for seed in range(4)]
-    best = min(runs, key=lambda m: beta_divergence(V, m.reconstruct(), beta))
-    for c in range(2):
-        found = [congruence(patches[:, c], best.patches[:, k]) for k in range(2)]
-        assert max(found) > 0.99
-
-
-@pytest.mark.parametrize("beta", [0, 1, 2])
-def test_envelopes_are_recovered(beta):
-    rng = np.random.default_rng(0)
-    spectra = np.zeros((60, 3, 4))
-    for p in range(3):
-        for k in range(4):  # partials of three pitches
-            spectra[(p + 7) * (k + 1), p, k] = 1
-    E, H = rng.gamma(1, 1, (3, 4)) + 0.1, rng.gamma(0.5, 1, (3, 100)) + 1e-3
-    V = np.einsum("fpk,pk->fp", spectra, E) @ H + 1e-6
-    model = harmonic_nmf(
-        V, spectra, beta=beta, update="mu-extrapolated", seed=0, max_iter=500
-    )
-    for p in range(3):
-        assert cosine(model.envelope[p], E[p]) > 0.999
-
-
-@pytest.mark.parametrize("beta", [0, 1, 2])
-def test_a_filter_is_recovered(beta):
-    rng = np.random.default_rng(0)
-    places = np.linspace(0, 1, 60)
-    responses = np.maximum(0, 1 - 5 * np.abs(places[:, None] - np.linspace(0, 1, 6)))
-    patches = rng.gamma(0.2, 1, (60, 5, 4))
-    filter, H = rng.gamma(1, 1, 6) + 0.1, rng.gamma(0.5, 1, (5, 100)) + 1e-3
-    V = (responses @ filter)[:, None] * reference.convolution(patches, H) + 1e-6
-    model = filtered_nmf(
-        V, patches, responses, beta=beta, update="mu-extrapolated", max_iter=500
-    )
-    assert cosine(model.filter, filter) > 0.999
-    np.testing.assert_allclose(model.response, responses @ model.filter)
 
 
 # ---- what is asked for is kept
@@ -401,30 +235,6 @@ def test_the_shared_run_stops_and_repeats(name):
     assert run(name, V, seed=0, max_iter=10**6, max_time=0.01).n_iter < 10**6
     assert run(name, V, seed=0, callback=lambda n, model: n == 4).n_iter == 4
     assert run(name, V, seed=0, max_iter=0).n_iter == 0
-
-
-@pytest.mark.parametrize("init", ["nndsvd", "data"])
-def test_starts_from_the_data_are_nearer_to_it(init):
-    V, _ = patterns()
-    near, far = (
-        convolutive_nmf(V, 2, 6, init=how, seed=0, max_iter=5).reconstruct()
-        for how in (init, "random")
-    )
-    assert beta_divergence(V, near) < beta_divergence(V, far)
-
-
-def test_a_gain_is_that_of_what_sets_in():
-    V, _ = patterns()
-    model = convolutive_nmf(V, 2, 6, seed=0, max_iter=5)
-    gains = np.zeros((2, 200))
-    gains[:, :50] = 1
-    found = model.reconstruct(gains)
-    assert (found[:, 55:] == 0).all()
-    np.testing.assert_allclose(found[:, :50], model.reconstruct()[:, :50])
-    norms = np.linalg.norm(model.patches, axis=(0, 2))
-    np.testing.assert_allclose(
-        model.along_last_mode(), (model.activations * norms[:, None]).T
-    )
 
 
 def test_parameters_are_what_is_learned():

@@ -1,12 +1,12 @@
 """What hearing bars costs: ``python -m tools.bars [--csv FILE] [FOLDER ...]``.
 
 Downbeats are heard as `msa` hears them, by madmom where that is installed, and as every
-fourth of librosa's beats; or they are annotated. For each, two numbers are printed: the
-F-measure of the downbeats, within 70 ms, the F-measure of the boundaries, within 3 s,
-that `barwise_ssm` finds in the bars, and the seconds that hearing takes. They are means
-over the test songs of the embedded corpus, and over the recordings in each folder whose
-downbeats or sections are annotated. With ``--csv``, the table is written to a file,
-which a page shows.
+fourth of librosa's beats; or they are annotated. For each are printed the F-measure of
+the downbeats, within 70 ms, that of the boundaries, within 3 s, that `barwise_ssm`
+finds in the bars, and the seconds that hearing takes a minute of music. F-measures are
+means over the test songs of the embedded corpus, and over the recordings in each folder
+whose downbeats or sections are annotated. With ``--csv``, the table is written to a
+file, which a page shows.
 """
 
 import time

@@ -55,7 +55,7 @@ TAIL = """
 ## What has no dataset
 
 `folder` reads any corpus whose annotations lie beside its recordings, or whose
-recordings are folders of stems: README, "Analyse your own recordings".
+recordings are folders of stems: [your own recordings](running.md#your-own-recordings).
 
 | corpus | why |
 | --- | --- |
@@ -119,12 +119,12 @@ def page() -> str:
         cells = [link, ", ".join(about.knows), ", ".join(tasks) or "no task yet"]
         cells += [about.recordings, about.hours, about.size, about.licence]
         rows.append(cells)
-        entries.append(_entry(dataset, tasks))
+        entries.append(_entry(dataset))
     table = "".join(f"| {' | '.join(cell or '–' for cell in row)} |\n" for row in rows)
     return filled_in(HEAD + table + "".join(entries) + TAIL + FORETOLD, FILE.name)
 
 
-def _entry(dataset, tasks):
+def _entry(dataset):
     about = dataset.about
     lines = [
         f"\n## {dataset.name}\n",

@@ -7,8 +7,7 @@ from benchopt.stopping_criterion import StoppingCriterion
 
 from musaic_core.benchmark.memory import PeakMemory
 from musaic_core.benchmark.solver import Solver
-from musaic_core.data.errors import report_once
-from musaic_core.tasks.base import reason_of
+from musaic_core.data.errors import reason_of, report_once
 
 
 class Budget(StoppingCriterion):

@@ -46,6 +46,11 @@ def beta_divergence(
         Zero where the two are equal. Infinite where the divergence is: for beta ≤ 1
         if the model is zero and the data is not, for beta ≤ 0 if the data has zeros.
 
+    Raises
+    ------
+    ValueError
+        The shapes differ; or V is sparse and this is not for a sparse V.
+
     References
     ----------
     Févotte and Idier, "Algorithms for nonnegative matrix factorization with the

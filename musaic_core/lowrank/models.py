@@ -8,8 +8,9 @@ NumPy or PyTorch, as the data was.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from math import prod
+from reprlib import repr as shortened
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,24 @@ class Model:
     n_parameters: int
     n_iter: int
     fit = None  # a `Fit`, of what a factorization gave back
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # what a dataclass would make in its place prints all numbers
+        cls.__repr__ = Model.__repr__
+
+    def __repr__(self) -> str:
+        """What it consists of, arrays by their shapes.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> NMF(np.ones((513, 8)), np.ones((8, 200)))
+        NMF(templates: (513, 8), activations: (8, 200), n_iter: 0)
+        """
+        told = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        parts = [f"{n}: {_told(v)}" for n, v in told.items() if v is not None]
+        return f"{type(self).__name__}({', '.join(parts)})"
 
     @property
     def objective(self) -> float | None:
@@ -200,8 +219,41 @@ class NMF(Model):
         return size_of(self.templates) + size_of(self.activations)
 
 
+class _TensorModel(Model):
+    """What NCP and NTD share: a factor (I_n, R_n) a mode."""
+
+    factors: list[Array]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The data's shape."""
+        return tuple(len(factor) for factor in self.factors)
+
+    def along_last_mode(self, n_entries: int | None = None) -> Array:
+        """The last mode's factor; see `Model.along_last_mode`.
+
+        Parameters
+        ----------
+        n_entries : int, optional
+            The size B of the last mode; with another than the data's, the model is
+            seen as an NMF.
+
+        Returns
+        -------
+        array (B, R_N)
+            In units of the patterns' norms.
+        """
+        if n_entries not in (None, self.shape[-1]):
+            return super().along_last_mode(n_entries)
+        return self._last_by_norms()
+
+    def _last_by_norms(self):
+        """The last mode's factor, (I_N, R_N), times its patterns' norms."""
+        raise NotImplementedError
+
+
 @dataclass(eq=False)
-class NCP(Model):
+class NCP(_TensorModel):
     """Nonnegative CP decomposition, ``V ≈ sum_r a_r ∘ b_r ∘ c_r``.
 
     Parameters
@@ -235,37 +287,17 @@ class NCP(Model):
         return khatri_rao(self.cp.factors[1:]).T
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The data's shape."""
-        return tuple(len(factor) for factor in self.factors)
-
-    @property
     def n_parameters(self) -> int:
         """Numbers that the factors are made of."""
         return sum(map(size_of, self.factors))
 
-    def along_last_mode(self, n_entries: int | None = None) -> Array:
-        """The last mode's factor; see `Model.along_last_mode`.
-
-        Parameters
-        ----------
-        n_entries : int, optional
-            The size B of the last mode; with another than the data's, the model is
-            seen as an NMF.
-
-        Returns
-        -------
-        array (B, C)
-            In units of the patterns' norms.
-        """
-        if n_entries not in (None, self.shape[-1]):
-            return super().along_last_mode(n_entries)
+    def _last_by_norms(self):
         _, *between, last = self.factors
         return last * self._norms() * prod(map(_norms, between))
 
 
 @dataclass(eq=False)
-class NTD(Model):
+class NTD(_TensorModel):
     """Nonnegative Tucker decomposition, ``V ≈ core ×₁ W ×₂ H ×₃ Q``.
 
     Parameters
@@ -306,37 +338,35 @@ class NTD(Model):
         return unfolded.reshape(len(unfolded), -1)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The data's shape."""
-        return tuple(len(factor) for factor in self.factors)
-
-    @property
     def n_parameters(self) -> int:
         """Numbers that the core and the factors are made of."""
         return size_of(self.core) + sum(map(size_of, self.factors))
 
-    def along_last_mode(self, n_entries: int | None = None) -> Array:
-        """The last mode's factor; see `Model.along_last_mode`.
-
-        Parameters
-        ----------
-        n_entries : int, optional
-            The size B of the last mode; with another than the data's, the model is
-            seen as an NMF.
-
-        Returns
-        -------
-        array (B, R_N)
-            In units of the patterns' norms.
-        """
-        if n_entries not in (None, self.shape[-1]):
-            return super().along_last_mode(n_entries)
+    def _last_by_norms(self):
         *others, last = self.factors
         pairs = [near_one(array) for array in (self.core, *others)]
         (core, *others), sizes = zip(*pairs, strict=True)
         energies = core * multi_mode_product(core, [U.T @ U for U in others])
         norms = energies.reshape(-1, last.shape[1]).sum(0) ** 0.5
         return last * (norms / prod(sizes))
+
+
+def _told(value):
+    """A value in few words: an array by its shape, a long list by its beginning."""
+    if isinstance(value, Model):
+        return repr(value)
+    if getattr(value, "ndim", 0) > 0:
+        return str(tuple(value.shape))
+    if isinstance(value, (CPTensor, TuckerTensor)):
+        value = list(value)  # the weights or the core, and the factors
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{k!r}: {_told(v)}' for k, v in value.items())}}}"
+    if isinstance(value, list) and any(
+        isinstance(entry, (Model, list)) or getattr(entry, "ndim", 0) > 0
+        for entry in value
+    ):
+        return f"[{', '.join(map(_told, value))}]"
+    return shortened(value)
 
 
 def with_gains(activations: Array, gains: Array | None) -> Array:

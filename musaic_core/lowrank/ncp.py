@@ -11,7 +11,6 @@ from tensorly.cp_tensor import CPTensor
 
 from musaic_core.lowrank.arrays import khatri_rao, permute
 from musaic_core.lowrank.checks import check_count
-from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.models import NCP, Model
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.run import minimise
@@ -142,8 +141,7 @@ class NCPProblem(TensorProblem):
     def plain_mu(self, mode):
         if mode == 0:
             return super().plain_mu(mode)
-        positive, negative, B = self.terms(mode)
-        multiply(B, positive, negative, self.divergence.exponent)
+        self.mu_by_terms(mode)
 
     def moved(self, mode):
         super().moved(mode)

@@ -130,8 +130,7 @@ class NTDProblem(TensorProblem):
     def plain_mu(self, name):
         if name != "core":
             return super().plain_mu(name)
-        numerator, denominator, core = self.terms(name)
-        multiply(core, numerator, denominator, self.divergence.exponent)
+        self.mu_by_terms(name)
 
     def lengths(self, block):
         return super().lengths(block) | {"core": self.blocks["core"]}

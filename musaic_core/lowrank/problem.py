@@ -10,6 +10,7 @@ import numpy as np
 
 from musaic_core.lowrank.arrays import library_of, to_numpy
 from musaic_core.lowrank.divergence import BetaDivergence
+from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.lengths import row_norms
 from musaic_core.lowrank.optimality import kkt_residual
 from musaic_core.lowrank.starts import INITIALISATIONS
@@ -211,6 +212,11 @@ class Problem:
     def plain_mu(self, name: Name) -> None:
         """The multiplicative update that knows no penalties, in place."""
         self.kernels.mu(*self.half(name), self.divergence, self.weights_of(name))
+
+    def mu_by_terms(self, name: Name) -> None:
+        """The same by `terms`, where the block is not its half problem's own B."""
+        positive, negative, B = self.terms(name)
+        multiply(B, positive, negative, self.divergence.exponent)
 
     def penalties_on(self, name: Name) -> list:
         """The penalties as functions of one block alone, the others held."""

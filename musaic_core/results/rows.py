@@ -58,6 +58,12 @@ def with_labels(df: pd.DataFrame) -> pd.DataFrame:
     return df.assign(label=df["solver_name"].map(labels))
 
 
+def _of_corpus(df, dataset):
+    """The rows of a corpus, or of `ALL`, with the labels that they have among all."""
+    df = with_labels(df)
+    return df if dataset == ALL else df[df["dataset_name"] == dataset]
+
+
 def _hashable(value):
     return tuple(value) if isinstance(value, (list, np.ndarray)) else value
 
@@ -124,9 +130,7 @@ def kinds(df: pd.DataFrame, dataset: str = ALL) -> dict[str, str]:
         By label, low-rank, learned, hybrid, peer, floor or oracle; "" where the
         results do not say.
     """
-    df = with_labels(df)
-    if dataset != ALL:
-        df = df[df["dataset_name"] == dataset]
+    df = _of_corpus(df, dataset)
     if "objective_kind" not in df:
         return dict.fromkeys(df["label"], "")
     return df["objective_kind"].fillna("").groupby(df["label"]).max().to_dict()
@@ -200,9 +204,7 @@ def score_cells(df: pd.DataFrame, dataset: str, column: str) -> pd.DataFrame:
         `ALL`, a recording that is in several corpora has its mean score. Empty where
         nobody has a score.
     """
-    df = with_labels(df)
-    if dataset != ALL:
-        df = df[df["dataset_name"] == dataset]
+    df = _of_corpus(df, dataset)
     if column not in df:
         df = df.assign(**{column: np.nan})
     scores = pd.to_numeric(df[column], errors="coerce")
@@ -259,9 +261,7 @@ def seconds(df: pd.DataFrame, dataset: str) -> pd.DataFrame:
         that a minute of music takes, or, where durations are not known, a recording.
         Both are means over runs and repetitions; NaN where they were not measured.
     """
-    df = with_labels(df)
-    if dataset != ALL:
-        df = df[df["dataset_name"] == dataset]
+    df = _of_corpus(df, dataset)
     measured, columns = ["time_predict", "minutes"], {}
     for name in ("time_fit", "time_predict", "duration"):
         column = df.get(f"objective_{name}", pd.Series(np.nan, df.index))

@@ -26,6 +26,11 @@ def fold_bars(
     -------
     ndarray, shape (F, n_frames, B)
 
+    Raises
+    ------
+    ValueError
+        There are fewer than two downbeats.
+
     References
     ----------
     Marmoret, Cohen, Bertin and Bimbot, "Uncovering audio patterns in music with

@@ -14,7 +14,6 @@ from typing import Any
 from musaic_core.lowrank.deep.below import Below
 from musaic_core.lowrank.deep.penalties import PenalisedLayers
 from musaic_core.lowrank.deep.sums import inner_units, with_sums_of
-from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.steps import penalised_step
 
 __all__ = ["Layered"]
@@ -208,8 +207,7 @@ class Layered(PenalisedLayers):
         if name not in self._layer:
             super().plain_mu(name)
         elif self.tied:
-            positive, negative, B = self.terms(name)
-            multiply(B, positive, negative, self.divergence.exponent)
+            self.mu_by_terms(name)
         else:
             self.kernels.mu(*self.half(name), self.divergence)
 

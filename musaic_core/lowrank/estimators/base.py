@@ -83,6 +83,11 @@ class FactorizationEstimator(
         -------
         ndarray (n_samples, ...)
             Axes after the first as in `fit`.
+
+        Raises
+        ------
+        ValueError
+            X has another number of columns than there are components.
         """
         check_is_fitted(self)
         codes = check_array(X, dtype=[np.float64, np.float32], estimator=self)

@@ -211,6 +211,11 @@ class OnlineFactorization:
         -------
         OnlineFactorization
             The model itself.
+
+        Raises
+        ------
+        ValueError
+            There is nothing but silence, or a generator is to be read more than once.
         """
         if once_only(stream) and n_epochs > 1:
             raise ValueError(
@@ -294,6 +299,11 @@ class OnlineFactorization:
         -------
         NMF, NCP or NTD
             Of V; its shared factors are copies.
+
+        Raises
+        ------
+        ValueError
+            Nothing was learned yet.
         """
         V, weights, _ = observed(V, data_weights, self.missing)
         if self.n_seen == 0:

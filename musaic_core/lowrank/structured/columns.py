@@ -14,7 +14,6 @@ import numpy as np
 
 from musaic_core.lowrank.arrays import in_library_of
 from musaic_core.lowrank.checks import check_choice, check_count
-from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.missing import observed
 from musaic_core.lowrank.models import NMF, Model, size_of
 from musaic_core.lowrank.nmf import nmf
@@ -280,5 +279,4 @@ class ConvexProblem(Problem):
     def plain_mu(self, name):
         if name == "activations":
             return super().plain_mu(name)
-        positive, negative, B = self.terms(name)
-        multiply(B, positive, negative, self.divergence.exponent)
+        self.mu_by_terms(name)

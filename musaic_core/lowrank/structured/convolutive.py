@@ -14,7 +14,6 @@ import numpy as np
 
 from musaic_core.lowrank.arrays import contiguous, library_of, permute
 from musaic_core.lowrank.checks import check_count
-from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.lengths import row_norms
 from musaic_core.lowrank.models import Model, size_of, with_gains
 from musaic_core.lowrank.options import Options
@@ -168,18 +167,22 @@ class ConvolutiveNMF(Model):
         return (self.patches.sum(0)[:, :, None] * heard).sum(1)
 
     def _norms(self):
-        rows = permute(self.patches, (1, 0, 2)).reshape(self.patches.shape[1], -1)
-        return row_norms(rows)[:, 0]
+        return norms_of(self.patches)
 
 
 class ConvolutiveProblem(Problem):
     """The patches' half problem is on Vᵀ, with the delayed activations held.
 
     The activations have the gradient that the delayed ones have, summed over delays.
+
+    A subclass may have patches sound in several ways, each with activations of its own:
+    it names the factor that has these, a row a patch and way, and says in `spectra`
+    what sounds, and in `taken_back` what the patches have of its gradient.
     """
 
     has_least_squares = False
     data_block = "patches"
+    onsets = "activations"
 
     def __init__(self, V, blocks, *arguments, **options):
         # in memory as (C, L, F), so that both a spectrum and a whole patch are a row
@@ -215,18 +218,26 @@ class ConvolutiveProblem(Problem):
         return ConvolutiveNMF(factors["patches"], factors["activations"], n_iter)
 
     def as_moving(self, name, block):
-        if name == "activations":
-            return block
+        if name != "patches":
+            return block.reshape(-1, block.shape[-1])
         rows = permute(block, (1, 2, 0))
         return rows.reshape(len(rows), -1)
 
     def as_data(self, name, array):
         return array.mT if name == "patches" else array
 
+    def spectra(self):
+        """All that sounds, as rows, (rows of the onsets × L, F)."""
+        return in_rows(self.blocks["patches"])
+
+    def taken_back(self, part):
+        """Of a part of the gradient by `spectra`, what the patches have, (C, L F)."""
+        return part.reshape(-1, self.length * len(self.V))
+
     def half(self, name):
-        W = in_rows(self.blocks["patches"])
-        S = delayed(self.blocks["activations"], self.length)
-        X = self.as_data(name, self.V)
+        W = self.spectra()
+        H = self.as_moving(self.onsets, self.blocks[self.onsets])
+        S, X = delayed(H, self.length), self.as_data(name, self.V)
         return (X, S.mT, W) if name == "patches" else (X, W.mT, S)
 
     def terms(self, name):
@@ -234,7 +245,7 @@ class ConvolutiveProblem(Problem):
         negative = library_of(positive).broadcast_to(negative, positive.shape)
         parts = positive, negative
         if name == "patches":
-            parts = (part.reshape(-1, self.length * len(self.V)) for part in parts)
+            parts = (self.taken_back(part) for part in parts)
         else:
             parts = (advanced(part, self.length) for part in parts)
         return *parts, self.as_moving(name, self.blocks[name])
@@ -242,8 +253,13 @@ class ConvolutiveProblem(Problem):
     def plain_mu(self, name):
         if name == "patches":
             return super().plain_mu(name)
-        positive, negative, H = self.terms(name)
-        multiply(H, positive, negative, self.divergence.exponent)
+        self.mu_by_terms(name)
+
+
+def norms_of(patches):
+    """The ℓ2 norm of each whole pattern, (C,)."""
+    rows = permute(patches, (1, 0, 2)).reshape(patches.shape[1], -1)
+    return row_norms(rows)[:, 0]
 
 
 def in_rows(patches):

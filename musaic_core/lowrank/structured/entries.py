@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from musaic_core.lowrank.arrays import library_of, to_numpy
-from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.problem import Problem
 
 __all__ = ["EntriesProblem"]
@@ -72,8 +71,7 @@ class EntriesProblem(Problem):
         return *parts, self.as_moving(name, self.blocks[name])
 
     def plain_mu(self, name):
-        positive, negative, B = self.terms(name)
-        multiply(B, positive, negative, self.divergence.exponent)
+        self.mu_by_terms(name)
 
     def data_loss(self):
         Y = self.approximation() + self.divergence.floor

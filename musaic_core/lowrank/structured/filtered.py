@@ -20,7 +20,6 @@ from musaic_core.lowrank.arrays import (
     library_of,
 )
 from musaic_core.lowrank.checks import check_nonnegative, near_one
-from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.models import Model, size_of
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.problem import Problem
@@ -236,8 +235,7 @@ class FilteredProblem(Problem):
         return *(share[None] @ self.bands for share in shares), B
 
     def plain_mu(self, name):
-        positive, negative, B = self.terms(name)
-        multiply(B, positive, negative, self.divergence.exponent)
+        self.mu_by_terms(name)
 
     def coupling(self, name, lengths):
         coupled = super().coupling(name, lengths)

@@ -14,7 +14,6 @@ import numpy as np
 
 from musaic_core.lowrank.arrays import copy_like, floating, in_library_of
 from musaic_core.lowrank.checks import check_nonnegative, near_one
-from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.models import Model, size_of
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.problem import Problem
@@ -200,8 +199,7 @@ class HarmonicProblem(Problem):
     def plain_mu(self, name):
         if name == "activations":
             return super().plain_mu(name)
-        positive, negative, E = self.terms(name)
-        multiply(E, positive, negative, self.divergence.exponent)
+        self.mu_by_terms(name)
 
 
 def _templates(bands, envelope):

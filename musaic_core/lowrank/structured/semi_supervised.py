@@ -13,7 +13,6 @@ import numpy as np
 
 from musaic_core.lowrank.arrays import copy_like, floating, in_library_of, library_of
 from musaic_core.lowrank.checks import check_count, check_nonnegative
-from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.models import NMF, Model, size_of
 from musaic_core.lowrank.options import Options
 from musaic_core.lowrank.problem import Problem
@@ -178,8 +177,7 @@ class SemiSupervisedProblem(Problem):
     def plain_mu(self, name):
         if name == "activations":
             return super().plain_mu(name)
-        positive, negative, B = self.terms(name)
-        multiply(B, positive, negative, self.divergence.exponent)
+        self.mu_by_terms(name)
 
     def lengths(self, block):
         lengths = super().lengths(block)

@@ -22,17 +22,14 @@ from musaic_core.lowrank.arrays import (
     permute,
 )
 from musaic_core.lowrank.checks import check_count, check_nonnegative
-from musaic_core.lowrank.kernels.arrays import multiply
-from musaic_core.lowrank.lengths import row_norms
 from musaic_core.lowrank.models import Model, size_of, with_gains
 from musaic_core.lowrank.options import Options
-from musaic_core.lowrank.problem import Problem
 from musaic_core.lowrank.run import minimise
 from musaic_core.lowrank.starts import random_factor, spread_of
 from musaic_core.lowrank.structured.convolutive import (
     ConvolutiveProblem,
-    advanced,
     delayed,
+    norms_of,
 )
 
 __all__ = ["ShiftInvariantNMF", "shift_invariant_nmf"]
@@ -235,8 +232,7 @@ class ShiftInvariantNMF(Model):
         return delayed(impulses.reshape(-1, impulses.shape[-1]), self.patches.shape[2])
 
     def _norms(self):
-        rows = permute(self.patches, (1, 0, 2)).reshape(self.patches.shape[1], -1)
-        return row_norms(rows)[:, 0]
+        return norms_of(self.patches)
 
 
 class ShiftInvariantProblem(ConvolutiveProblem):
@@ -246,6 +242,7 @@ class ShiftInvariantProblem(ConvolutiveProblem):
     """
 
     starts = ("random",)
+    onsets = "impulses"
 
     def __init__(self, V, blocks, *arguments, shifts, **options):
         blocks["impulses"] = contiguous(blocks["impulses"])  # all heights are rows
@@ -262,25 +259,13 @@ class ShiftInvariantProblem(ConvolutiveProblem):
         shifts = [s if _is_count(s) else in_library_of(patches, s) for s in self.shifts]
         return ShiftInvariantNMF(patches, impulses, n_iter, shifts=shifts)
 
-    def as_moving(self, name, block):
-        if name == "impulses":
-            return block.reshape(-1, block.shape[-1])
-        return super().as_moving(name, block)
+    def spectra(self):
+        return at_heights(self.blocks["patches"], self.shifts)
 
-    def half(self, name):
-        W = at_heights(self.blocks["patches"], self.shifts)
-        H = self.as_moving("impulses", self.blocks["impulses"])
-        S, X = delayed(H, self.length), self.as_data(name, self.V)
-        return (X, S.mT, W) if name == "patches" else (X, W.mT, S)
-
-    def terms(self, name):
-        positive, negative, _ = Problem.terms(self, name)
-        negative = library_of(positive).broadcast_to(negative, positive.shape)
-        if name == "patches":
-            parts = (self._unmoved(part) for part in (positive, negative))
-        else:
-            parts = (advanced(part, self.length) for part in (positive, negative))
-        return *parts, self.as_moving(name, self.blocks[name])
+    def taken_back(self, part):
+        part = part.reshape(-1, len(self.shifts), self.length, part.shape[-1])
+        back = (moved(part[:, i], s, back=True) for i, s in enumerate(self.shifts))
+        return sum(back).reshape(-1, self.length * part.shape[-1])
 
     def plain_mu(self, name):
         if name == "impulses" and self.length == 1:  # an NMF's
@@ -288,19 +273,13 @@ class ShiftInvariantProblem(ConvolutiveProblem):
             H = self.as_moving(name, self.blocks[name])
             self.kernels.mu(X, W, H, self.divergence, self.weights_of(name))
             return
-        positive, negative, B = self.terms(name)
-        multiply(B, positive, negative, self.divergence.exponent)
+        self.mu_by_terms(name)
 
     def coupling(self, name, lengths):
         if name == "patches":  # at each height it counts
             return lengths["impulses"].reshape(-1, len(self.shifts)).sum(1)[:, None]
         rows = 0 * lengths["impulses"].reshape(-1, len(self.shifts))
         return (rows + lengths["patches"].mT).reshape(-1, 1)
-
-    def _unmoved(self, part):
-        part = part.reshape(-1, len(self.shifts), self.length, part.shape[-1])
-        back = (moved(part[:, i], s, back=True) for i, s in enumerate(self.shifts))
-        return sum(back).reshape(-1, self.length * part.shape[-1])
 
 
 def _is_count(shift):

@@ -9,12 +9,13 @@ import numpy as np
 from tensorly.cp_tensor import CPTensor
 from tensorly.tucker_tensor import TuckerTensor
 
+from musaic_core.data.errors import reason_of
 from musaic_core.lowrank.arrays import unfold
 from musaic_core.lowrank.models import NCP, NMF, NTD
 from musaic_core.lowrank.ncp import ncp
 from musaic_core.lowrank.nmf import nmf
 from musaic_core.lowrank.ntd import ntd
-from musaic_core.tasks.base import Estimate, Task, reason_of
+from musaic_core.tasks.base import Estimate, Task
 
 METHODS = {"nmf": nmf, "ncp": ncp, "ntd": ntd}
 Factorization = NMF | NCP | NTD

@@ -312,6 +312,11 @@ class Separation(Task):
         ndarray, shape (R, number of stems)
             The template's composition of the dictionary's spectra (KL-NMF with these
             held), summed over each stem's; rows sum to 1.
+
+        Raises
+        ------
+        InputError
+            No recording to learn from could be read.
         """
         if self.dictionary is None:
             raise InputError(

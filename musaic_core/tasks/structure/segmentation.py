@@ -30,6 +30,11 @@ def self_similarity(X: np.ndarray, kind: str = "cosine") -> np.ndarray:
     -------
     ndarray of float64, shape (B, B)
 
+    Raises
+    ------
+    ValueError
+        There is no such kind.
+
     References
     ----------
     Marmoret, Cohen and Bimbot, "Barwise music structure analysis with the correlation
@@ -99,6 +104,11 @@ def cbm(
     -------
     ndarray of int, shape (segments + 1,)
         Bars at which segments begin, and B.
+
+    Raises
+    ------
+    ValueError
+        There is no such penalty.
 
     References
     ----------
