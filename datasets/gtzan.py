@@ -7,7 +7,7 @@ from musaic_core.data.recording import Track
 
 
 class Dataset(Corpus):
-    """Genres (``tags["genre"]``), and beats by other annotators.
+    """Genres (``tags["genre"]``), and beats by annotators who are not named.
 
     Some excerpts come twice, and some genres are doubtful: results are to be taken with
     care.
@@ -21,7 +21,7 @@ class Dataset(Corpus):
     name = "gtzan"
     about = About(
         title="GTZAN",
-        paper="Tzanetakis and Cook 2002; beats Marchand and Peeters 2015",
+        paper="Tzanetakis and Cook 2002; who made the beats is not stated",
         knows=("genre", "beats"),
         recordings="1000 excerpts, 100 of each genre",
         hours="8.3",

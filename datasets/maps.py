@@ -28,7 +28,7 @@ class Dataset(Corpus):
         recordings="270 pieces, and notes alone",
         hours="65 with notes and chords",
         size="31 GB",
-        licence="CC BY-NC-SA",
+        licence="CC BY-NC-SA, say others; not confirmed with its authors",
         source="https://adasp.telecom-paris.fr/resources/2010-07-08-maps-database/",
         layout="a folder a piano, such as ENSTDkCl, that has MUS and ISOL/NO",
         split="60 recordings of the Disklaviers are scored; 139 of sampled pianos, of "

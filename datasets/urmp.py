@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from musaic_core.benchmark.corpora import About, Corpus, from_mini
-from musaic_core.data.annotations import read_notes
+from musaic_core.data.errors import blaming
 from musaic_core.data.f0 import F0
 from musaic_core.data.notes import Notes
 from musaic_core.data.recording import Track
@@ -25,8 +25,9 @@ class Dataset(Corpus):
         recordings="44 pieces",
         hours="1.3",
         size="12.5 GB with videos",
-        licence="for research, after a form is filled in",
-        source="https://labsites.rochester.edu/air/projects/URMP.html",
+        licence="CC0, of the copy on Dryad; the project's page asks for a form",
+        source="https://labsites.rochester.edu/air/projects/URMP.html, or a copy: "
+        "https://doi.org/10.5061/dryad.ng3r749",
         layout="a folder a piece, such as 01_Jupiter_vn_vc",
         split="it has none: all are scored; models learn from mini's quartets",
     )
@@ -55,14 +56,17 @@ def track_of(piece):
 
 
 def read_parts(*parts):
-    """The notes of all parts, each a name and a file."""
+    """The notes of all parts, each a name and a file.
+
+    In each line are onset (s), frequency (Hz), which may be low enough for a MIDI note
+    number, and duration (s).
+    """
     rows = []
     for name, file in parts:
-        notes = read_notes(file, float("inf"))
-        rows += [
-            (*interval, pitch, 80, name)
-            for interval, pitch in zip(notes.intervals, notes.pitches, strict=True)
-        ]
+        with blaming(file):
+            for onset, hz, duration in np.loadtxt(file, ndmin=2):
+                pitch = round(69 + 12 * np.log2(hz / 440))
+                rows.append((onset, onset + duration, pitch, 80, name))
     return Notes.from_rows(rows)
 
 

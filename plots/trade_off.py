@@ -17,36 +17,46 @@ from musaic_core.results.rows import (
     seconds,
     with_labels,
 )
-from musaic_core.results.statistics import front, ranking
+from musaic_core.results.statistics import front, mean_interval, ranking
+from musaic_core.results.words import trade_off
 
 
 def solvers(df, dataset):
-    """A row a solver that competes: score, cost, purity, gain; and how many hints."""
+    """A row a solver that competes, as `trade_off` takes it; and how many hints."""
     df = with_labels(df)
     plain, guided = df[guidance(df)[0] == 0], most_guided(df)
     table = ranking(score_cells(plain, dataset, "objective_value"), kinds(plain))
     table = table[~table["apart"] & (table["n"] > 0)]
+    cells = score_cells(guided, dataset, "objective_steering_gain")
+    gains = {
+        label: mean_interval(cells[label].to_numpy())
+        for label in dict.fromkeys(label for label, _ in cells.columns)
+    }
     found = {
         "score": table["mean"],
-        "seconds": seconds(plain, dataset)["predict"],
+        "whole": table["n"] == table["of"],
+        "cost": seconds(plain, dataset)["predict"],
         "purity": score_table(plain, dataset, "objective_purity").mean(),
-        "gain": score_table(guided, dataset, "objective_steering_gain").mean(),
+        "gain": pd.Series({n: gain.mean for n, gain in gains.items()}, dtype=float),
+        "gain_low": pd.Series(
+            {n: gain.mean - gain.half_width for n, gain in gains.items()}, dtype=float
+        ),
     }
     found = {name: column.reindex(table.index) for name, column in found.items()}
-    found = pd.DataFrame(found, dtype=float)
-    return found[found["seconds"] > 0].sort_values("seconds"), guidance(guided)[0].max()
+    return pd.DataFrame(found).sort_values("cost"), guidance(guided)[0].max()
 
 
 def draw(table):
     """Score against seconds; purity is the colour, and the gain the size; RGB."""
     figure = matplotlib.figure.Figure((8, 6), dpi=110, layout="constrained")
     axes = figure.subplots()
-    best = table[front(table["seconds"], table["score"])]
-    axes.step(best["seconds"], best["score"], ":", color="#555555", where="post")
-    sizes = 60 + 600 * np.sqrt(table["gain"].fillna(0).clip(0) / 0.1)
+    best = table[front(table["cost"], table["score"].where(table["whole"]))]
+    axes.step(best["cost"], best["score"], ":", color="#555555", where="post")
+    gain = table["gain"].fillna(0).clip(0)
+    sizes = 60 + 600 * np.sqrt(gain / max(0.1, gain.max()))
     colours, known = table["purity"], table["purity"].notna()
     axes.scatter(
-        table["seconds"][~known],
+        table["cost"][~known],
         table["score"][~known],
         sizes[~known],
         "#c8ced6",
@@ -54,7 +64,7 @@ def draw(table):
     )
     if known.any():
         drawn = axes.scatter(
-            table["seconds"][known],
+            table["cost"][known],
             table["score"][known],
             sizes[known],
             colours[known],
@@ -66,8 +76,8 @@ def draw(table):
         figure.colorbar(drawn, label="purity (grey: no components)")
     for label, row in table.iterrows():
         axes.annotate(
-            label,
-            (row["seconds"], row["score"]),
+            label if row["whole"] else f"{label} (a part of the recordings)",
+            (row["cost"], row["score"]),
             (7, 5),
             textcoords="offset points",
             fontsize=7,
@@ -79,20 +89,6 @@ def draw(table):
     return render(figure)
 
 
-def told(table, n_hints):
-    """What the figure shows, from its numbers."""
-    best = table[front(table["seconds"], table["score"])]
-    said = [f"No solver is better and faster than {', '.join(best.index)}"]
-    for column, what in (
-        ("purity", "The purest components are those of {} ({:.2f})"),
-        ("gain", f"With {n_hints:.0f} hints {{}} gains most ({{:+.3f}})"),
-    ):
-        if table[column].notna().any():
-            most = table[column].idxmax()
-            said.append(what.format(most, table[column].max()))
-    return ". ".join(said) + "."
-
-
 class Plot(benchopt.BasePlot):
     name = "Trade-off"
     type = "image"
@@ -101,9 +97,11 @@ class Plot(benchopt.BasePlot):
     def plot(self, df, dataset):
         """A disc a solver: up is better, left faster, larger gains more from hints."""
         table, n_hints = solvers(df, dataset)
-        if table.empty:
+        drawn = table[table["cost"] > 0]
+        if drawn.empty:
             return [{"image": message(NO_SCORES), "label": dataset}]
-        return [{"image": draw(table), "label": told(table, n_hints)}]
+        told = trade_off(table, n_hints, cheaper="faster")
+        return [{"image": draw(drawn), "label": told}]
 
     def get_metadata(self, df, dataset):
         title = "Quality, cost, purity (colour) and what hints gain (size)"

@@ -7,7 +7,8 @@ class Solver(BaseSolver):
     """Bars told by few nonnegative numbers, of which a network makes them again.
 
     It learns nothing from other recordings: a network is trained on each one's own
-    bars, and its code of a bar describes it, as the activations of a factorization do.
+    bars, and its code of a bar describes it, as the activations of a factorization do:
+    the numbers of the code are components, which scores of interpretability read.
     Segments and labels are found as for these. Marmoret, Cohen and Bimbot 2022.
     """
 
@@ -25,7 +26,7 @@ class Solver(BaseSolver):
 
         self.codes = codes
 
-    def predict(self, recording, given):
+    def describe(self, given):
         how = {"steps": self.steps, "seed": given.seed, "device": given.device}
-        found, self.n_parameters = self.codes(given.V.T, **how)
-        return found
+        found = self.codes(given.V.T, **how)
+        return found.bars, found

@@ -73,6 +73,43 @@ def test_more_that_is_said_moves_it_farther(state, V):
     assert 0 < moved[0] < moved[1] < moved[2]
 
 
+def test_a_recording_in_several_blocks_adapts_as_in_one(state, V, monkeypatch):
+    block = V.shape[1] // 3
+    edges = np.array([1, 2]) * block * FRAME
+    at_edges = [Hint(60, edge - 0.05, edge + 0.05) for edge in edges]
+    hints = [SOUNDS, SILENT, Hint(67, 3.9, 4.4, True), *at_edges]
+    whole = adapt(NoteCNN, V, state, hints, FRAME)
+    monkeypatch.setattr(adaptation, "BLOCK", block)
+    in_blocks = adapt(NoteCNN, V, state, hints, FRAME)
+    for name in ("heads.weight", "heads.bias"):
+        moved = whole[name] - state[name]
+        np.testing.assert_allclose(
+            in_blocks[name] - state[name], moved, atol=1e-3 * np.abs(moved).max()
+        )
+
+
+def test_the_information_is_of_every_cell_that_nothing_was_said_of(state, V):
+    """Against all features at once, by the formula."""
+    weights = {k: a for k, a in state.items() if k != "frequencies"}
+    built = adaptation.load(NoteCNN(state["frequencies"]), weights)
+    keys, times = torch.tensor([39, 39, 46]), torch.tensor([10, 11, 200])
+    x, information = adaptation._heard(built, V, keys, times)
+    features = []
+    built.heads.register_forward_pre_hook(lambda _, told: features.append(told[0]))
+    with torch.no_grad():
+        p = torch.sigmoid(built(torch.tensor(notes.normalise(V))[None])[0]).double()
+        cells = torch.nn.functional.unfold(features[0], (1, 3), padding=(0, 1))[0]
+    cells = cells.unflatten(1, p.shape[1:]).double()  # (features, 88, T)
+    cells = torch.cat([cells, torch.ones_like(cells[:1])])
+    torch.testing.assert_close(x, cells[:, keys, times].mT, atol=1e-5, rtol=1e-4)
+    weight = p * (1 - p)
+    weight[:, keys, times] = 0
+    for found, w in zip(information, weight, strict=True):
+        flat = cells.flatten(1)
+        wanted = flat * (w / w.sum()).flatten() @ flat.mT
+        torch.testing.assert_close(found, wanted, atol=1e-6, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     "hint",
     [

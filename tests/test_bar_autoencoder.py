@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from musaic_core.learned import bar_autoencoder
-from musaic_core.learned.bar_autoencoder import CODE, WIDTH
+from musaic_core.learned.bar_autoencoder import CODE, WIDTH, Codes
+from musaic_core.tasks.interpretability import alignment_in_time
 
 FORM = np.repeat([0, 1, 0, 2, 1], 6)  # which of three patterns each bar has
 
 
 def codes(X, **options):
-    found, _ = bar_autoencoder.codes(X, **options)
-    return found
+    return bar_autoencoder.codes(X, **options).bars
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,19 @@ def test_bars_of_silence_and_of_one_sound_have_finite_codes():
         assert np.isfinite(codes(X, steps=2)).all()
 
 
+def test_what_numbers_of_the_code_stand_for_can_be_read(bars):
+    """By patterns that have a norm, whatever scale a rectifier leaves open."""
+    found = bar_autoencoder.codes(bars, steps=150)
+    read = found.along_last_mode(len(FORM))
+    assert read.shape == (len(FORM), CODE)
+    scales = np.geomspace(0.1, 10, CODE)
+    scaled = Codes(found.bars * scales, found.norms / scales, found.n_parameters)
+    np.testing.assert_allclose(scaled.along_last_mode(len(FORM)), read, rtol=1e-5)
+    own = alignment_in_time(read.T, np.arange(3)[:, None] == FORM)
+    assert own["purity"] > 0.3
+
+
 def test_its_size_is_that_of_four_dense_layers(bars):
-    _, n_parameters = bar_autoencoder.codes(bars, steps=1)
+    n_parameters = bar_autoencoder.codes(bars, steps=1).n_parameters
     n_weights = 2 * WIDTH * (bars.shape[1] + CODE)
     assert n_parameters == n_weights + 2 * WIDTH + CODE + bars.shape[1]

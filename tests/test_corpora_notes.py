@@ -22,6 +22,7 @@ from small_corpora import (
 )
 from solving import plugin
 
+from musaic_core.data.errors import InputError
 from musaic_core.data.notes import Notes
 
 pytest_plugins = ["small_corpora"]
@@ -228,8 +229,14 @@ def test_urmp_has_the_notes_of_all_parts(tmp_path):
     check_f0(track, {0.023: [0, 0], 0.033: [391.995, 261.626], 0.043: [0, 0]})
     assert len(data["train"]) > 0
     (folder / "F0s_2_vc_01_Jupiter.txt").unlink()
+    text(folder / "Notes_2_vc_01_Jupiter.txt", "0.1\t\t65.406\t\t0.5")
     (track,) = data_of("urmp", tmp_path)["test"]
     assert track.f0 is None
+    assert track.notes.pitches.tolist() == [36, 67]  # 65 Hz is no note number
+    text(folder / "Notes_2_vc_01_Jupiter.txt", "0.1\t\tC2\t\t0.5")
+    (track,) = data_of("urmp", tmp_path)["test"]
+    with pytest.raises(InputError, match=r"Notes_2_vc_01_Jupiter\.txt: .*C2"):
+        _ = track.notes
 
 
 def test_medleydb_pitch_is_scored_by_frames_alone(tmp_path, index):

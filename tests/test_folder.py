@@ -63,13 +63,29 @@ def test_stems_that_are_a_little_longer_or_broken_stay_those_of_one_track(tmp_pa
         track.audio()
 
 
+def test_a_recording_beside_a_broken_one_is_not_a_stem(tmp_path):
+    sound(tmp_path / "album" / "good.wav")
+    (tmp_path / "album" / "bad.wav").write_bytes(b"no audio")
+    (tmp_path / "broken").mkdir()
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / "broken" / name).write_bytes(b"")
+    names = ["album/bad.wav", "album/good.wav", "broken/a.wav", "broken/b.wav"]
+    assert ids(tmp_path) == names
+    assert read_recordings(tmp_path)[1].audio()[0].any()
+
+
 def test_stems_have_one_name_however_it_is_written_and_each_its_own(tmp_path):
     stems(tmp_path / "song", ("Bass", "VOCALS", "Mixture"))
+    sound(tmp_path / "song" / "Mixture.flac")
     stems(tmp_path / "other", ("keys", "lead"))
     sound(tmp_path / "other" / "lead.flac")
-    other, song = read_recordings(tmp_path)
+    mixed = tmp_path / "twice"
+    stems(mixed, ("mixture",))
+    sound(mixed / "mixture.flac")
+    other, song, twice = read_recordings(tmp_path)
     assert list(song.stem_files) == ["bass", "vocals"]
     assert list(other.stem_files) == ["keys", "lead.flac", "lead.wav"]
+    assert list(twice.stem_files) == ["mixture"]
 
 
 def test_hidden_folders_and_side_files_are_left(tmp_path):

@@ -1,12 +1,13 @@
 """What the embedded corpus foretells of recordings."""
 
 import json
+import os
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tools.foretell import foretold, main
+from tools.foretell import foretold, main, newest
 
 CORPUS = {"a": [0.9, 0.9], "b": [0.8, 0.6], "c": [0.6, 0.6], "d": [0.5, 0.3]}
 # of six pairs of models one, b and c, is ranked the other way
@@ -98,6 +99,15 @@ def test_parts_are_found_in_the_newest_results_and_kept_beside_what_is_known(
         "dance piano: tau 0.67 (0.67 to 0.67; among recordings 1.00)"
         in capsys.readouterr().out
     )
+
+
+def test_a_newer_run_with_hints_is_left(outputs, tmp_path):
+    guided = of_mini({name: values[::-1] for name, values in RECORDINGS.items()})
+    guided = pd.concat([guided.assign(p_obj_hints=n) for n in (0, 4)])
+    guided.to_parquet(outputs / "guided.parquet")
+    later = (outputs / "default.parquet").stat().st_mtime + 9
+    os.utime(outputs / "guided.parquet", (later, later))
+    assert newest(outputs, "piano")["objective_value"].max() == 0.9
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,27 @@ def test_to_repeat_what_was_said_of_stems_earns_nothing(stems):
     assert better > before + 3
 
 
+def test_which_part_is_which_stem_is_no_hint_either(stems):
+    """Where names differ, scores match by what is scored, and hints by the rest."""
+    parts = dict(zip("xyz", leaking(stems, 0.3).values(), strict=True))
+    heard = listened(np.arange(16 * SR) / SR)
+    near = listened(np.arange(16 * SR) / SR, of_stems.MARGIN)
+    others = [*stems.values()][1:] + [*stems.values()][:1]
+    other, elsewhere = ({n: y.copy() for n, y in parts.items()} for _ in range(2))
+    for name, y in zip("xyz", others, strict=True):
+        other[name][:, heard] = 9 * y[:, heard]
+        elsewhere[name][:, ~near] = 9 * y[:, ~near]
+    before, after = (of_stems.score_elsewhere(stems, p, SR) for p in (parts, other))
+    assert np.isfinite(before)
+    assert after == before
+    # names that the model knows, so that hints are given
+    known = {"bass": parts["x"], "y": parts["y"], "z": parts["z"]}
+    hints = of_stems.corrections(stems, known, SR)
+    assert hints
+    known |= {n: elsewhere[n] for n in "yz"}
+    assert of_stems.corrections(stems, known, SR) == hints
+
+
 def test_stems_of_names_that_a_model_does_not_know_are_not_spoken_of(stems):
     parts = leaking(stems, 0.3)
     parts["guitar"] = parts.pop("lead")

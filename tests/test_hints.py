@@ -15,8 +15,10 @@ from solving import factorizer, plugin
 from musaic_core.data.corpus import read_corpus
 from musaic_core.data.errors import InputError
 from musaic_core.data.hints import BOUNDARY, Hint, read_hints, write_hints
+from musaic_core.data.recording import Track
 from musaic_core.lowrank import nmf
 from musaic_core.tasks.given import Given
+from musaic_core.tasks.transcription.task import Excerpt, Transcription
 
 TIMES = st.floats(0, 1e4, allow_nan=False)
 LABELS = st.integers(21, 108) | st.sampled_from(["bass", "Gesang „1“", BOUNDARY])
@@ -194,6 +196,18 @@ def test_hints_are_asked_for_and_counted_where_they_are_used(folder):
     assert rows["song"]["n_hints"] == 0
 
 
+def test_nothing_that_is_learned_from_is_what_a_user_spoke_of(folder):
+    """Whatever its name is, and where each recording is learned from for the others."""
+    write_hints(folder / "own" / "plain.hints.json", [Hint("bass", 0.0, 1.0)])
+    task = replay(folder).task
+    asked = next(recording for recording in task.test if recording.id == "plain.wav")
+    namesake = Track("plain.wav", {"mixture": folder / "own" / "plain.wav"})
+    assert len(Given(task, None, asked).hints) == 1
+    assert Given(task, None, namesake).hints == ()
+    excerpt = Excerpt("plain.wav", *namesake.audio())
+    assert Given(task, None, excerpt).hints == ()
+
+
 def test_a_file_that_is_broken_costs_its_row_and_no_other(folder):
     (folder / "own" / "plain.hints.json").write_text("[7]", encoding="utf-8")
     rows, _, _ = told_of(replay(folder))
@@ -229,3 +243,18 @@ def test_each_task_is_told_of_what_it_speaks_of(task):
     made = objective.make_task([track], [track], hints={track.id: said})
     told = Given(made, None, made.test[0]).hints
     assert list(told) == {"amt": said[:1], "msa": said[3:]}.get(task, said[1:3])
+
+
+def test_of_notes_too_what_is_said_later_holds():
+    """As the decoder has it, which obeys in the same order."""
+    task = Transcription([], [Track("piece", {})])
+    there, n = np.arange(10, 20), 40
+    hints = [
+        Hint(60, 0.0, n * task.frame),
+        Hint(60, 10 * task.frame, 20 * task.frame, True),
+    ]
+    for said, sounds in ((hints, there), (hints[::-1], [])):
+        given = Given(task, task.axes[0], task.test[0], hints=said)
+        free = given.allowed([60, 61], n)
+        assert np.flatnonzero(free[0]).tolist() == [*sounds]
+        assert free[1].all()

@@ -83,6 +83,14 @@ def test_what_has_nothing_to_do_with_the_concepts_informs_of_nothing():
     assert found["informativeness"] < 0.1
 
 
+@pytest.mark.parametrize("n_frames", [2, 3, 19, 20, 41])
+def test_short_recordings_inform_too(n_frames):
+    there = np.arange(n_frames) // 2 % 2 == [[0], [1]]
+    found = disentanglement(there.astype(float), there)
+    assert set(found) == {"disentanglement", "completeness", "informativeness"}
+    assert n_frames < 20 or found["informativeness"] > 0.95
+
+
 def test_one_component_alone_has_no_disentanglement():
     there = concepts(1)
     assert np.isnan(disentanglement(there.astype(float), there)["disentanglement"])

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 from benchopt.utils.run_context import RunContext
+from hypothesis import given
+from hypothesis import strategies as st
 from solving import plugin
 
 from musaic_core.benchmark.folders import unique_names
 from musaic_core.benchmark.objective import Objective
 from musaic_core.data import audio
 from musaic_core.data.errors import InputError
+from musaic_core.data.paths import join_paths, split_paths
 from musaic_core.data.recording import Track
 from musaic_core.tasks.base import Estimate, Task
 from musaic_core.tasks.given import Hint
@@ -256,6 +259,20 @@ def test_whatever_scoring_or_saving_raises_costs_its_own_row(tracks, where, erro
     assert (one["value"] == 0.5) == (where != "score")
     assert (one["files"] == "saved/one") == (where != "save")
     assert (one.get("purity") == two["purity"]) == (where != "interpret")
+
+
+@given(st.lists(st.text("/a;%3B25 ü", min_size=1)))
+def test_paths_come_out_of_a_cell_as_they_went_in(paths):
+    assert split_paths(join_paths(paths)) == paths
+
+
+def test_a_row_names_the_files_that_it_is_of(tmp_path):
+    files = [tmp_path / name for name in ("a;b 100%.wav", "ü.wav")]
+    track = Track("one", dict(zip("ab", files, strict=True)))
+    made = objective()
+    made.references = {"one": track}
+    (row,) = made.evaluate_result({"one": Estimate(error="silent")})
+    assert split_paths(row["audio"]) == [str(file) for file in files]
 
 
 @pytest.mark.parametrize("error", WHATEVER)

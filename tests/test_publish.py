@@ -24,6 +24,7 @@ from published_site import (
     write_results,
 )
 
+from musaic_core.data.paths import join_paths
 from musaic_core.publish.folder import MARKER
 
 pytest_plugins = ["published_site"]
@@ -134,7 +135,12 @@ def test_a_page_has_what_the_task_shows_of_an_answer(site):
 def test_a_page_plays_the_sum_of_the_files_and_no_more_than_was_analysed(
     benchmarks, tmp_path
 ):
-    stems = "recordings/drums.ogg;recordings/vocals.ogg"
+    folder = benchmarks.parent / "recordings" / "one; 50% two"
+    folder.mkdir()
+    names = ("drums.ogg", "vocals.ogg")
+    for name in names:
+        shutil.copy(folder.parent / name, folder)
+    stems = join_paths(f"recordings/{folder.name}/{name}" for name in names)
 
     def middle(rows):
         return rows.assign(objective_audio=stems, objective_duration=6.0)

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import http.server
+import json
 import threading
 from pathlib import Path
 
@@ -132,6 +133,19 @@ def test_the_theme_turns_and_stays(desktop, site):
     assert dark != light
     settle(desktop, f"{site.as_uri()}/benchmarks/amt.html")
     assert desktop.evaluate(colour) == dark
+
+
+def test_what_the_chart_of_costs_shows_is_said_beneath(desktop, site):
+    settle(desktop, f"{site.as_uri()}/index.html")
+    desktop.wait_for_selector("#cost-chart .main-svg")
+    told = json.loads(desktop.locator("#told").text_content())
+    for corpus in desktop.locator("#cost-form [name=corpus] option").all():
+        chosen = corpus.get_attribute("value")
+        desktop.select_option("#cost-form [name=corpus]", chosen)
+        for cost, text in told[chosen].items():
+            desktop.select_option("#cost-form [name=cost]", cost)
+            assert desktop.locator("#cost-told").inner_text() == text
+    assert "No solver is better and cheaper than" in told["amt|tiny a"]["time_predict"]
 
 
 def test_a_figure_can_be_had_as_csv(desktop, site):

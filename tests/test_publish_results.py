@@ -112,12 +112,12 @@ def test_guided_runs_stand_beside_the_scores_and_are_none(benchmarks):
     assert steered.loc["nmf β=1 fixed"].tolist() == pytest.approx([0.04, 4, 0.75])
     assert steered.loc["network"].isna().tolist()[:2] == [True, True]
     [(_, text)] = tables.sentences(table, benchmark)
-    assert "The purest components are those of nmf β=1 fixed, 0.750" in text
-    assert "With 4 hints nmf β=1 fixed gains most where none was given, 0.040" in text
+    assert "The purest components are those of nmf β=1 fixed (0.75)" in text
+    assert "By 4 hints nmf β=1 fixed gains most where none was given (+0.040)" in text
     pages = {page.id: page for page in find_recordings([benchmark])}
     gains = {curve["name"]: curve["gains"] for curve in gains_of(pages["one"])}
     # those with wrong hints are another matter
-    assert gains["Transcription, tiny a: nmf β=1 fixed"] == [[1, 0.01], [4, 0.04]]
+    assert gains["nmf β=1 fixed: Transcription, tiny a"] == [[1, 0.01], [4, 0.04]]
     assert not any("network" in name for name in gains)
 
 

@@ -1,5 +1,6 @@
 """Tables of the published site: means, ranks, costs, and what is said of them."""
 
+import json
 import re
 
 import numpy as np
@@ -121,6 +122,28 @@ def test_sentences_say_what_the_table_does(amt):
     assert "ahead of every other model by more than chance" in text
     ideal = table.set_index("label").loc["ideal", "score"]
     assert f"Beside them stand ideal (oracle) at {ideal:.3f}, silence (floor)" in text
+
+
+def test_the_front_that_is_drawn_is_the_one_that_is_told(site):
+    """Of what costs nothing, which no axis of such costs has, neither says anything."""
+    page = (site / "index.html").read_text(encoding="utf-8")
+
+    def held(name):
+        return json.loads(re.search(f'id="{name}">(.*?)</script>', page, re.S)[1])
+
+    points, told = held("points"), held("told")
+    assert told
+    for corpus, texts in told.items():
+        task, name = corpus.split("|")
+        mine = [p for p in points if (p["task"], p["corpus"]) == (task, name)]
+        for cost, text in texts.items():
+            on = sorted((p[cost], p["label"]) for p in mine if p[f"front_{cost}"])
+            assert all(value > 0 for value, _ in on)
+            if on:
+                best = ", ".join(label for _, label in on)
+                assert text.startswith(f"No solver is better and cheaper than {best}")
+            else:
+                assert text.startswith("No model has")
 
 
 @pytest.mark.parametrize(

@@ -258,7 +258,20 @@ def test_components_of_single_notes_turn_what_they_stand_for(sampled):
     network = plugin("solvers/unet.py", steps=2)
     skipped, reason = network._set_objective(objective)
     assert skipped
-    assert "single notes" in reason or "training recordings" in reason
+    assert "here are single notes; mini[part=quartets]" in reason
+
+
+def test_a_separator_that_knows_no_pitch_leaves_the_recording_as_it_is(sampled):
+    """It is asked, as it learns nothing, and answers by the stems that it has."""
+    _, data = sampled
+    objective = plugin("objectives/steering.py")
+    objective.set_data(**data)
+    (piece,) = objective.references.values()
+    y, _ = piece.audio()
+    scores = objective.score(piece, {"vocals": 0.3 * y, "drums": 0.7 * y})
+    assert scores["sdr"] == pytest.approx(scores["sdr_mixture"])
+    assert scores["reach"] == pytest.approx(0, abs=1e-6)
+    assert scores["spill"] == pytest.approx(0, abs=1e-6)
 
 
 # the objective

@@ -4,6 +4,7 @@ import json
 import pkgutil
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from published_site import guided
@@ -177,6 +178,57 @@ def test_what_hints_gain_is_a_row_a_solver_and_a_column_a_number(root):
     ]
     with pytest.raises(ValueError, match="there is no corpus 'songs'"):
         rows(root, "guidance: gains.json corpus=songs")
+
+
+def gained(root, **gains):
+    """What is said of gains (gain, low, high) by solver, of two hints each."""
+    told = {"task": "T", "corpus": "c", "wrong": 0.0, "hints": 2, "before": 0.5}
+    records = [
+        told | {"solver": name} | dict(zip(("gain", "low", "high"), gain, strict=True))
+        for name, gain in gains.items()
+    ]
+    (root / "gains.json").write_text(json.dumps(records), encoding="utf-8")
+    return rendered(root, f"{HEAD.format('gained: gains.json corpus=c')}<!-- end -->")
+
+
+def test_what_is_said_of_hints_is_what_their_intervals_tell(root):
+    up, down, open_ = (0.2, 0.1, 0.3), (-0.2, -0.3, -0.1), (0.2, -0.1, 0.5)
+    alone = (0.2, None, None)  # one recording, which has no interval
+    said = gained(root, nmf=up, ntd=down, ncp=open_, cnn=alone)
+    assert "Gains that their intervals tell apart from 0: nmf by 2 hints." in said
+    assert "Losses that their intervals tell apart from 0: ntd by 2 hints." in said
+    assert "ncp" not in said
+    assert "cnn" not in said
+    assert "No gain or loss is told apart" in gained(root, ncp=open_, cnn=alone)
+    assert "No solver gains" in gained(root, ncp=(0, 0, 0), cnn=(0, None, None))
+    assert rows(root, "guidance: gains.json corpus=c")[2] == ["cnn", "0.500", "+0.000"]
+
+
+def test_what_is_measured_anew_leaves_nothing_of_what_was_measured_of_the_same():
+    first = guidance.measured(guided())
+    of_others = [record | {"corpus": "elsewhere"} for record in first]
+    # of one variant alone the label is a shorter one
+    runs = guided()
+    runs = runs[runs["solver_name"] == runs["solver_name"].iloc[0]]
+    later = guidance.measured(runs)
+    assert {record["solver"] for record in later} == {"nmf"}
+    merged = guidance.merged(of_others + first, later)
+    there = {record["corpus"] for record in later}
+    assert [r for r in merged if r["corpus"] in there] == later
+    assert len(merged) == len(of_others) + len(later) + sum(
+        record["corpus"] not in there for record in first
+    )
+
+
+def test_gains_of_runs_that_failed_are_left_out():
+    runs = guided()
+    failed = runs["solver_name"] == runs["solver_name"].iloc[0]
+    runs.loc[failed, ["objective_steering_gain", "objective_value_before"]] = np.nan
+    of_others = guidance.measured(runs)
+    assert 0 < len(of_others) < len(guidance.measured(guided()))
+    assert all(np.isfinite(record["before"]) for record in of_others)
+    one = runs.drop_duplicates(["solver_name", "dataset_name", "objective_name"])
+    assert {record["low"] for record in guidance.measured(one)} == {None}
 
 
 def test_solvers_are_shown_with_their_parameters(root):

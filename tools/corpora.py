@@ -64,10 +64,11 @@ FORETOLD = """
 ## What the embedded corpus foretells
 
 How far the order of models on `mini`, learned from one timbre and scored in another, is
-their order on recordings, on which nothing was chosen: Kendall's rank correlation τ of
-their mean scores, its 95 % interval over the choice of recordings, the same correlation
-between each recording and the mean of the others, and by how much scores are higher on
-`mini`, on average (F-measures; for separation, dB).
+their order on recordings, learned from both timbres and with nothing chosen on these:
+Kendall's rank correlation τ (τ-b) of their mean scores, its 95 % interval over the
+choice of recordings, the mean of the same correlation between each recording and the
+mean of the others, and by how much scores are higher on `mini`, on average (F-measures;
+for separation, dB, of which most is [one nearly silent stem](tasks.md#separation)).
 
 <!-- foretold: docs/measured/foretell.json --><!-- end -->
 
@@ -76,11 +77,12 @@ of all pairs: at τ = 0.8 in nine of ten, at 0.3 in two of three, at 0 in half. 
 order can be relied on where the whole interval is high, as from 0.7 on. Where it is
 not, `mini` shows that a model works, what it takes and what it costs, and not which of
 two is to be preferred: compare these on a corpus above, or on recordings of your own
-(`folder`). Where recordings don't agree among themselves, no corpus could foretell
-them: what sets models apart is then less than what sets songs apart. Scores themselves
-are to be expected where the difference is near 0. Intervals are of few recordings, and
-all models learned from `mini`: of models that learn from a large corpus, it foretells
-nothing.
+(`folder`). Where recordings don't agree among themselves, what sets models apart is
+less than what sets recordings apart: the order of a few is then not that of others, and
+a low τ says as much of these recordings as of `mini`. Scores themselves are to be
+expected where the difference is near 0. Intervals of four recordings are narrower than
+they should be. All models learned from `mini`: of models that learn from a large
+corpus, it foretells nothing.
 """
 
 

@@ -21,9 +21,10 @@ from musaic_core.data.corpus import read_corpus
 from musaic_core.data.recording import Track
 from musaic_core.lowrank import deep_nmf, nmf
 from musaic_core.results.statistics import mean_interval
+from musaic_core.tasks.components import as_arrays
 from musaic_core.tasks.concepts import labels_at, pitches_sounding
 from musaic_core.tasks.disentanglement import disentanglement
-from musaic_core.tasks.interpretability import alignment_in_time, as_arrays
+from musaic_core.tasks.interpretability import alignment_in_time
 from musaic_core.tasks.transcription.spectrogram import FRAME, spectrogram
 from musaic_core.tasks.transcription.task import Transcription
 

@@ -27,6 +27,8 @@ a file, and a test fails where it is not what the file says. The markers:
     Of what ``python -m tools.layers`` wrote: a row a concept, a column a layer.
 ``<!-- guidance: docs/measured/guidance.json corpus=mini -->``
     Of what ``python -m tools.guidance`` wrote: gains by solvers and numbers of hints.
+``<!-- gained: docs/measured/guidance.json corpus=mini -->``
+    Of the same, a sentence: which of the gains their intervals tell apart from nothing.
 ``<!-- solvers: kind=low-rank -->``
     What each solver looks at and its parameters, from the code.
 ``<!-- value: docs/measured/deep.json gain -->``
@@ -208,6 +210,7 @@ KINDS = {"scores": _scores, "csv": _csv, "speed": _speed, "value": _value}
 KINDS |= {
     "foretold": _foretold,
     "guidance": guidance.table,
+    "gained": guidance.sentence,
     "layers": layers.table,
     "solvers": parameters,
     "depth": table,

@@ -14,6 +14,7 @@ from benchopt.benchmark import get_running_benchmark
 from musaic_core.benchmark.digest import digest_of, file_of, files_imported
 from musaic_core.benchmark.folders import LONGEST, marked, unique_names
 from musaic_core.data.errors import printable, report_once
+from musaic_core.data.paths import join_paths
 from musaic_core.tasks.base import Task, reason_of
 from musaic_core.tasks.guidance import learned_with, replayed
 
@@ -245,7 +246,7 @@ class Objective(benchopt.BaseObjective):
             "losses": losses,
             "error": estimate.error,
             "files": "",
-            "audio": ";".join(map(_shortened, getattr(track, "audio_files", ()))),
+            "audio": join_paths(map(_shortened, getattr(track, "audio_files", ()))),
         }
         if estimate.error:
             return row

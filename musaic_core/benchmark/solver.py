@@ -133,7 +133,7 @@ class Solver(AnswersInSteps, KeepsState, NeedsPackages, benchopt.BaseSolver):
         reason = reason or self.misfit_of(self._parameters, type(task))
         if reason is None and self.axes and not matching_axes(self.axes, task.axes):
             reason = f"it is for V of {_told(self.axes)}; here is none"
-        reason = reason or self.misfit(task) or task.misfit(self)
+        reason = reason or task.misfit(self) or self.misfit(task)
         return reason is not None, reason
 
     @classmethod

@@ -48,10 +48,10 @@ def read_track(folder: Path) -> Track:
     Track
     """
     named = [(_plain(file.stem), file) for file in audio_files(folder)]
+    # it may lie there twice, such as in WAV and in MP3
+    named = [entry for entry in named if entry[0] != "mixture"] or named[:1]
     taken = Counter(name for name, _ in named)  # bass.wav may lie beside bass.mp3
     stems = {file.name if taken[name] > 1 else name: file for name, file in named}
-    if len(stems) > 1:
-        stems.pop("mixture", None)
     files = _annotation_files(folder)
     return Track(folder.name, stems, **_annotations(files, "mixture", folder.name, ""))
 
@@ -127,12 +127,15 @@ def _recordings_in(folder, root, above):
 
 
 def _are_stems(files):
-    """Whether files are the stems of one recording: several, about equally long."""
+    """Whether files are the stems of one recording: several, about equally long.
+
+    Of what can't be read nobody knows how long it is.
+    """
     lengths = []
     for file in files:
         with suppress(InputError):  # told when it is read
             lengths.append(describe_audio(file).duration)
-    return len(files) > 1 and min(lengths, default=0) >= 0.9 * max(lengths, default=0)
+    return len(lengths) > 1 and min(lengths) >= 0.9 * max(lengths)
 
 
 def _subfolders(folder):

@@ -1,5 +1,7 @@
 """An auto-encoder of the bars of one recording, whose codes tell them apart."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -53,9 +55,41 @@ class BarAutoencoder(nn.Module):
         return self.decoder(self.encoder(bars))
 
 
-def codes(
-    X: np.ndarray, *, steps: int, seed: int = 0, device: str = "cpu"
-) -> tuple[np.ndarray, int]:
+@dataclass
+class Codes:
+    """What tells the bars of a recording apart: components, which may be read.
+
+    Parameters
+    ----------
+    bars : ndarray of float32, shape (B, CODE)
+        The code of each bar, nonnegative.
+    norms : ndarray of float32, shape (CODE,)
+        Of what the decoder's first layer makes of each number.
+    n_parameters : int
+        Numbers that the network is made of.
+    """
+
+    bars: np.ndarray
+    norms: np.ndarray
+    n_parameters: int
+
+    def along_last_mode(self, n_entries: int) -> np.ndarray:
+        """How much each bar has of each number of the code.
+
+        Parameters
+        ----------
+        n_entries : int
+            B.
+
+        Returns
+        -------
+        ndarray, shape (B, CODE)
+            In units of their norms, so that no scale of the network's counts.
+        """
+        return self.bars[:n_entries] * self.norms
+
+
+def codes(X: np.ndarray, *, steps: int, seed: int = 0, device: str = "cpu") -> Codes:
     """Train an auto-encoder on the bars of a recording, and tell these by its codes.
 
     Parameters
@@ -71,10 +105,7 @@ def codes(
 
     Returns
     -------
-    codes : ndarray of float32, shape (B, CODE)
-        Nonnegative.
-    n_parameters : int
-        Numbers that the network is made of.
+    Codes
     """
     bars = (X - X.mean(0)).astype(np.float32)  # what all have tells none from another
     # a bar of silence differs from all others more than these do among themselves
@@ -93,4 +124,5 @@ def codes(
     with torch.no_grad():
         network = load(build(), state, device)
         found = network.encoder(torch.tensor(bars, device=device)).cpu().numpy()
-    return found, sum(p.numel() for p in network.parameters())
+        norms = network.decoder[0].weight.norm(dim=0).cpu().numpy()
+    return Codes(found, norms, sum(p.numel() for p in network.parameters()))

@@ -7,6 +7,7 @@ read that does not lie where a run of these benchmarks puts or finds it.
 from collections.abc import Iterable
 from pathlib import Path
 
+from musaic_core.data.paths import split_paths
 from musaic_core.publish.results import Benchmark
 from musaic_core.results.rows import inside
 
@@ -70,8 +71,8 @@ class Allowed:
         benchmark : Benchmark
             Whose results name it.
         files : str
-            From the results file: joined by ";", relative to the repository or
-            absolute.
+            From the results file, as `musaic_core.data.paths` joins them: relative to
+            the repository, or absolute.
 
         Returns
         -------
@@ -84,7 +85,7 @@ class Allowed:
             One lies neither in the repository, nor in the benchmark's outputs, nor in
             an allowed folder.
         """
-        found = [benchmark.repository / name for name in files.split(";") if name]
+        found = [benchmark.repository / name for name in split_paths(files)]
         allowed = [benchmark.repository, benchmark.outputs, *self.folders]
         for file in found:
             what = f"a recording of {benchmark.title}"

@@ -33,6 +33,7 @@ def gains_of(recording: Page) -> list[dict]:
             gains = run.groupby("n_hints")["objective_steering_gain"].mean()
             pairs = [[int(n), round(g, 4)] for n, g in gains.items() if np.isfinite(g)]
             if pairs:
-                told = f"{benchmark.title}, {corpus}: {label}"
+                # a narrow legend cuts what is last
+                told = f"{label}: {benchmark.title}, {corpus}"
                 found.append({"name": told, "gains": pairs})
     return found

@@ -11,6 +11,7 @@ import benchopt.benchmark
 import numpy as np
 import pandas as pd
 
+from musaic_core.data.paths import split_paths
 from musaic_core.results.rows import APART, guidance
 
 NEEDED = {
@@ -88,8 +89,8 @@ class Benchmark:
     @cached_property
     def on_recordings(self) -> set[str]:
         """The corpora that do not come with the repository."""
-        audio = self.rows["objective_audio"].str.split(";").str[0]
-        outside = audio.map(lambda file: Path(file).is_absolute())
+        audio = self.rows["objective_audio"].map(split_paths)
+        outside = audio.map(lambda files: any(Path(f).is_absolute() for f in files[:1]))
         return set(self.rows["corpus"][outside])
 
     @cached_property

@@ -171,6 +171,7 @@ def _write_pages(
                 scores=_records(table),
                 shown=[c for c in columns if (c["task"], c["corpus"]) in keys],
                 points=points,
+                told=tables.trade_offs(scores, benchmarks),
                 sentences={b.name: tables.sentences(table, b) for b in benchmarks},
             )
     for name, source in sources.items():
@@ -298,7 +299,8 @@ def _points(scores, benchmarks):
             better = -1 if task in losses else 1
             competes = ~group["apart"] & (group["n"] == group["of"])
             quality = (better * group["score"]).where(competes)
-            on_front = front(group[cost], quality)
+            drawn = group[cost].where(group[cost] > 0)  # of what costs nothing, none
+            on_front = front(drawn, quality)
             points.loc[group.index, f"front_{cost}"] = on_front
     return _records(points)
 

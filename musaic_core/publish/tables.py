@@ -6,8 +6,15 @@ import numpy as np
 import pandas as pd
 
 from musaic_core.publish.results import Benchmark, describe
-from musaic_core.results.rows import most_guided, score_cells, seconds, with_labels
-from musaic_core.results.statistics import ranking
+from musaic_core.results.rows import (
+    ALL,
+    most_guided,
+    score_cells,
+    seconds,
+    with_labels,
+)
+from musaic_core.results.statistics import NO_SCORE, mean_interval, ranking
+from musaic_core.results.words import gains_most, purest, trade_off
 
 # A cost's column, and what a page calls it: with music of known length, and without.
 COSTS = {
@@ -20,7 +27,7 @@ COSTS = {
 COLUMNS = [
     *("task", "corpus", "solver", "label", "kind", "apart", "beta", "training"),
     *("n", "of", "score", "low", "high", "interval", "rank", "others", *COSTS),
-    *("purity", "steering_gain", "hints"),
+    *("purity", "steering_gain", "steering_low", "hints"),
 ]
 
 
@@ -57,7 +64,8 @@ def scores(benchmarks: Iterable[Benchmark]) -> pd.DataFrame:
         oracles, and with one recording, which no test can judge. ``memory`` is in MB;
         the units of times are those of `COSTS`. ``purity`` is the mean over recordings
         of a model with components, and ``steering_gain`` that of so many ``hints``,
-        the most that were given.
+        the most that were given; ``steering_low`` is the lower bound of its 95 %
+        interval.
     """
     rows = []
     for benchmark in benchmarks:
@@ -133,8 +141,11 @@ def _costs(run, spent):
 
 
 def _steered(run):
+    gains = score_cells(run, ALL, "objective_steering_gain").to_numpy()
+    gain = mean_interval(gains) if gains.size else NO_SCORE
     return {
-        "steering_gain": _mean(run, "objective_steering_gain"),
+        "steering_gain": gain.mean,
+        "steering_low": gain.mean - gain.half_width,
         "hints": run["p_obj_hints"].max(),
     }
 
@@ -157,6 +168,37 @@ def units(benchmark: Benchmark) -> dict[str, str]:
         By the columns of `COSTS`.
     """
     return {cost: names[not benchmark.per_minute] for cost, names in COSTS.items()}
+
+
+def trade_offs(table: pd.DataFrame, benchmarks: Iterable[Benchmark]) -> dict[str, dict]:
+    """Say what each chart of quality and cost shows.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `scores`.
+    benchmarks : iterable of Benchmark
+
+    Returns
+    -------
+    dict of str to dict
+        By task and corpus, joined by ``|``, the sentences by cost.
+    """
+    losses = {b.name: b.lower_is_better for b in benchmarks}
+    told = {}
+    for (task, corpus), df in table[~table["apart"]].groupby(["task", "corpus"]):
+        models = df.set_index("label")
+        models = models.assign(
+            whole=models["n"] == models["of"],
+            gain=models["steering_gain"],
+            gain_low=models["steering_low"],
+        )
+        n_hints = models["hints"].max()
+        told[f"{task}|{corpus}"] = {
+            cost: trade_off(models.assign(cost=models[cost]), n_hints, losses[task])
+            for cost in COSTS
+        }
+    return told
 
 
 def number(value: float | None) -> str:
@@ -225,18 +267,16 @@ def sentences(table: pd.DataFrame, benchmark: Benchmark) -> list[tuple[str, str]
             said.append(_best(whole, models, benchmark))
         for row in models[models["n"] < models["of"]].itertuples():
             said.append(f"{row.label} has {row.n} of {row.of} recordings alone")
-        if models["purity"].notna().any():
-            best = models.loc[models["purity"].idxmax()]
-            said.append(
-                f"The purest components are those of {best['label']}, "
-                f"{number(best['purity'])}"
+        by_label = models.set_index("label")
+        steered = by_label["steering_gain"], by_label["steering_low"]
+        said += [
+            text
+            for text in (
+                purest(by_label["purity"]),
+                gains_most(*steered, by_label["hints"].max()),
             )
-        if models["steering_gain"].notna().any():
-            best = models.loc[models["steering_gain"].idxmax()]
-            said.append(
-                f"With {best['hints']:.0f} hints {best['label']} gains most where none "
-                f"was given, {number(best['steering_gain'])}"
-            )
+            if text
+        ]
         apart = [
             f"{row.label} ({row.kind}) at {number(row.score)}"
             for row in df[df["apart"]].itertuples()

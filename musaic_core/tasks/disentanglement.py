@@ -35,11 +35,13 @@ def disentanglement(loudness: np.ndarray, concepts: np.ndarray) -> dict[str, flo
         ``completeness``, 1 where for each concept one component alone is; both 0 where
         all are equally important, and weighted by importance. ``informativeness`` is
         the share of the concepts' variance that is predicted: R² of the frames between
-        those that the lasso is fitted to, in stretches of a twentieth. NaN where there
-        is one component or concept alone, which all importance falls to.
+        those that the lasso is fitted to, in stretches of a twentieth, or of a frame.
+        NaN where there is one component or concept alone, which all importance falls
+        to.
     """
     loudness, concepts = np.asarray(loudness, float), np.asarray(concepts, float)
-    fitted = np.arange(loudness.shape[1]) * 20 // loudness.shape[1] % 2 == 0
+    n_frames = loudness.shape[1]
+    fitted = np.arange(n_frames) * min(20, n_frames) // n_frames % 2 == 0
     vary = [k for k, c in enumerate(concepts) if 0 < c[fitted].mean() < 1]
     components = scale(loudness.T)
     weights, errors = np.zeros((len(loudness), len(vary))), np.zeros(2)

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from musaic_core.data.notes import Notes
+from musaic_core.tasks.components import as_arrays
 from musaic_core.tasks.concepts import pitches_sounding
-from musaic_core.tasks.interpretability import FRAMES, as_arrays
+from musaic_core.tasks.interpretability import FRAMES
 
 
 def faithfulness_to_notes(

@@ -16,6 +16,7 @@ from musaic_core.data.hints import Hint
 from musaic_core.data.recording import Recording, Track
 from musaic_core.lowrank.annotated import with_annotations
 from musaic_core.lowrank.models import NMF
+from musaic_core.tasks.components import as_arrays
 from musaic_core.tasks.dictionary import Dictionary
 from musaic_core.tasks.regions import allowed_entries
 
@@ -195,11 +196,8 @@ class Given:
         if self.exponent == 1:
             return model
         root = 1 / self.exponent
-        templates, activations = (
-            np.asarray(model.templates),
-            np.asarray(model.activations),
-        )
-        return NMF(templates**root, activations**root, labels=model.labels)
+        W, H = as_arrays(model)
+        return NMF(W**root, H**root, labels=model.labels)
 
     @property
     def isolated(self) -> list[Track]:
@@ -236,7 +234,9 @@ class Given:
         InputError
             The file that they are kept in can't be read.
         """
-        of_task = self._task.hints.get(getattr(self.recording, "id", None), ())
+        # what is learned from may have the name of what was spoken of
+        is_asked = any(self.recording is recording for recording in self._task.test)
+        of_task = self._task.hints.get(self.recording.id, ()) if is_asked else ()
         if isinstance(of_task, Exception):
             raise of_task
         said = (*of_task, *self._hints)
@@ -287,9 +287,9 @@ class Given:
             free = self._allowed_entries(n_frames).any(1)
             return (named @ free) | ~named.any(1, keepdims=True)
         mask = np.ones((len(labels), n_frames), bool)
-        for hint in self.hints:
-            if not hint.sounds and not hint.is_region:
-                mask[labels == hint.label, self.frames_of(hint)] = False
+        for hint in self.hints:  # what is said later holds
+            if not hint.is_region:
+                mask[labels == hint.label, self.frames_of(hint)] = hint.sounds
         return mask
 
     def _allowed_entries(self, n_frames):

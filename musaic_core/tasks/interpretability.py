@@ -27,6 +27,7 @@ import scipy.optimize
 
 from musaic_core.data.notes import Notes
 from musaic_core.lowrank.harmonicity import harmonic_combs
+from musaic_core.tasks.components import as_arrays
 from musaic_core.tasks.concepts import labels_at, pitches_sounding
 
 INTERPRETABILITY = (  # the columns
@@ -341,21 +342,3 @@ def _combs(frequencies):
         ]
     )
     return moved[0], moved.mean(0)
-
-
-def as_arrays(model: Any) -> list[np.ndarray]:
-    """Templates (F, C) and activations (C, …) as NumPy's, from wherever they are.
-
-    Parameters
-    ----------
-    model : Model
-
-    Returns
-    -------
-    list of two ndarrays
-    """
-    factors = (model.templates, model.activations)
-    return [
-        (f.detach().cpu().numpy() if hasattr(f, "detach") else np.asarray(f))
-        for f in factors
-    ]

@@ -199,6 +199,17 @@ function named(p) {
 // the size of a point: larger where hints gain more, beside the score itself
 const steered = (p) => 10 + 40 * Math.sqrt(Math.min(1, Math.max(0, p.steering_gain ?? 0) / Math.max(1, p.score)));
 
+// how it looks: the fainter the less pure its components are, and another shape without any
+function looks(points, all) {
+  const known = all.filter((p) => p.purity !== null).map((p) => p.purity);
+  const most = Math.max(0.1, ...known);
+  return {
+    size: points.map(steered),
+    opacity: points.map((p) => (p.purity === null ? 1 : 0.25 + (0.75 * Math.max(0, p.purity)) / most)),
+    symbol: points.map((p) => (p.purity === null && known.length ? "diamond" : "circle") + (p.n < p.of ? "-open" : "")),
+  };
+}
+
 function costChart() {
   const { corpus: chosen, cost } = Object.fromEntries(new FormData($("#cost-form")));
   const [task, corpus] = chosen.split("|");
@@ -206,6 +217,7 @@ function costChart() {
     (p) => p.task === task && p.corpus === corpus && p[cost] !== null && p[cost] > 0,
   );
   const unit = readJSON("units")[task][cost];
+  $("#cost-told").textContent = readJSON("told")[chosen]?.[cost] ?? "";
   const loss = "loss" in $("#cost-form select[name=corpus]").selectedOptions[0].dataset;
   const competing = points.filter((p) => !p.apart);
   const traces = [];
@@ -215,7 +227,7 @@ function costChart() {
       name: kind, mode: "markers", x: mine.map((p) => p[cost]), y: mine.map((p) => p.score),
       text: mine.map(named),
       cliponaxis: false, hovertemplate: "%{text}: %{y:.3f}, %{x:.3g}",
-      marker: { size: mine.map(steered), color: css(COLOURS[kind] ?? "--text"), symbol: mine.map((p) => (p.n < p.of ? "circle-open" : "circle")) },
+      marker: { ...looks(mine, competing), color: css(COLOURS[kind] ?? "--text") },
       error_y: interval(mine),
     });
   }
@@ -231,7 +243,8 @@ function costChart() {
   }
   const front = points.filter((p) => p[`front_${cost}`]).sort((a, b) => a[cost] - b[cost]);
   traces.push({
-    name: "Pareto front", mode: "lines+text", textposition: front.map((_, i) => (i % 2 ? "bottom center" : "top center")), cliponaxis: false, x: front.map((p) => p[cost]), y: front.map((p) => p.score),
+    // named where there is room; the text beneath has the names too
+    name: "Pareto front", mode: innerWidth < 600 ? "lines" : "lines+text", textposition: front.map((_, i) => (i % 2 ? "bottom center" : "top center")), cliponaxis: false, x: front.map((p) => p[cost]), y: front.map((p) => p.score),
     text: front.map((p) => p.label), line: { shape: "hv", dash: "dot", color: css("--text") }, hoverinfo: "skip",
   });
   const logY = loss ? { type: "log", title: { text: "loss" } } : { title: { text: "score" } };

@@ -6,7 +6,9 @@ import scipy.optimize
 Stems = dict[str, np.ndarray]
 
 
-def match_stems(references: Stems, parts: Stems) -> tuple[Stems, Stems, str]:
+def match_stems(
+    references: Stems, parts: Stems, heard: np.ndarray | slice = slice(None)
+) -> tuple[Stems, Stems, str]:
     """Match the parts that a model found to the stems that are to be found.
 
     Those of the same name belong together. Of the others, as many as can be are matched
@@ -19,6 +21,8 @@ def match_stems(references: Stems, parts: Stems) -> tuple[Stems, Stems, str]:
         The true stems.
     parts : dict of str to ndarray, shape (channels, samples)
         The estimated ones, whose names are those of what was learned from.
+    heard : ndarray of bool, shape (samples,), or slice
+        Of which samples the correlations are; by default of all.
 
     Returns
     -------
@@ -32,7 +36,7 @@ def match_stems(references: Stems, parts: Stems) -> tuple[Stems, Stems, str]:
     others = [name for name in references if name not in parts]
     found = [name for name in parts if name not in references]
     if others or found:
-        alike = _correlations(references, parts)
+        alike = _correlations(references, parts, heard)
         pairs = np.array([[alike[o, f] for f in found] for o in others])
         rows, columns = scipy.optimize.linear_sum_assignment(
             pairs.reshape(len(others), len(found)), maximize=True
@@ -62,8 +66,12 @@ def match_stems(references: Stems, parts: Stems) -> tuple[Stems, Stems, str]:
     return *sums, told
 
 
-def _correlations(references, parts):
-    """How alike each stem and each part are, from -1 to 1."""
+def _correlations(references, parts, heard):
+    """How alike each stem and each part are where they are heard, from -1 to 1."""
+    references, parts = (
+        {name: np.asarray(y)[:, heard] for name, y in stems.items()}
+        for stems in (references, parts)
+    )
     lengths = {
         id(y): np.sqrt(np.vdot(y, y)) or 1.0
         for y in (*references.values(), *parts.values())

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from musaic_core.tasks.interpretability import as_arrays
+from musaic_core.tasks.components import as_arrays
 
 TRUST = 0.3  # what shares that were found before weigh, beside all of a component
 STEPS = 30
@@ -40,23 +40,20 @@ def shares_told(shares: np.ndarray, model: Any, allowed: np.ndarray) -> np.ndarr
     """
     W, H = as_arrays(model)
     H = H.reshape(len(H), allowed.shape[2], -1).sum(2)
-    patterns, which = np.unique(
-        allowed.reshape(len(allowed), -1), axis=1, return_inverse=True
-    )
-    which = which.reshape(allowed.shape[1:])
-    # what each component has where each pattern of stems may sound
-    heard = np.stack(
-        [
-            np.einsum("fc,fc->c", W, (which == p).astype(W.dtype) @ H.T)
-            for p in range(patterns.shape[1])
-        ],
-        axis=1,
-    )
-    heard = heard / (heard.sum(1, keepdims=True) + 1e-12)
-    heard[:, patterns.all(0)] = 0  # where nothing is said, nothing is learned
-    prior, a = TRUST * shares, patterns.T.astype(float)
+    stems = np.arange(len(allowed))
+    codes = np.tensordot(1 << stems, allowed, 1)  # which stems may sound, as bits
+    known = np.setdiff1d(codes, (1 << stems).sum())  # where something is said
+    # what each component has where each set of stems may sound
+    heard = np.zeros((len(H), len(known)))
+    for column, code in zip(heard.T, known, strict=True):
+        there = codes == code
+        frames = there.any(0)
+        part = there[:, frames].astype(W.dtype) @ H[:, frames].T
+        column[:] = np.einsum("fc,fc->c", W, part)
+    heard /= (W.sum(0) * H.sum(1))[:, None] + 1e-12
+    prior, a = TRUST * shares, (known[:, None] >> stems & 1).astype(float)
     for _ in range(STEPS):
-        each = shares[:, None] * a  # components, patterns, stems
+        each = shares[:, None] * a  # components, sets, stems
         each /= each.sum(2, keepdims=True) + 1e-12
         shares = np.einsum("cp,cps->cs", heard, each) + prior
         shares = shares / (shares.sum(1, keepdims=True) + 1e-12)

@@ -55,7 +55,10 @@ class Steering(Separation):
 
     def misfit(self, solver):
         if hasattr(solver, "fit") and self.isolated:
-            return "it learns from recordings of stems, and here are single notes"
+            return (
+                "it learns from recordings of stems, and here are single notes; "
+                "mini[part=quartets] asks for instruments that it can learn"
+            )
         return super().misfit(solver)
 
     def entries_of_each(self, most):

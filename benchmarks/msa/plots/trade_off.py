@@ -1,0 +1,1 @@
+../../../plots/trade_off.py
