@@ -16,10 +16,13 @@ from musaic_core.tasks.transcription.spectrogram import FRAME
 class Solver(BaseSolver):
     """A convolutional network on a harmonic constant-Q transform, as published.
 
-    It was trained on many instruments and fits nothing here: its weights are those of
-    the package. Its notes are decoded by the package, with its default thresholds
-    (``decoder=own``), or by the task's decoder, which is tuned on the training
-    recordings as for every other model (``decoder=task``). Bittner et al. 2022.
+    It fits nothing here: its weights are those of the package (Apache 2.0). The code
+    that trains it reads GuitarSet, iKala, MAESTRO, the pitches of MedleyDB and Slakh,
+    and holds some recordings of each out: scores on ``guitarset``, ``maestro``,
+    ``medleydb_pitch`` and ``slakh`` are to be taken with care. MAPS is not among them.
+    Its notes are decoded by the package, with its default thresholds (``decoder=own``),
+    or by the task's decoder, which is tuned on the training recordings as for every
+    other model (``decoder=task``). Bittner et al. 2022.
     """
 
     name = "basic_pitch"

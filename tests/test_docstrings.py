@@ -154,3 +154,29 @@ def test_code_on_pages_runs(page):
     assert blocks
     for code in blocks:
         exec(code, dict(given))
+
+
+def is_published(solver):
+    """Whether it is a network whose weights come from elsewhere."""
+    packages = {r.removeprefix("pip::") for r in solver.requirements} - {"torch"}
+    return solver.kind == "learned" and not hasattr(solver, "fit") and bool(packages)
+
+
+PUBLISHED = [m.Solver for m in SOLVERS if is_published(m.Solver)]
+
+
+@pytest.mark.parametrize("solver", PUBLISHED, ids=lambda s: s.name)
+def test_published_networks_say_their_licence_and_what_they_learned_from(solver):
+    told = " ".join(inspect.getdoc(solver).split())
+    assert re.search(r"\b(MIT|ISC|Apache|CC BY|licence)\b", told)
+    assert re.search(r"\b(trained on|trains|training songs)\b", told)
+    names = {path.stem for path in (ROOT / "datasets").glob("*.py")}
+    corpora = names | {"MAPS", "MUSDB18", "any corpus", "a corpus"}
+    assert any(re.search(rf"\b{name}\b", told) for name in corpora)
+
+
+def test_published_networks_are_found():
+    names = {solver.name for solver in PUBLISHED}
+    assert names >= {"basic_pitch", "madmom_notes", "transkun", "musicnn"}
+    assert names >= {"spleeter", "htdemucs", "umx", "bs_roformer"}
+    assert not names & {"note_cnn", "bar_autoencoder", "unet"}

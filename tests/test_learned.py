@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
+from tones import FRAME, FREQUENCIES, tones
 
 from musaic_core.data.notes import Notes
 from musaic_core.learned import disturb, note_cnn, velocities
@@ -16,26 +17,12 @@ from musaic_core.learned.note_cnn import NoteCNN
 from musaic_core.learned.notes import normalise, piano_rolls
 from musaic_core.learned.onsets_and_frames import OnsetsAndFrames
 
-FRAME = 512 / 22050
-FREQUENCIES = np.geomspace(27.5, 10000, 120)
 describe = partial(learning.describe, NoteCNN)
 
 
 def fit(*recordings, network=NoteCNN, **options):
     options = {"frequencies": FREQUENCIES, "frame": FRAME} | options
     return learning.fit(network, *recordings, **options)
-
-
-def tones(rows, n_frames):
-    """Spectrogram of five decaying harmonics a note, and the notes."""
-    notes = Notes.from_rows([(*row, 80, "tone") for row in rows])
-    V = np.full((len(FREQUENCIES), n_frames), 1e-4, np.float32)
-    for (onset, offset), hz in zip(notes.intervals, notes.hz, strict=True):
-        first, last = round(onset / FRAME), round(offset / FRAME)
-        for harmonic in range(1, 6):
-            band = np.abs(FREQUENCIES - hz * harmonic).argmin()
-            V[band, first:last] += 0.95 ** np.arange(last - first) / harmonic
-    return V, notes
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,5 +1,10 @@
 """States of learned models: trained once, and trained again where a file is broken."""
 
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -139,6 +144,28 @@ def test_a_training_that_is_interrupted_finds_what_it_had_kept(tmp_path):
     assert 1000 < seconds < 1100  # those before the interruption count
     assert not folders[0].exists()
     assert fitted({"seed": 0}, lambda _: 1 / 0, [tmp_path])[1] == seconds
+
+
+def ask_for_the_same(folder):
+    """What a worker does; each training takes long enough to be met."""
+
+    def fit(checkpoints):
+        (folder / f"{os.getpid()}.trained").touch()
+        time.sleep(0.5)
+        return {"weights": np.arange(3.0)}
+
+    (folder / f"{os.getpid()}.ready").touch()
+    while len(list(folder.glob("*.ready"))) < 2:
+        time.sleep(0.01)
+    return fitted({"seed": 0}, fit, [folder / "states"])
+
+
+def test_workers_that_ask_at_once_train_once(tmp_path):
+    with ProcessPoolExecutor(2, get_context("spawn")) as workers:
+        (one, spent), (other, same) = workers.map(ask_for_the_same, [tmp_path] * 2)
+    assert len(list(tmp_path.glob("*.trained"))) == 1
+    assert spent == same
+    np.testing.assert_array_equal(one["weights"], other["weights"])
 
 
 def test_losses_are_told_of_each_network_and_what_is_no_number_is_none():

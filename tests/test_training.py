@@ -234,7 +234,7 @@ def test_a_checkpoint_says_how_long_its_training_took(tmp_path, monkeypatch):
         assert json.loads(stored.metadata()["numbers"])["step"] == draw.n
 
 
-TRANSCRIBERS = "note_cnn", "deep_salience", "onsets_and_frames"
+TRANSCRIBERS = "note_cnn", "deep_salience", "onsets_and_frames", "hft"
 STRUCTURE = "boundary_cnn", "bar_embedding"
 SEPARATORS = "unet", "open_unmix", "deep_clustering", "conv_tasnet", "wave_unet"
 
