@@ -2,8 +2,9 @@
 // Channels that play in step, in the browser's own audio: solo, mute, volume.
 
 class Mixer {
-  // channels: [{name, buffer, muted}]; start: where in the recording they begin, s
-  constructor(place, channels, start, onTime) {
+  // channels: [{name, buffer, muted}], a buffer being an AudioBuffer or a Stream; start: where in the recording they begin, s;
+  // merges: whether channels that a user ticks can become one
+  constructor(place, channels, start, onTime, merges = false) {
     Object.assign(this, { channels, start, onTime, position: 0, playing: false });
     this.duration = Math.max(0.1, ...channels.map((c) => c.buffer.duration));
     this.button = make("button", { type: "button", class: "play", "aria-label": "Play", onclick: () => this.toggle() }, "▶");
@@ -13,10 +14,12 @@ class Mixer {
     });
     this.clock = make("span", { class: "clock" });
     this.meter = make("meter", { min: 0, max: 0.5, value: 0, "aria-label": "Level" });
-    const rows = channels.map((channel) => this.row(channel));
+    this.merges = merges && channels.length > 1;
+    this.rows = make("div", { class: "channels" }, ...channels.map((channel) => this.row(channel)));
     place.replaceChildren(
       make("div", { class: "transport" }, this.button, this.slider, this.clock, this.meter),
-      make("div", { class: "channels" }, ...rows),
+      this.rows,
+      ...(this.merges ? [this.merger()] : []),
     );
     this.show();
   }
@@ -36,7 +39,45 @@ class Mixer {
       type: "range", min: 0, max: 1.5, step: 0.05, value: 1, "aria-label": `Volume of ${channel.name}`,
       oninput: () => ((channel.volume = Number(volume.value)), this.levels()),
     });
-    return make("div", { class: "channel" }, make("span", {}, channel.name), toggle("solo", "Solo", "Solo"), toggle("muted", "Mute", "Mute"), volume);
+    const name = make("label", {}, channel.name);
+    if (this.merges) {
+      const tick = make("input", { type: "checkbox", onchange: () => ((channel.ticked = tick.checked), this.mark()) });
+      name.prepend(tick);
+    }
+    channel.row = make("div", { class: "channel" }, name, toggle("solo", "Solo", "Solo"), toggle("muted", "Mute", "Mute"), volume);
+    return channel.row;
+  }
+
+  merger() {
+    this.name = make("input", { type: "text", maxlength: 60, placeholder: "name", "aria-label": "Name of the merged" });
+    this.join = make("button", { type: "button", onclick: () => this.merge() }, "Merge");
+    this.mark();
+    return make("div", { class: "tools" }, this.name, this.join);
+  }
+
+  mark() {
+    this.join.disabled = this.name.disabled = this.channels.filter((c) => c.ticked).length < 2;
+  }
+
+  // The ticked channels become one, each as loud as it was.
+  merge() {
+    const ticked = this.channels.filter((c) => c.ticked);
+    const now = this.now();
+    const playing = this.playing;
+    this.pause();
+    const sum = new Float32Array(Math.max(...ticked.map((c) => c.buffer.length)));
+    for (const { buffer, volume } of ticked) {
+      buffer.getChannelData(0).forEach((v, i) => (sum[i] += volume * v));
+    }
+    const name = this.name.value.trim() || ticked.map((c) => c.name).join(" + ");
+    const merged = { name, buffer: toBuffer(sum, ticked[0].buffer.sampleRate) };
+    ticked[0].row.before(this.row(merged));
+    for (const { row } of ticked) row.remove();
+    this.channels = this.channels.flatMap((c) => (c === ticked[0] ? [merged] : c.ticked ? [] : [c]));
+    [this.name.value, this.position] = ["", now];
+    this.mark();
+    $("button", merged.row).focus();
+    if (playing) this.play();
   }
 
   levels() {
@@ -62,10 +103,11 @@ class Mixer {
     this.sources?.forEach((source) => source.stop());
     const at = this.context.currentTime + 0.05; // one moment for all: in step
     this.sources = this.channels.map((channel) => {
-      const source = new AudioBufferSourceNode(this.context, { buffer: channel.buffer });
+      const { buffer } = channel;
+      const source = buffer.source?.(this.context) ?? new AudioBufferSourceNode(this.context, { buffer });
       channel.gain = new GainNode(this.context);
       source.connect(channel.gain).connect(this.analyser);
-      source.start(at, Math.min(this.position, channel.buffer.duration));
+      source.start(at, Math.min(this.position, buffer.duration));
       return source;
     });
     this.levels();
@@ -129,6 +171,22 @@ class Mixer {
     this.onTime(this.start + now);
   }
 
+}
+
+// Sound that is too long to be decoded at once: the browser reads what it plays.
+class Stream {
+  constructor(url, duration) {
+    Object.assign(this, { duration, media: new Audio(url) });
+    this.media.preload = "metadata";
+  }
+
+  source(context) {
+    const { media } = this;
+    this.node ??= new MediaElementAudioSourceNode(context, { mediaElement: media });
+    const connect = (to) => (this.node.disconnect(), this.node.connect(to));
+    const start = (_, offset) => ((media.currentTime = offset), media.play().catch(() => {})); // it was stopped again
+    return { connect, start, stop: () => media.pause() };
+  }
 }
 
 // Audio of a packed file, mono, at a sampling rate.

@@ -20,8 +20,8 @@ const packed = (() => {
   const text = async (url) => new TextDecoder().decode(await bytes(url));
   const json = async (url) => JSON.parse(await text(url));
   let code;
-  const plotly = (root) =>
-    (code ??= text(`${root}data/plotly.js`).then((script) => {
+  const plotly = async (root) =>
+    window.Plotly ?? (code ??= text(`${root}data/plotly.js`).then((script) => {
       (0, eval)(script);
       return window.Plotly;
     }));

@@ -188,6 +188,28 @@ function interval(points) {
   };
 }
 
+// what a point's label says besides its score and cost
+function named(p) {
+  const part = p.n < p.of ? ` (${p.n} of ${p.of} recordings)` : "";
+  const purity = p.purity === null ? "" : `, purity ${p.purity.toFixed(2)}`;
+  const gain = p.steering_gain === null ? "" : `, ${p.hints} hints gain ${p.steering_gain.toFixed(3)}`;
+  return p.label + part + purity + gain;
+}
+
+// the size of a point: larger where hints gain more, beside the score itself
+const steered = (p) => 10 + 40 * Math.sqrt(Math.min(1, Math.max(0, p.steering_gain ?? 0) / Math.max(1, p.score)));
+
+// how it looks: the fainter the less pure its components are, and another shape without any
+function looks(points, all) {
+  const known = all.filter((p) => p.purity !== null).map((p) => p.purity);
+  const most = Math.max(0.1, ...known);
+  return {
+    size: points.map(steered),
+    opacity: points.map((p) => (p.purity === null ? 1 : 0.25 + (0.75 * Math.max(0, p.purity)) / most)),
+    symbol: points.map((p) => (p.purity === null && known.length ? "diamond" : "circle") + (p.n < p.of ? "-open" : "")),
+  };
+}
+
 function costChart() {
   const { corpus: chosen, cost } = Object.fromEntries(new FormData($("#cost-form")));
   const [task, corpus] = chosen.split("|");
@@ -195,6 +217,7 @@ function costChart() {
     (p) => p.task === task && p.corpus === corpus && p[cost] !== null && p[cost] > 0,
   );
   const unit = readJSON("units")[task][cost];
+  $("#cost-told").textContent = readJSON("told")[chosen]?.[cost] ?? "";
   const loss = "loss" in $("#cost-form select[name=corpus]").selectedOptions[0].dataset;
   const competing = points.filter((p) => !p.apart);
   const traces = [];
@@ -202,9 +225,9 @@ function costChart() {
     const mine = competing.filter((p) => p.kind === kind);
     traces.push({
       name: kind, mode: "markers", x: mine.map((p) => p[cost]), y: mine.map((p) => p.score),
-      text: mine.map((p) => (p.n < p.of ? `${p.label} (${p.n} of ${p.of} recordings)` : p.label)),
+      text: mine.map(named),
       cliponaxis: false, hovertemplate: "%{text}: %{y:.3f}, %{x:.3g}",
-      marker: { size: 10, color: css(COLOURS[kind] ?? "--text"), symbol: mine.map((p) => (p.n < p.of ? "circle-open" : "circle")) },
+      marker: { ...looks(mine, competing), color: css(COLOURS[kind] ?? "--text") },
       error_y: interval(mine),
     });
   }
@@ -220,7 +243,8 @@ function costChart() {
   }
   const front = points.filter((p) => p[`front_${cost}`]).sort((a, b) => a[cost] - b[cost]);
   traces.push({
-    name: "Pareto front", mode: "lines+text", textposition: front.map((_, i) => (i % 2 ? "bottom center" : "top center")), cliponaxis: false, x: front.map((p) => p[cost]), y: front.map((p) => p.score),
+    // named where there is room; the text beneath has the names too
+    name: "Pareto front", mode: innerWidth < 600 ? "lines" : "lines+text", textposition: front.map((_, i) => (i % 2 ? "bottom center" : "top center")), cliponaxis: false, x: front.map((p) => p[cost]), y: front.map((p) => p.score),
     text: front.map((p) => p.label), line: { shape: "hv", dash: "dot", color: css("--text") }, hoverinfo: "skip",
   });
   const logY = loss ? { type: "log", title: { text: "loss" } } : { title: { text: "score" } };
@@ -243,6 +267,23 @@ function effectChart() {
   draw($("#effect-chart"), traces, { scattermode: "group", yaxis: { type, title: { text: "score" } } });
 }
 
+// Losses in training (dotted) and on what was held out, a colour a network.
+function trainingChart() {
+  const { training } = Object.fromEntries(new FormData($("#training-form")));
+  const { networks } = readJSON("curves")[training];
+  const palette = ["--accent", "--warm", "--violet", "--green", "--muted", "--text"];
+  const traces = networks.flatMap((network, i) => {
+    const line = { color: css(palette[i % palette.length]), width: 2 };
+    const which = networks.length > 1 ? ` ${i + 1}` : "";
+    const common = { mode: "lines+markers", x: network.steps, cliponaxis: false };
+    return [
+      { ...common, name: `training${which}`, y: network.training, line: { ...line, dash: "dot" } },
+      { ...common, name: `held out${which}`, y: network.held_out, line },
+    ].filter(({ y }) => y.some((value) => value !== null));
+  });
+  draw($("#training-chart"), traces, { xaxis: { title: { text: "steps" } }, yaxis: { title: { text: "loss" } } });
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   const button = $("#theme");
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -251,7 +292,7 @@ document.addEventListener("DOMContentLoaded", () => {
     localStorage.theme = document.documentElement.dataset.theme = now === "dark" ? "light" : "dark";
     dispatchEvent(new Event("theme"));
   };
-  addEventListener("theme", () => (redraw(), $("#cost-form") && costChart(), $("#effect-form") && effectChart()));
+  addEventListener("theme", () => (redraw(), $("#cost-form") && costChart(), $("#effect-form") && effectChart(), $("#training-form") && trainingChart()));
   dark.onchange = () => dispatchEvent(new Event("theme"));
   $$("table[data-sortable]").forEach(sortable);
   for (const csv of $$("button[data-table]")) {
@@ -261,4 +302,5 @@ document.addEventListener("DOMContentLoaded", () => {
   if ($("#filters")) bind($("#filters"), filterMatrix);
   if ($("#cost-form")) bind($("#cost-form"), costChart);
   if ($("#effect-form")) bind($("#effect-form"), effectChart);
+  if ($("#training-form")) bind($("#training-form"), trainingChart);
 });

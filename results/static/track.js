@@ -2,7 +2,6 @@
 // A recording's page: whose answer to see and hear.
 
 const RATE = 22050; // Hz, of everything that plays here
-const MAGMA = [[0, "#000004"], [0.25, "#51127c"], [0.5, "#b73779"], [0.75, "#fc8961"], [1, "#fcfdbf"]];
 let track; // what tracks.write_media wrote
 const mixers = {}; // by section
 const audio = {}; // decoded, by file
@@ -15,9 +14,9 @@ function excerpt(buffer, start, seconds) {
   return toBuffer(samples, RATE);
 }
 
-function mixer(section, channels, start, onTime = () => {}) {
+function mixer(section, channels, start, onTime = () => {}, merges = false) {
   mixers[section]?.pause();
-  mixers[section] = new Mixer($(`#${section} .mixer`), channels, start, onTime);
+  mixers[section] = new Mixer($(`#${section} .mixer`), channels, start, onTime, merges);
   return mixers[section];
 }
 
@@ -65,8 +64,6 @@ function playhead(time) {
   }
 }
 
-const span = () => (track.duration ? { range: [0, track.duration] } : {});
-
 function seekOnClick(chart) {
   chart.removeAllListeners("plotly_click");
   chart.on("plotly_click", ({ points: [point] }) => mixers.player?.seek(point.base ?? point.x));
@@ -75,52 +72,20 @@ function seekOnClick(chart) {
 async function showNotes(answer) {
   if (!answer.notes) return;
   $("#roll").hidden = false;
-  const colours = { found: "--green", estimated: "--green", missed: "--muted", wrong: "--warm" };
-  const name = (pitch) => ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"][pitch % 12] + (Math.floor(pitch / 12) - 1);
-  const traces = Object.entries(answer.notes).map(([kind, notes]) => ({
-    name: `${kind} (${notes.length})`, mode: "lines", line: { width: 5, color: css(colours[kind]) },
-    x: notes.flatMap(([on, off]) => [on, off, null]), y: notes.flatMap((n) => [n[2], n[2], null]),
-    text: notes.flatMap((n) => [name(n[2]), name(n[2]), null]), hovertemplate: "%{text} at %{x} s",
-  }));
-  const octaves = [24, 36, 48, 60, 72, 84, 96];
   const chart = $("#roll .chart");
-  await draw(chart, traces, {
-    xaxis: { title: { text: "time (s)" }, ...span() },
-    yaxis: { title: { text: "pitch" }, tickvals: octaves, ticktext: octaves.map(name) },
-  });
+  await drawNotes(chart, answer.notes, { xaxis: span(track.duration) });
   seekOnClick(chart);
 }
 
 async function showSections(answer) {
   if (!answer.sections && !track.sections) return;
   $("#waveform").hidden = false;
-  const step = track.duration / (track.peaks.length || 1);
-  const traces = [{
-    name: "waveform", mode: "lines", fill: "tozeroy", line: { width: 0 }, fillcolor: css("--muted"),
-    x: track.peaks.map((_, i) => i * step), y: track.peaks, hoverinfo: "x", showlegend: false,
-  }];
-  const parts = { reference: track.sections, estimated: answer.sections };
-  const labels = Object.values(parts).flatMap((rows) => (rows ?? []).map((r) => r[2]));
-  const palette = ["--accent", "--warm", "--green", "--violet", "--muted"];
-  const lists = [];
-  for (const [part, rows] of Object.entries(parts)) {
-    if (!rows) continue;
-    traces.push({
-      name: part, type: "bar", orientation: "h", yaxis: "y2", showlegend: false, textposition: "inside", textangle: 0, insidetextanchor: "middle", insidetextfont: { color: css("--page") },
-      y: rows.map(() => part), base: rows.map((r) => r[0]), x: rows.map((r) => r[1] - r[0]), text: rows.map((r) => r[2]),
-      marker: { color: rows.map((r) => css(palette[[...new Set(labels)].indexOf(r[2]) % palette.length])), line: { color: css("--page"), width: 2 } },
-      hovertemplate: "%{text} from %{base} s",
-    });
-    const buttons = rows.map(([start, , label]) =>
-      make("button", { type: "button", onclick: () => mixers.player?.seek(start) }, `${Math.floor(start / 60)}:${String(Math.floor(start % 60)).padStart(2, "0")} ${label}`));
-    lists.push(make("p", {}, `${part}: `, ...buttons));
-  }
-  $("#waveform .sections").replaceChildren(...lists);
+  const all = { reference: track.sections, estimated: answer.sections };
+  const parts = Object.fromEntries(Object.entries(all).filter(([, rows]) => rows));
+  const seek = (time) => mixers.player?.seek(time);
+  $("#waveform .sections").replaceChildren(...listSections(parts, seek));
   const chart = $("#waveform .chart");
-  await draw(chart, traces, {
-    barmode: "overlay", bargap: 0.15, xaxis: { title: { text: "time (s)" }, anchor: "y2", ...span() },
-    yaxis: { domain: [0.45, 1], showticklabels: false }, yaxis2: { domain: [0, 0.4], automargin: true, autorange: "reversed" },
-  });
+  await drawSections(chart, parts, track.peaks, track.duration);
   seekOnClick(chart);
 }
 
@@ -130,7 +95,7 @@ async function showStems(answer, current) {
   const channels = await Promise.all(files.map(async ([name, file]) => ({ name, buffer: await sound(file) })));
   if (!current()) return;
   $("#stems").hidden = false;
-  mixer("stems", channels, track.excerpt);
+  mixer("stems", channels, track.excerpt, () => {}, true);
 }
 
 async function showFactors(answer, current) {
@@ -143,80 +108,34 @@ async function showFactors(answer, current) {
   const model = new Components(bytes, excerpt(recording, start, seconds).getChannelData(0), RATE);
   $("#factors").hidden = false;
   steer(model, start);
-  drawFactors(model, start);
+  drawFactors($("#factors"), model, start);
 }
 
 function steer(model, start) {
-  const gains = new Float32Array(model.names.length).fill(1);
-  let alone = null;
-  const buffer = () => toBuffer(model.filter(alone === null ? gains : gains.map((_, k) => Number(k === alone))), RATE);
-  const player = mixer("factors", [{ name: "Components", buffer: buffer() }], start);
-  let waiting;
-  const update = () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => player.replace("Components", buffer()), 150);
-  };
-  const buttons = [];
-  const sliders = [];
-  const listen = (k) => {
-    alone = alone === k ? null : k;
-    buttons.forEach((button, i) => button.setAttribute("aria-pressed", i === alone));
-    player.replace("Components", buffer());
-    if (alone !== null && !player.playing) player.play();
-  };
-  const rows = model.names.map((name, k) => {
-    const which = `${name}, component ${k + 1}`;
-    buttons.push(make("button", { type: "button", "aria-pressed": "false", "aria-label": `Hear ${which} alone`, onclick: () => listen(k) }, name));
-    sliders.push(make("input", {
-      type: "range", min: 0, max: 2, step: 0.05, value: 1, "aria-label": `Gain of ${which}`,
-      oninput: (event) => ((gains[k] = Number(event.target.value)), update()),
-    }));
-    return make("div", { class: "component" }, buttons[k], sliders[k]);
+  const mixed = (gains) => toBuffer(model.filter(gains), RATE);
+  const components = model.names.map((name, k) => ({ name, loudness: model.energy[k] }));
+  const steering = new Steering($("#factors .components"), components, {
+    hear(gains, alone) {
+      player.replace("Components", mixed(gains));
+      if (alone && !player.playing) player.play();
+    },
   });
-  const setAll = (gain) => () => {
-    gains.fill(gain);
-    for (const slider of sliders) slider.value = gain;
-    update();
-  };
-  // the strongest first: a dictionary has hundreds
-  const order = rows.map((_, k) => k).sort((a, b) => model.energy[b] - model.energy[a]);
-  const weak = order.slice(24);
-  for (const k of weak) rows[k].hidden = true;
-  const more = make("button", { type: "button", onclick: () => (weak.forEach((k) => (rows[k].hidden = false)), more.remove()) }, `Show all ${rows.length}`);
-  const tools = [
-    make("button", { type: "button", onclick: setAll(1) }, "All on"),
-    make("button", { type: "button", onclick: setAll(0) }, "All off"),
-    ...(weak.length ? [more] : []),
-  ];
-  $("#factors .components").replaceChildren(make("div", { class: "tools" }, ...tools), ...rows);
+  const player = mixer("factors", [{ name: "Components", buffer: mixed(steering.gains()) }], start);
 }
 
-function drawFactors(model, start) {
-  const [R, F, T] = model.shape;
-  const level = (v) => (v ? Math.round(20 * Math.log10(v)) : -60);
-  const look = { type: "heatmap", colorscale: MAGMA, zmin: -60, zmax: 0, showscale: false };
-  const step = Math.ceil(R / 16);
-  const tickvals = model.names.map((_, k) => k).filter((k) => k % step === 0);
-  const ticks = { tickvals, ticktext: tickvals.map((k) => model.names[k]), showgrid: false };
-  const spectra = model.names.map((_, k) => Array.from(model.row(model.templates, k, F), level));
-  const x = Array.from({ length: T }, (_, t) => Number((start + t * model.frame).toFixed(2)));
-  const [templates, activations] = $$("#factors .pair .chart");
-  draw(templates, [{ ...look, x: spectra.map((_, k) => k), y: model.frequencies, z: model.frequencies.map((_, f) => spectra.map((s) => s[f])) }],
-    { xaxis: { ...ticks, title: { text: "template" } }, yaxis: { type: "log", title: { text: "frequency (Hz)" }, showgrid: false } });
-  draw(activations, [{ ...look, x, y: spectra.map((_, k) => k), z: spectra.map((_, k) => Array.from(model.row(model.activations, k, T), level)) }],
-    { xaxis: { title: { text: "time (s)" }, showgrid: false }, yaxis: { ...ticks, title: { text: "template" } } });
-  const layers = Object.entries(model.layers).map(([name, z]) => {
-    const depth = Number(name.split("_")[1]);
-    const chart = make("div", { class: "chart short", "data-name": `What templates of layer ${depth - 1} are made of, in layer ${depth}` });
-    const xaxis = { ...(depth === 2 ? ticks : {}), title: { text: `template of layer ${depth - 1}` } };
-    return [chart, [{ ...look, zmin: 0, zmax: 1, x: z[0].map((_, i) => i), y: z.map((_, i) => i), z }], { xaxis, yaxis: { title: { text: `layer ${depth}` } } }];
-  });
-  $("#factors .layers").replaceChildren(...layers.flatMap(([chart]) => [make("h3", {}, chart.dataset.name), chart]));
-  for (const layer of layers) draw(...layer);
+// The score gained by hints, a line a model.
+function showGuidance() {
+  if (!$("#gains")) return;
+  const traces = readJSON("gains").map(({ name, gains }) => ({
+    name, mode: "lines+markers", x: gains.map((g) => g[0]), y: gains.map((g) => g[1]),
+    hovertemplate: "%{y:.3f} by %{x} hints", cliponaxis: false,
+  }));
+  draw($("#guidance .chart"), traces, { xaxis: { type: "log", title: { text: "hints" } }, yaxis: { title: { text: "score gained" } } });
 }
 
 document.addEventListener("DOMContentLoaded", async () => {
+  showGuidance();
   track = await packed.json(TRACK);
   bind($("#choice"), () => choose());
-  addEventListener("theme", () => choose());
+  addEventListener("theme", () => (choose(), showGuidance()));
 });
