@@ -88,12 +88,12 @@ def test_the_page_has_every_figure(first):
     suite, _, results = first
     page = (suite.outputs("msa") / "msa_page.html").read_text(encoding="utf-8")
     for figure in (
-        *("score", "ranking", "quality_against_time"),
-        *("self_similarity", "patterns"),
+        *("score", "ranking", "quality_against_time", "trade_off"),
+        *("self_similarity", "patterns", "steering_gain"),
     ):
         assert f'"{figure}"' in page
-    # a self-similarity each, and the patterns of the NTD
-    assert page.count("data:image/png;base64") == len(results) + 1
+    # a self-similarity each, the patterns of the NTD, and the trade-off
+    assert page.count("data:image/png;base64") == len(results) + 2
 
 
 def test_features_with_negative_entries_are_for_bars_alone(original):
