@@ -13,9 +13,9 @@ from benchopt.benchmark import get_running_benchmark
 
 from musaic_core.benchmark.digest import digest_of, file_of, files_imported
 from musaic_core.benchmark.folders import LONGEST, marked, unique_names
-from musaic_core.data.errors import printable, report_once
+from musaic_core.data.errors import printable, reason_of, report_once
 from musaic_core.data.paths import join_paths
-from musaic_core.tasks.base import Task, reason_of
+from musaic_core.tasks.base import Task
 from musaic_core.tasks.guidance import learned_with, replayed
 
 ROOT = Path(__file__).resolve().parent.parent.parent

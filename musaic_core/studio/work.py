@@ -123,7 +123,7 @@ class Work:
         Who answers.
     hints : tuple of Hint
     mixes : mapping of str to Mix
-        By question and model, as `mix_of` has them.
+        By question and model, with a space between.
     """
 
     question: str = ""
