@@ -152,6 +152,7 @@ def test_weights_that_cannot_be_used_are_told_in_one_line(
     assert skipped
     assert reason.startswith(f"{place}: ")
     assert len(reason) <= 240
+    assert "weights_only" not in reason
     assert "\n" not in reason
 
 

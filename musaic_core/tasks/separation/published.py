@@ -36,7 +36,9 @@ class Published:
             try:
                 self.prepare()
             except Exception as error:
-                return shorten(reason_of(error, str(self.weights)), 240)
+                # what follows in PyTorch's messages is advice for programmers
+                reason, *_ = reason_of(error, str(self.weights)).split(". ")
+                return shorten(reason, 240)
         if not set(self.stems) & set(task.labels):
             return f"it separates {', '.join(self.stems)}; none of them is asked for"
 
