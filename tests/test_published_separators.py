@@ -139,12 +139,14 @@ def packages(package):
 def test_weights_that_cannot_be_used_are_told_in_one_line(
     name, spoil, packages, tmp_path, track
 ):
-    place = tmp_path / "model.ckpt"
+    folder = tmp_path / "vol. 2"
+    folder.mkdir()
+    place = folder / "model.ckpt"
     place.with_suffix(".yaml").write_text("model: {dim: 1}", encoding="utf-8")
     if name == "umx":
-        place = tmp_path
+        place = folder
         for stem in ("bass", "drums", "other", "vocals"):
-            spoil(tmp_path / f"{stem}-b62c91ce.pth")
+            spoil(folder / f"{stem}-b62c91ce.pth")
     else:
         spoil(place)
     solver = plugin(f"solvers/{name}.py", weights=str(place))

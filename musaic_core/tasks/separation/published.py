@@ -5,7 +5,7 @@ from textwrap import shorten
 
 import numpy as np
 
-from musaic_core.data.errors import reason_of
+from musaic_core.data.errors import InputError
 from musaic_core.tasks.separation.waveforms import resampled
 
 
@@ -35,10 +35,13 @@ class Published:
         if hasattr(self, "weights"):  # a file of the user's, which may be any
             try:
                 self.prepare()
+            except InputError as error:
+                return str(error)
             except Exception as error:
                 # what follows in PyTorch's messages is advice for programmers
-                reason, *_ = reason_of(error, str(self.weights)).split(". ")
-                return shorten(reason, 240)
+                first, *_ = str(error).split(". ")
+                told = f"{self.weights}: {type(error).__name__}: {first}"
+                return shorten(told, 240)
         if not set(self.stems) & set(task.labels):
             return f"it separates {', '.join(self.stems)}; none of them is asked for"
 
