@@ -23,7 +23,7 @@ class Solver(SeparatesByMasks, BaseSolver):
         return self.masks == "magnitude"
 
     @property
-    def learns(self):
+    def separates(self):
         return SeparatesByMasks if self.describes else SeparatesWaveforms
 
     def prepare(self):
@@ -32,7 +32,7 @@ class Solver(SeparatesByMasks, BaseSolver):
         self.network = UNet if self.describes else ComplexUNet
 
     def fit(self, train, given):
-        return self.learns.fit(self, train, given)
+        return self.separates.fit(self, train, given)
 
     def predict(self, recording, state, given):
-        return self.learns.predict(self, recording, state, given)
+        return self.separates.predict(self, recording, state, given)
