@@ -1,4 +1,4 @@
-"""A folder's path is named as benchopt reads it, or the run says how to."""
+"""Paths are named as benchopt reads them, or the run says how to."""
 
 import click
 import pytest
@@ -47,7 +47,19 @@ def test_a_path_that_benchopt_reads_is_left_as_it_is(dataset):
     check(dataset)
 
 
-def check(dataset):
+@pytest.mark.parametrize("path", ["~/umxhq", "/my weights/x.th", "./x.ckpt", "/a,b"])
+def test_a_path_of_weights_is_told_apart_in_the_same_way(path):
+    with pytest.raises(SystemExit) as raised:
+        check(f"htdemucs[weights={path}]", "solver")
+    fixed = f"htdemucs[weights='{path}']"
+    assert str(raised.value) == f'\n! put the path in quotes: -s "{fixed}"'
+    check(fixed, "solver")
+    assert _extract_options(fixed)[2] == {"weights": path}
+    for left in ("musicnn[weights=[MTT_musicnn,MSD_musicnn]]", "umx[weights=/a/b]"):
+        check(left, "solver")
+
+
+def check(asked, kind="dataset"):
     with click.Context(click.Command("run"), info_name="run") as context:
-        context.params = {"dataset": (dataset,), "config_file": None}
+        context.params = {kind: (asked,), "config_file": None}
         check_paths()

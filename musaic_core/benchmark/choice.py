@@ -84,19 +84,20 @@ def asked_values(parameter: str) -> set:
     }
 
 
-# A path among a dataset's parameters: up to the next parameter, or the end.
+# A path among a plugin's parameters: up to the next parameter, or the end.
 _PATH = re.compile(
-    r"\b(?:path|train|isolated|learn_from)\s*=\s*([^\[\s].*?)\s*(?=,\s*\w+\s*=|\]$)"
+    r"\b(?:path|train|isolated|learn_from|weights)\s*=\s*([^\[\s].*?)\s*(?=,\s*\w+\s*=|\]$)"
 )
 # What benchopt takes for text without quotes; of all else it makes something else.
 _PLAIN = re.compile(r"[a-zA-Z/\\][a-zA-Z0-9._/\\-]*")
 
 
 def check_paths() -> None:
-    """End the run where benchopt would misread a dataset's path; say what to write.
+    """End the run where benchopt would misread a path, and say what to write.
 
-    It drops the blanks of a path without quotes, and takes ``~``, dots at its beginning
-    and letters beyond ASCII for mistakes.
+    Datasets have paths, and solvers with ``weights``. benchopt drops the blanks of one
+    without quotes, and takes ``~``, dots at its beginning and letters beyond ASCII for
+    mistakes.
 
     Raises
     ------
@@ -104,12 +105,16 @@ def check_paths() -> None:
         A path needs quotes, or another name. benchopt shows nothing else that is raised
         where a plugin is imported.
     """
-    for text in filter(lambda asked: isinstance(asked, str), chosen("dataset")):
+    asked = [("-d", text) for text in chosen("dataset")]
+    asked += [("-s", text) for text in chosen("solver")]
+    for option, text in asked:
+        if not isinstance(text, str):
+            continue
         fixed = _PATH.sub(
             lambda match: match[0].replace(match[1], _readable(match[1])), text
         )
         if fixed != text:
-            raise SystemExit(f'\n! put the path in quotes: -d "{fixed}"')
+            raise SystemExit(f'\n! put the path in quotes: {option} "{fixed}"')
 
 
 def _readable(path):
