@@ -22,6 +22,33 @@ def test_patches_of_one_frame_are_plain_nmf(beta, init):
 
 
 @every_beta
+def test_patterns_of_bars_are_columns_of_an_nmf(beta):
+    """Bars of five frames, each a column, and events that may begin at bars alone."""
+    V, length = data(), 5
+    bars = V.reshape(12, -1, length).swapaxes(1, 2).reshape(12 * length, -1)
+    W, H = data((12 * length, 3), 1), data((3, bars.shape[1]), 2)
+    begins = np.arange(V.shape[1]) % length == 0
+    events = np.zeros((3, V.shape[1]))
+    events[:, begins] = H
+    patches = W.reshape(12, length, 3).swapaxes(1, 2)
+    for update in ("mu", "mu-extrapolated"):
+        options = {"beta": beta, "update": update, "max_iter": 10}
+        plain = nmf(bars, 3, init=(W, H), **options)
+        model = convolutive_nmf(
+            V,
+            3,
+            length,
+            init=(patches, events),
+            mask={"activations": np.broadcast_to(begins, events.shape)},
+            **options,
+        )
+        np.testing.assert_allclose(model.activations[:, begins], plain.activations)
+        assert not model.activations[:, ~begins].any()
+        found = model.patches.swapaxes(1, 2).reshape(W.shape)
+        np.testing.assert_allclose(found, plain.templates)
+
+
+@every_beta
 @pytest.mark.parametrize("length", [1, 3])
 def test_a_flat_filter_leaves_the_patches_as_they_are(beta, length):
     V, patches = data(), dictionary()[0][:, :, :length]
