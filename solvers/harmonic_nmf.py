@@ -7,6 +7,8 @@ from musaic_core.lowrank.structured.inharmonic import inharmonic_nmf
 
 # neighbouring partials that have their strength in common: an envelope has so many
 PARTIALS = ([1], [2], [3], [4], [5, 6], [7, 8], [9, 10, 11, 12], [*range(13, 21)])
+# how stiff strings may be, in multiples of a common piano's
+STIFFNESS = {"none": (0,), "fitted": (0, 0.5, 1, 2)}
 
 
 class Solver(LowRankSolver):
@@ -14,8 +16,8 @@ class Solver(LowRankSolver):
 
     It needs no dictionary: which partials a pitch has is known by construction, how
     strong they are is learned of each recording, for groups of neighbouring partials.
-    Strings are stiff, which moves high partials up: `inharmonicity` lists how stiff
-    they may be, in multiples of a common piano's, and each octave finds which it is.
+    Strings are stiff, which moves high partials up. Where inharmonicity is "fitted",
+    how stiff they are is found too, octave by octave.
 
     Vincent, Bertin and Badeau 2010; Rigaud, David and Daudet 2013 (inharmonicity).
     """
@@ -23,17 +25,16 @@ class Solver(LowRankSolver):
     name = "harmonic_nmf"
     answers = "notes"  # it is pitches that it finds
     axes = (("frequency", "time"),)
-    parameters = {"beta": [1], "inharmonicity": [(0,)], "n_iter": [50]}
+    parameters = {
+        "beta": [1],
+        "inharmonicity": ["none"],  # also fitted
+        "n_iter": [50],
+    }
 
     def factorize(self, V, given):
-        pitches = np.array(given.labels)
-        bands = np.stack(
-            [
-                harmonic_bands(given.frequencies, pitches, times)
-                for times in self.inharmonicity
-            ],
-            axis=3,
-        )
+        pitches, stiffness = np.array(given.labels), STIFFNESS[self.inharmonicity]
+        bands = [harmonic_bands(given.frequencies, pitches, B) for B in stiffness]
+        bands = np.stack(bands, axis=3)
         bands = bands**given.exponent  # of powers, where V is
         n_pitches, n_bands = bands.shape[1:3]
         envelope = np.tile(0.7 ** np.arange(n_bands), (n_pitches, 1))
@@ -44,7 +45,7 @@ class Solver(LowRankSolver):
             octaves(pitches),
             beta=self.beta,
             init=(envelope, None, activations),
-            fixed=("inharmonicity",) if len(self.inharmonicity) == 1 else (),
+            fixed=("inharmonicity",) if len(stiffness) == 1 else (),
             update="mu-extrapolated",
             max_iter=self.n_iter,
         )
@@ -52,13 +53,13 @@ class Solver(LowRankSolver):
         return model
 
 
-def harmonic_bands(frequencies, pitches, times=0):
+def harmonic_bands(frequencies, pitches, stiffness):
     """Spectra (F, pitches, bands) of the partials in each of `PARTIALS`, of sum 1."""
     # of a partial: a window's main lobe
     width = 0.85 * np.gradient(frequencies)[:, None]
     fundamentals = 440 * 2 ** ((pitches - 69) / 12)
-    # along a piano's keyboard its logarithm is the sum of two straight lines
-    B = times * (np.exp(0.093 * pitches - 13.6) + np.exp(-0.085 * pitches - 5.8))
+    # along a common piano's keyboard: the bass's and the treble's
+    B = stiffness * (np.exp(0.093 * pitches - 13.6) + np.exp(-0.085 * pitches - 5.8))
 
     def spectrum(numbers):
         peaks = []
