@@ -60,11 +60,15 @@ def test_the_steps_are_the_references(beta, backend, weighted):
         data_weights=weights,
         backend=backend,
     )
+    loss = beta_divergence
     step = partial(reference.linear_mu_step, V, beta=beta, weights=weights)
     for _ in range(3):
         H = step(lambda H, E=E, A=A: model_of(E, A, H), H)
         E = step(lambda E, A=A, H=H: model_of(E, A, H), E)
-        A = step(lambda A, E=E, H=H: model_of(E, A, H), A)
+        short = step(lambda A, E=E, H=H: model_of(E, A, H), A)
+        long = A * (short / A) ** 10
+        long *= (short.sum(1) / long.sum(1))[:, None]
+        A = min(short, long, key=lambda A: loss(V, model_of(E, A, H), beta, weights))
     for one, other in zip(found(model), (E, A, H), strict=True):
         np.testing.assert_allclose(one, other, 1e-8)
     np.testing.assert_allclose(model.reconstruct(), model_of(E, A, H), 1e-8)
@@ -197,7 +201,7 @@ def test_the_stiffness_of_each_register_is_recovered(beta, seed):
 
 
 @pytest.mark.parametrize("beta", [0, 1, 2])
-def test_no_iteration_on_a_device_waits_for_the_host(beta):
+def test_no_step_but_the_inharmonicitys_waits_for_the_host(beta):
     # tensors without data: whatever asks for a number of theirs raises
     device = torch.device("meta")
     blocks = {
@@ -217,7 +221,7 @@ def test_no_iteration_on_a_device_waits_for_the_host(beta):
     )
     rule = ExtrapolatedMU()
     for _ in range(3):
-        for block in blocks:
+        for block in ("activations", "envelope"):
             rule(state, block)
             state.moved(block)
 
