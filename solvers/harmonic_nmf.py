@@ -7,8 +7,7 @@ from musaic_core.lowrank.structured.inharmonic import inharmonic_nmf
 
 # neighbouring partials that have their strength in common: an envelope has so many
 PARTIALS = ([1], [2], [3], [4], [5, 6], [7, 8], [9, 10, 11, 12], [*range(13, 21)])
-# how stiff strings may be, in multiples of a common piano's
-STIFFNESS = {"none": (0,), "fitted": (0, 0.5, 1, 2)}
+STIFFNESS = 0, 0.5, 1, 2  # that strings may have, in multiples of a common piano's
 
 
 class Solver(LowRankSolver):
@@ -16,8 +15,8 @@ class Solver(LowRankSolver):
 
     It needs no dictionary: which partials a pitch has is known by construction, how
     strong they are is learned of each recording, for groups of neighbouring partials.
-    Strings are stiff, which moves high partials up. Where inharmonicity is "fitted",
-    how stiff they are is found too, octave by octave.
+    Strings are stiff, which moves high partials up: `inharmonicity` is how much, in
+    multiples of a common piano's. Where it is "fitted", each octave finds its own.
 
     Vincent, Bertin and Badeau 2010; Rigaud, David and Daudet 2013 (inharmonicity).
     """
@@ -27,12 +26,14 @@ class Solver(LowRankSolver):
     axes = (("frequency", "time"),)
     parameters = {
         "beta": [1],
-        "inharmonicity": ["none"],  # also fitted
+        "inharmonicity": [0.5],  # also any other number, and fitted
         "n_iter": [50],
     }
 
     def factorize(self, V, given):
-        pitches, stiffness = np.array(given.labels), STIFFNESS[self.inharmonicity]
+        pitches = np.array(given.labels)
+        fitted = self.inharmonicity == "fitted"
+        stiffness = STIFFNESS if fitted else (self.inharmonicity,)
         bands = [harmonic_bands(given.frequencies, pitches, B) for B in stiffness]
         bands = np.stack(bands, axis=3)
         bands = bands**given.exponent  # of powers, where V is
@@ -45,7 +46,7 @@ class Solver(LowRankSolver):
             octaves(pitches),
             beta=self.beta,
             init=(envelope, None, activations),
-            fixed=("inharmonicity",) if len(stiffness) == 1 else (),
+            fixed=() if fitted else ("inharmonicity",),
             update="mu-extrapolated",
             max_iter=self.n_iter,
         )
