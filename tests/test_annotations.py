@@ -153,6 +153,7 @@ def test_rounding_is_told_once_a_file_and_what_ends_late_is_cut(tmp_path, capsys
 
 BAD_SECTIONS = {
     "0 10 a\n9 20 b\n": "line 2: starts at 9 s, before what is above it ends at 10 s",
+    "10 0 a\n20 10 b\n40 20 c\n": "line 1: ends at 0 s, before its start at 10 s",
     "0 10 a\n20 19.9 b\n": "line 2: ends at 19.9 s, before its start at 20 s",
     "# c\n\n0 10 a\n1x 20 b\n20 30 c\n": "line 4: '1x' is no number",
     "0 10 a\n10 b\n20 30 c\n": "line 2: 'b' is no number",
@@ -235,12 +236,19 @@ def test_too_few_downbeats_are_blamed_on_their_file(tmp_path):
     [
         ("0.5 1\n0.2 2\n", "line 2: the beat at 0.2 s comes after one at 0.5 s"),
         ("0.5 1\n7.5 2\n8 1", "line 2: 7.5 s is after the recording's end at 2.00 s"),
+        ("0.5 1\n1 2\n1.5 1\n2.6 2", "line 4: 2.6 s is after the recording's end"),
+        ("0.5 1\n2.5 1", "line 2: 2.5 s is after the recording's end"),
         ("0.5 1\n1 two\n", "line 2: 'two' is no number; beats are time and position"),
     ],
 )
 def test_beats_that_are_wrong_are_told_by_line(text, problem, tmp_path):
     with pytest.raises(InputError, match=problem):
         read_beats(written(tmp_path, "a.beats", text), 2.0)
+
+
+def test_the_last_beat_may_end_the_last_bar_after_the_recording(tmp_path):
+    file = written(tmp_path, "a.beats", "0.5 1\n1 2\n1.5 1\n2.5 1\n")
+    assert read_beats(file, 2.0)["time"].tolist() == [0.5, 1, 1.5, 2.5]
 
 
 # notes
@@ -303,6 +311,8 @@ def test_strings_of_a_guitar_are_read_together(tmp_path):
         ("onset,offset\n1,2\n", "its columns name no pitch"),
         ("1 verse\n", "line 1: 'verse' is no number; notes are MIDI, or"),
         ("1 2 60\nnan 3 61\n", "line 2: 'nan' is no number"),
+        ("1 2 60\n2 3 61\n3 4 611\n", "line 3: the note has a pitch outside of MIDI's"),
+        ("onset,offset,pitch\n1,2,60\n2,3,600\n", "line 3: the note has a pitch out"),
         ("1 inf 60\n", "line 1: 'inf' is no number"),
         ("1 2\n2 3\n", "its lines have 2 columns; notes are MIDI, or onset"),
         ("1 2 60\n9 10 60\n", "1 of 2 notes start after the recording's end"),
