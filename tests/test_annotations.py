@@ -33,13 +33,14 @@ def jam(namespace, rows):
     return json.dumps({"annotations": [beside, {"namespace": namespace, "data": data}]})
 
 
-def layer(points, units=""):
+def layer(points, units="", subtype=""):
     """A layer of Sonic Visualiser at 1000 frames a second."""
     attributes = (" ".join(f'{k}="{v}"' for k, v in point.items()) for point in points)
     text = "".join(f"<point {each} />" for each in attributes)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE sonic-visualiser>\n<sv>'
-        f'<data><model type="sparse" sampleRate="1000" units="{units}" />'
+        f'<data><model type="sparse" sampleRate="1000" units="{units}" '
+        f'subtype="{subtype}" />'
         f'<dataset id="1" dimensions="3">{text}</dataset></data></sv>'
     )
 
@@ -122,9 +123,16 @@ def test_numbers_may_be_labels(tmp_path):
         ]
 
 
-def test_sections_that_only_have_small_letters_are_read(tmp_path):
-    sections = read_sections(written(tmp_path, "a.lab", "0 a\n10 b\n20 a\n"), 30.0)
-    assert sections.to_numpy().tolist() == [[0, 10, "a"], [10, 20, "b"], [20, 30, "a"]]
+@pytest.mark.parametrize("end", ["", "30 End\n"])
+@pytest.mark.parametrize("first", ["a", "Silence"])
+def test_sections_that_only_have_small_letters_are_read(first, end, tmp_path):
+    text = f"0 {first}\n10 b\n20 a\n{end}"
+    sections = read_sections(written(tmp_path, "a.lab", text), 30.0)
+    assert sections.to_numpy().tolist() == [
+        [0, 10, first],
+        [10, 20, "b"],
+        [20, 30, "a"],
+    ]
 
 
 def test_large_sections_of_salami_are_read(tmp_path):
@@ -220,6 +228,34 @@ def test_beats_without_positions_have_no_downbeats(text, tmp_path):
     assert track.downbeats is None
 
 
+@pytest.mark.parametrize("label", ["", "New Point"])
+def test_points_that_sonic_visualiser_names_itself_are_beats(label, tmp_path):
+    points = [{"frame": frame, "label": label} for frame in (500, 1000, 1500)]
+    for name, text in (
+        ("a.svl", layer(points)),
+        ("a.csv", f"0.5,{label}\n1.0,{label}\n1.5,{label}\n"),
+    ):
+        file = written(tmp_path, name, text)
+        assert annotates(file, "beats")
+        assert not annotates(file, "sections")
+
+
+def test_a_text_that_begins_with_times_is_what_its_name_says(tmp_path):
+    for text, kinds in (
+        ("0 1 1\n0.5 2 1\n", ["notes", "beats", "sections"]),
+        ("0 1\n0.5 2\n", ["notes", "beats", "sections"]),
+        ("0 1 verse\n1 2 chorus\n", ["beats", "sections"]),
+        ("La la la\n", []),
+    ):
+        file = written(tmp_path, "a.txt", text)
+        named = [
+            kind
+            for kind in ("notes", "beats", "sections")
+            if annotates(file, kind, named=True)
+        ]
+        assert named == kinds
+
+
 def one_second():
     return np.ones((1, 16000)), 8000
 
@@ -274,6 +310,13 @@ NOTES = {
             {"frame": 1000, "value": 43, "duration": 1500, "level": 1, "label": ""},
         ],
         units="MIDI Pitch",
+    ),
+    "without-units.svl": layer(
+        [
+            {"frame": 500, "value": 60, "duration": 500, "label": ""},
+            {"frame": 1000, "value": 43, "duration": 1500, "label": ""},
+        ],
+        subtype="note",
     ),
     "bass.svl": layer(
         [

@@ -303,9 +303,12 @@ def annotates(file: Path, kind: str, named: bool = False) -> bool:
         if suffix == ".svl" or (suffix == ".jams" and type(cause) is not ValueError):
             report_once(f"{file}: left, as it can't be read ({cause}); export it again")
         return suffix == ".csv" and kind == "beats"
-    if suffix == ".jams" or (named and kind == "chords"):
+    if suffix == ".jams":
         return True
-    found = _kind_of(table) or (suffix == ".csv" and "beats")
+    found = _kind_of(table)
+    if named:  # it is believed of whatever begins with times; notes.txt may be any text
+        return found is not None and (kind, found) != ("notes", "sections")
+    found = found or (suffix == ".csv" and "beats")
     if found == "sections" and _holds_chords(file):
         found = "chords"
     return kind == found
@@ -336,7 +339,8 @@ def _kind_of(table):
             return None
         points = n_numbers > 1 and (table[0] == table[1]).all()
         rest = table.iloc[:, 2 if points else 1 :]
-    has_words = rest.apply(" ".join, axis=1).str.contains("[^-+0-9., ]").any()
+    words = rest.apply(" ".join, axis=1).str.replace("New Point", "")  # of no meaning
+    has_words = words.str.contains("[^-+0-9., ]").any()
     if "start" not in table and not points and n_numbers > (3 if has_words else 2):
         return "notes"  # Sonic Visualiser's have words after four numbers
     return "sections" if has_words else "beats"

@@ -73,7 +73,8 @@ def stretches(
     labels = [" ".join(row).strip() for row in texts.iloc[:, n_used:].to_numpy()]
     if end is None:
         large = [_salami(label) for label in labels]
-        return start, None, large if any(large) else labels
+        named = {name.lower() for name in large if name} - {"silence", "end"}
+        return start, None, large if named else labels  # which may be small ones alone
     return start, end, labels
 
 
