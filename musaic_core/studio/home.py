@@ -2,6 +2,7 @@
 
 import contextlib
 import filecmp
+import importlib
 import itertools
 import shutil
 import tempfile
@@ -89,6 +90,8 @@ class Studio:
                 for model in list(question.models.values())[:1]:
                     with contextlib.suppress(Exception):  # told when it is asked
                         _ = model.decode
+            with contextlib.suppress(ImportError):
+                importlib.import_module("torch._dynamo")  # as the first correction would
 
         threading.Thread(target=learn, daemon=True).start()
 

@@ -238,9 +238,6 @@ function summary(answer) {
   }
   if (added.length || removed.length) return `What changed: ${many(added.length)} new, ${many(removed.length)} gone.`;
   const found = answer[answer.question].length;
-  if (opened.listening.long && answer.question !== "sections") {
-    return `${found} ${answer.question}. The recording is long: to hear them, export them.`;
-  }
   return answer.question === "stems" ? `${found} stems.` : `${many(found)}.`;
 }
 
