@@ -187,6 +187,21 @@ def test_a_stem_that_is_said_to_be_silent_is(page):
     assert np.abs(total - sound_of(page.get("audio"))).max() < 1e-3
 
 
+def test_a_stretch_of_the_recording_and_of_a_stem_is_what_all_of_it_has_there(page):
+    stems = page.ask("stems")["stems"]
+    for path in ("audio?", *(stem["audio"].split("/", 4)[4] + "&" for stem in stems)):
+        whole, _ = soundfile.read(io.BytesIO(page.get(path).content))
+        for start, end in ((0, 2), (1.5, 3.25), (7, 20)):
+            part = page.get(f"{path}start={start}&end={end}").content
+            y, rate = soundfile.read(io.BytesIO(part))
+            assert rate == SR
+            assert np.array_equal(y, whole[round(start * SR) : round(end * SR)])
+        assert page.get(f"{path}start=8.5&end=9").status_code == 422  # after its end
+    assert page.get("stems/lute?start=0&end=1").status_code == 422
+    session = page.client.app.state.studio.sessions[page.opened["id"]]
+    assert not list(session.temporary.glob("passing*"))
+
+
 def test_stems_are_made_anew_with_what_was_said_and_not_by_another_model(page):
     assert not page.ask("stems")["changed"]["again"]
     name = page.answer()["stems"][0]["name"]

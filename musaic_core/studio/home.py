@@ -91,7 +91,7 @@ class Studio:
                     with contextlib.suppress(Exception):  # told when it is asked
                         _ = model.decode
             with contextlib.suppress(ImportError):
-                importlib.import_module("torch._dynamo")  # as the first correction would
+                importlib.import_module("torch._dynamo")  # the first correction would
 
         threading.Thread(target=learn, daemon=True).start()
 
