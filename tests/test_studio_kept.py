@@ -35,6 +35,44 @@ def test_saved_work_is_there_tomorrow(client, learned, tmp_path, monkeypatch):
         assert after[what] == before[what]
 
 
+@pytest.mark.parametrize("dropped", [True, False])
+def test_what_was_not_saved_when_a_studio_ended_is_there_in_the_next(
+    learned, tmp_path, monkeypatch, dropped
+):
+    monkeypatch.setattr("musaic_core.studio.home.questions", lambda: learned)
+    monkeypatch.setattr("musaic_core.studio.left.FOLDER", tmp_path / "left")
+    (tmp_path / "left").mkdir()
+    file = tmp_path / "tune.wav"
+    with TestClient(make_app(tmp_path), base_url=ADDRESS) as client:
+        if not dropped:
+            file.write_bytes(tune()[0])
+            client.app.state.studio.open(file)
+        page = Page(client, tune()[0])
+        page.ask()
+        page.change(hint={"label": 90, "start": 1.0, "end": 2.0, "sounds": True})
+        page.change(component=3, name="hat")
+        before = page.sure_answer()
+    (kept,) = (tmp_path / "left").iterdir()
+    assert file.exists() != dropped
+    for again in range(2):  # it is left once more
+        with TestClient(make_app(tmp_path), base_url=ADDRESS) as client:
+            (unsaved,) = client.get("/api/choices").json()["unsaved"]
+            assert unsaved == {"id": page.opened["id"], "name": "tune.wav"}
+            page.client = client
+            if again:  # by who drops it anew, too
+                assert Page(client, tune()[0]).opened["id"] == unsaved["id"]
+            assert page.client.get(page.url).json()["name"] == "tune.wav"
+            after = page.answer()
+            for what in ("notes", "components"):
+                assert after[what] == before[what]
+            assert not kept.exists()
+            assert len(client.get("/api/choices").json()["unsaved"]) == 1
+            if again:
+                assert page.post("save").status_code == 200
+    assert not kept.exists()
+    assert file.exists()
+
+
 def test_a_full_disk_leaves_the_work_that_was_there(page, tmp_path, monkeypatch):
     page.ask()
     page.post("save")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from musaic_core.data.audio import audio_files
 from musaic_core.data.errors import InputError
+from musaic_core.studio.left import Left, leave, left
 from musaic_core.studio.models import questions
 from musaic_core.studio.saved import read_work
 from musaic_core.studio.session import Session
@@ -75,8 +76,13 @@ class Studio:
             session.stop()
 
     def close(self) -> None:
-        """Stop what runs, and remove what is temporary."""
+        """Stop what runs, keep what is not saved, and remove what is temporary."""
         self.end()
+        for session in self.sessions.values():
+            if not session.is_saved:
+                with contextlib.suppress(OSError):
+                    dropped = self._is_dropped(session)
+                    leave(session.id, session.file, dropped, session.work)
         with contextlib.suppress(OSError):
             self._temporary.cleanup()
 
@@ -121,11 +127,20 @@ class Studio:
             for session in self.sessions.values():
                 if session.file == file:
                     return self._looked_at(session)
-            told = file, file.name, self.folder, self.questions
-            return self._looked_at(Session(*told, self.temporary()))
+            kept = next((kept for kept in left() if kept.file == file), None)
+            return self._looked_at(self._session(file, kept))
+
+    def _session(self, file: Path, kept: Left | None) -> Session:
+        """Open a recording that was not, with the work on it that was not saved."""
+        if kept:
+            folder = self.temporary()
+            folder.rmdir()
+            file = kept.take_to(folder)
+        told = file, file.name, self.folder, self.questions, self.temporary()
+        return Session(*told, *((kept.id, kept.work) if kept else ()))
 
     def look(self, id: str) -> Session | None:
-        """Give a recording that is open, for a page that shows it from now on.
+        """Give a recording that is open, or was, for a page that shows it from now on.
 
         Parameters
         ----------
@@ -137,7 +152,13 @@ class Studio:
         """
         with self._opening:
             session = self.sessions.get(id)
+            if session is None:
+                kept = next((kept for kept in left() if kept.id == id), None)
+                session = kept and self._session(kept.file, kept)
             return session and self._looked_at(session)
+
+    def _is_dropped(self, session):
+        return Path(self._temporary.name) in session.file.parents
 
     def _looked_at(self, session):
         """Put a session last, and let go of those that nobody has looked at since."""
@@ -148,7 +169,7 @@ class Studio:
             if other.is_saved and other.id != self.opened:
                 del self.sessions[other.id]
                 shutil.rmtree(other.temporary, ignore_errors=True)
-                if Path(self._temporary.name) in other.file.parents:  # it was dropped
+                if self._is_dropped(other):
                     shutil.rmtree(other.file.parent, ignore_errors=True)
         self.sessions[session.id] = session
         session.wake()
@@ -167,8 +188,9 @@ class Studio:
         Session
             Whoever drops a recording again finds the work on it.
         """
-        opened = [session.file for session in [*self.sessions.values()]]
-        for other in (self.folder / file.name, *opened):
+        known = [session.file for session in [*self.sessions.values()]]
+        known += [kept.file for kept in left()]
+        for other in (self.folder / file.name, *known):
             same = other.name == file.name and other.is_file()
             if same and filecmp.cmp(file, other, shallow=False):
                 shutil.rmtree(file.parent)
@@ -176,15 +198,16 @@ class Studio:
         return self.open(file)
 
     def unsaved(self) -> list[dict]:
-        """List the recordings of which something was said that is not saved.
+        """List the recordings of which something was said, here or before, unsaved.
 
         Returns
         -------
         list of dict
             ``id`` and ``name``.
         """
-        sessions = [*self.sessions.values()]
-        return [{"id": s.id, "name": s.name} for s in sessions if not s.is_saved]
+        here = {s.id: s.name for s in [*self.sessions.values()] if not s.is_saved}
+        before = {kept.id: kept.file.name for kept in left()}
+        return [{"id": id, "name": name} for id, name in (here | before).items()]
 
     def works(self) -> list[dict]:
         """List the works that are saved in the folder.

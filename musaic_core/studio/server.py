@@ -27,6 +27,7 @@ from musaic_core.studio.sound import no_room
 
 LARGEST = 2 * 2**30  # bytes of a recording
 LARGEST_JSON = 2**20
+GONE = "this recording is not open any more; open it"
 HERE = Path(__file__).parent
 PLOTLY = files("plotly") / "package_data" / "plotly.min.js"
 ACTIONS = ("undo", "redo", "stop", "save", "make-sure")
@@ -51,7 +52,7 @@ def make_app(folder: Path) -> Starlette:
     def session_of(request):
         session = studio.sessions.get(request.path_params["id"])
         if session is None:
-            raise HTTPException(404, "this recording is not open any more; open it")
+            raise HTTPException(404, GONE)
         return session
 
     def at(path, act, method="GET"):
@@ -106,8 +107,10 @@ def make_app(folder: Path) -> Starlette:
         return _described(await run_in_threadpool(studio.open, file))
 
     async def show(request):
-        session = session_of(request)
-        await run_in_threadpool(studio.look, session.id)
+        id = request.path_params["id"]
+        session = await run_in_threadpool(studio.look, id)
+        if session is None:
+            raise HTTPException(404, GONE)
         return _described(session)
 
     async def audio(session, request):

@@ -40,6 +40,10 @@ class Session:
     questions : mapping of str to Question
     temporary : Path
         A folder of its own.
+    id : str, optional
+        That pages know it by.
+    work : Work, optional
+        That was not saved when another studio ended.
 
     Raises
     ------
@@ -54,8 +58,10 @@ class Session:
         home: Path,
         questions: Mapping[str, Question],
         temporary: Path,
+        id: str | None = None,
+        work: Work | None = None,
     ) -> None:
-        self.id = secrets.token_urlsafe(12)
+        self.id = id or secrets.token_urlsafe(12)
         self.file, self.name, self.home = file, name, home
         self.questions = questions
         self.sound = Sound(file, temporary, name)
@@ -65,8 +71,7 @@ class Session:
         if work_file(file).exists() and file.parent == home:
             saved, recording = read_work(work_file(file))
         self._saved = saved if recording == name else None
-        work = self._saved or Work()
-        self.history = History(work)
+        self.history = History(work or self._saved or Work())
         self.version = 0
         self.running: dict | None = None
         self.error: str | None = None
