@@ -67,7 +67,7 @@ def tab(request, chromium, server):
         "console",
         lambda m: (
             m.type == "error"
-            and not re.search("status of (4|507)", m.text)  # the studio has said why
+            and not re.search("status of (4|507)|CONNECTION_REFUSED", m.text)  # told
             and wrong.append(m.text)
         ),
     )
