@@ -73,6 +73,31 @@ def test_what_was_not_saved_when_a_studio_ended_is_there_in_the_next(
     assert file.exists()
 
 
+def test_what_was_not_saved_is_kept_where_it_can_not_be_opened(
+    learned, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("musaic_core.studio.home.questions", lambda: learned)
+    monkeypatch.setattr("musaic_core.studio.left.FOLDER", tmp_path)
+    with TestClient(make_app(tmp_path), base_url=ADDRESS) as client:
+        page = Page(client, tune(2.0)[0])
+        component = page.ask()["components"][0]["index"]
+        page.change(component=component, name="hat")
+    with TestClient(make_app(tmp_path), base_url=ADDRESS) as page.client:
+
+        def full(*_):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("musaic_core.studio.sound.np.save", full)
+            failed = page.client.get(page.url)
+        assert failed.status_code == 422
+        assert "no room" in failed.json()["error"]
+        assert page.client.get("/api/choices").json()["unsaved"]
+        assert page.client.get(page.url).status_code == 200
+        names = [component["name"] for component in page.answer()["components"]]
+        assert "hat" in names
+
+
 def test_a_full_disk_leaves_the_work_that_was_there(page, tmp_path, monkeypatch):
     page.ask()
     page.post("save")

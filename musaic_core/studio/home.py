@@ -78,11 +78,11 @@ class Studio:
     def close(self) -> None:
         """Stop what runs, keep what is not saved, and remove what is temporary."""
         self.end()
-        for session in self.sessions.values():
+        while self.sessions:
+            _, session = self.sessions.popitem()
+            shutil.rmtree(session.temporary, ignore_errors=True)  # it makes room
             if not session.is_saved:
-                with contextlib.suppress(OSError):
-                    dropped = self._is_dropped(session)
-                    leave(session.id, session.file, dropped, session.work)
+                self._leave(session.id, session.file, session.work)
         with contextlib.suppress(OSError):
             self._temporary.cleanup()
 
@@ -132,12 +132,17 @@ class Studio:
 
     def _session(self, file: Path, kept: Left | None) -> Session:
         """Open a recording that was not, with the work on it that was not saved."""
-        if kept:
-            folder = self.temporary()
-            folder.rmdir()
-            file = kept.take_to(folder)
-        told = file, file.name, self.folder, self.questions, self.temporary()
-        return Session(*told, *((kept.id, kept.work) if kept else ()))
+        told = self.folder, self.questions, self.temporary()
+        if kept is None:
+            return Session(file, file.name, *told)
+        folder = self.temporary()
+        folder.rmdir()
+        file = kept.take_to(folder)
+        try:
+            return Session(file, file.name, *told, kept.id, kept.work)
+        except BaseException:
+            self._leave(kept.id, file, kept.work)
+            raise
 
     def look(self, id: str) -> Session | None:
         """Give a recording that is open, or was, for a page that shows it from now on.
@@ -157,8 +162,12 @@ class Studio:
                 session = kept and self._session(kept.file, kept)
             return session and self._looked_at(session)
 
-    def _is_dropped(self, session):
-        return Path(self._temporary.name) in session.file.parents
+    def _is_dropped(self, file):
+        return Path(self._temporary.name) in file.parents
+
+    def _leave(self, id, file, work):
+        with contextlib.suppress(OSError):
+            leave(id, file, self._is_dropped(file), work)
 
     def _looked_at(self, session):
         """Put a session last, and let go of those that nobody has looked at since."""
@@ -169,7 +178,7 @@ class Studio:
             if other.is_saved and other.id != self.opened:
                 del self.sessions[other.id]
                 shutil.rmtree(other.temporary, ignore_errors=True)
-                if self._is_dropped(other):
+                if self._is_dropped(other.file):
                     shutil.rmtree(other.file.parent, ignore_errors=True)
         self.sessions[session.id] = session
         session.wake()
