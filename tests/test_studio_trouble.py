@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from studio_pages import dropped, notes, serving, settled
+from studio_pages import dropped, notes, place, serving, settled
 
 from musaic_core.studio import answers, asked, saved
 
@@ -85,6 +85,20 @@ def test_an_answer_is_stopped_and_asked_for_again(tab, monkeypatch):
     settled(tab, "notes")
     assert len(notes(tab)) > 0
     assert notes(tab) != shown
+
+
+def test_what_is_held_when_another_answer_comes_is_let_go(tab):
+    dropped(tab, "stems")
+    tab.mouse.move(*place(tab, 1, 175))
+    tab.mouse.down()
+    tab.mouse.move(*place(tab, 3, 175))
+    tab.evaluate("pick('notes', 'nmf')")
+    settled(tab, "notes")
+    tab.mouse.move(*place(tab, 4, 72))
+    tab.mouse.up()  # the page has no error then
+    assert tab.evaluate("opened.state.hints") == []
+    dragged = tab.evaluate("opened.line.held")
+    assert dragged is None
 
 
 def test_a_studio_that_was_started_anew_meanwhile_is_told(tab):

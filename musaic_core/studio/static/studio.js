@@ -248,6 +248,7 @@ function summary(answer) {
 }
 
 async function newEditor(now, answer) {
+  now.line.drop(); // what is held is the last editor's
   now.editor?.stop();
   now.line.mark([]);
   tell("");
