@@ -73,6 +73,17 @@ def test_what_was_not_saved_when_a_studio_ended_is_there_in_the_next(
     assert file.exists()
 
 
+def test_nothing_is_kept_of_what_was_undone(learned, tmp_path, monkeypatch):
+    monkeypatch.setattr("musaic_core.studio.home.questions", lambda: learned)
+    monkeypatch.setattr("musaic_core.studio.left.FOLDER", tmp_path)
+    with TestClient(make_app(tmp_path), base_url=ADDRESS) as client:
+        page = Page(client, tune(2.0)[0])
+        page.ask()
+        page.change(hint={"label": 90, "start": 1.0, "end": 2.0, "sounds": True})
+        page.post("undo")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_was_not_saved_is_kept_where_it_can_not_be_opened(
     learned, tmp_path, monkeypatch
 ):

@@ -14,8 +14,9 @@ from musaic_core.data.audio import audio_files
 from musaic_core.data.errors import InputError
 from musaic_core.studio.left import Left, leave, left
 from musaic_core.studio.models import questions
-from musaic_core.studio.saved import read_work
+from musaic_core.studio.saved import read_work, work_file
 from musaic_core.studio.session import Session
+from musaic_core.studio.work import Work
 
 AT_ONCE = 3  # recordings whose answers are kept in memory, and those that pages show
 LONGEST_NAME = 200  # bytes: disks take 255, and names of saved works are longer
@@ -81,8 +82,10 @@ class Studio:
         while self.sessions:
             _, session = self.sessions.popitem()
             shutil.rmtree(session.temporary, ignore_errors=True)  # it makes room
-            if not session.is_saved:
-                self._leave(session.id, session.file, session.work)
+            work, file = session.work, session.file
+            said = work != Work(*work.asked) or work_file(file).exists()
+            if said and not session.is_saved:
+                self._leave(session.id, file, work)
         with contextlib.suppress(OSError):
             self._temporary.cleanup()
 
