@@ -84,7 +84,7 @@ def score_elsewhere(references: Stems, parts: Stems, sr: int) -> float:
     Returns
     -------
     float
-        As `mean_sdr` gives it.
+        As `mean_sdr` gives it, of all seconds: who falls silent gains nothing.
     """
     length = next(iter(references.values())).shape[1]
     counts = ~listened(np.arange(length) / sr, MARGIN)
@@ -94,7 +94,7 @@ def score_elsewhere(references: Stems, parts: Stems, sr: int) -> float:
         np.stack([np.asarray(y)[:, counts] for y in stems.values()])
         for stems in (references, {name: parts[name] for name in references})
     )
-    return mean_sdr(true, found, sr)
+    return mean_sdr(true, found, sr, silence_counts=True)
 
 
 def _regions(references, parts, sr, alone, sounds):
