@@ -149,6 +149,13 @@ def test_to_repeat_what_was_said_earns_nothing(seed):
     assert score_elsewhere(reference, sections(*sorted({*far}))) == 0
 
 
+def test_what_is_said_up_to_the_end_of_listening_finds_nothing_behind_it():
+    reference, estimate = sections(0.0, 19.0, 23.0, 30.0), sections(0.0, 50.0)
+    (missed,) = (h for h in corrections(reference, estimate) if h.sounds)
+    assert missed == Hint(BOUNDARY, 16.0, 20.0, True)
+    assert score_elsewhere(reference, sections(0.0, 20.0)) == 0
+
+
 def test_what_is_mended_elsewhere_is_gained():
     reference = sections(0.0, 10.0, 30.0, 45.0, 70.0)
     missed = sections(0.0, 10.0, 33.5, 70.0)

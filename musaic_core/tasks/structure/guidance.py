@@ -107,7 +107,8 @@ def score_elsewhere(reference: pd.DataFrame, estimate: pd.DataFrame) -> float:
         NaN where the reference has none.
     """
     true, found = _inner(reference), _inner(estimate)
-    true = true[~listened(true, TOLERANCE, LISTENING)]
+    # and a little more, so that no hint that ends with the listening matches them
+    true = true[~listened(true, TOLERANCE + 1e-6, LISTENING)]
     if not len(true):
         return float("nan")
     # what could be matched with one on either side counts where it finds one of these
