@@ -1,5 +1,7 @@
 """What a user says of sections: the decoder takes it, and copying it earns nothing."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,7 +82,26 @@ def test_to_be_told_what_was_found_changes_nothing(segmentation, seed):
     np.testing.assert_array_equal(decoder.decode(X, known)[1], found)
 
 
-def test_where_one_boundary_is_known_the_rest_is_found_anew_and_labels_follow():
+@pytest.mark.parametrize("segmentation", SEGMENTATIONS)
+@pytest.mark.parametrize("seed", range(5))
+def test_where_nothing_is_said_the_answer_stays_as_it_was(segmentation, seed):
+    """Also where, of all segmentations, another one would be the best now."""
+    rng = np.random.default_rng(seed)
+    decoder = SectionDecoder(segmentation)
+    X = np.abs(rng.normal(1, 0.3, (60, 4)))
+    found = decoder.decode(X)[1]
+    known = np.zeros(61, int)
+    known[rng.integers(1, 60)] = 1
+    known[[found[len(found) // 2], rng.integers(1, 60)]] = -1
+    again = decoder.decode(X, known)[1]
+    assert {*found[known[found] == 0]} <= {*again}
+    said = np.flatnonzero(known)
+    for first, last in pairwise(found):
+        if not ((first <= said) & (said <= last)).any():
+            assert not [b for b in again if first < b < last]
+
+
+def test_where_one_boundary_is_known_the_labels_follow():
     X = np.eye(2)[np.repeat([0, 1, 0, 0, 1], [8, 4, 4, 8, 8])]
     known = np.zeros(33, int)
     known[12], known[16] = 1, -1
