@@ -42,7 +42,7 @@ class Solver(BaseSolver):
             checkpoints=given.checkpoints,
             steps=self.steps,
             minutes=self.minutes,
-            rate=3e-3,  # attention learns badly at the rate of convolutions
+            rate=3e-3,  # half of that of convolutions: see docs/models.md
         )
 
     def predict(self, recording, state, given):

@@ -1,6 +1,7 @@
 """Hybrid Transformer Demucs, as published."""
 
 from fractions import Fraction
+from pathlib import Path
 
 from musaic_core.benchmark.solver import Solver as BaseSolver
 from musaic_core.tasks.separation.published import Published
@@ -29,7 +30,8 @@ class Solver(Published, BaseSolver):
 
         # the file holds the network's class and options beside its numbers
         with torch.serialization.safe_globals([HTDemucs, Fraction]):
-            stored = torch.load(self.weights, "cpu", weights_only=True)
+            file = Path(self.weights).expanduser()
+            stored = torch.load(file, "cpu", weights_only=True)
         self.torch, self.apply = torch, apply_model
         self.network = load_model(stored).eval()
         self.stems, self.rate = tuple(self.network.sources), self.network.samplerate

@@ -1,6 +1,7 @@
 """Separable nonnegative matrix factorization."""
 
 from musaic_core.benchmark.solver import LowRankSolver
+from musaic_core.lowrank.starts import SEPARABLE
 from musaic_core.lowrank.structured.columns import separable_nmf
 
 
@@ -18,9 +19,11 @@ class Solver(LowRankSolver):
     parameters = {"method": ["spa"], "beta": [1], "rank": [40], "n_iter": [50]}
 
     def factorize(self, V, given):
+        # a second of music may have fewer columns that the others are no mixtures of
+        columns = SEPARABLE[self.method](V, min(self.rank, *V.shape))
         return separable_nmf(
             V,
-            min(self.rank, *V.shape),
+            len(columns),
             method=self.method,
             beta=self.beta,
             update="mu-extrapolated",

@@ -312,19 +312,39 @@ def test_a_configuration_runs_what_minimises_what_it_asks_for(
     assert left_out not in betas
 
 
-def test_the_full_transcription_has_the_network_of_each_block_once(tmp_path):
-    original = ROOT / "benchmarks" / "amt"
+@pytest.mark.parametrize(
+    ("task", "network", "parameter", "values", "others", "left_out"),
+    [
+        (
+            *("amt", "deep_salience", "block"),
+            ["convnext", "plain", "residual", "separable", "unet"],
+            {"nmf", "note_cnn", "silence"},
+            {"unet", "barwise_ssm"},  # which give no notes
+        ),
+        (
+            *("mss", "unet", "masks", ["complex", "magnitude"]),
+            {"nmf", "wave_unet", "mixture"},
+            {"note_cnn", "barwise_ssm"},
+        ),
+    ],
+)
+def test_a_full_comparison_has_each_kind_of_network_once(
+    tmp_path, task, network, parameter, values, others, left_out
+):
+    original = ROOT / "benchmarks" / task
+    folder = tmp_path / task  # whose plugins are loaded anew
+    folder.mkdir()
     for name in ("objective.py", "solvers", "datasets"):
-        (tmp_path / name).symlink_to((original / name).resolve())
+        (folder / name).symlink_to((original / name).resolve())
     with asking(config_file=str(original / "full.yml")):
-        benchmark = Benchmark(tmp_path)
+        benchmark = Benchmark(folder)
         solvers = benchmark.check_solver_patterns(chosen("solver"))
         found = [s for s, _ in _list_parametrized_classes(*solvers)]
-    blocks = [s._parameters["block"] for s in found if s.name == "deep_salience"]
-    assert sorted(blocks) == ["convnext", "plain", "residual", "separable", "unet"]
+    given = [s._parameters[parameter] for s in found if s.name == network]
+    assert sorted(given) == values
     names = {s.name for s in found}
-    assert {"nmf", "note_cnn", "silence"} <= names
-    assert not {"unet", "barwise_ssm"} & names  # which give no notes
+    assert others <= names
+    assert not left_out & names
 
 
 def test_a_solver_without_its_packages_costs_a_run_one_line(running, capsys):

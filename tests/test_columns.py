@@ -1,5 +1,7 @@
 """Separable, convex and orthogonal NMF: their steps, descent, and what they find."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from fits import MATRIX
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from problems import BETAS, data, every_backend, every_beta
+from solving import plugin
 
 from musaic_core.lowrank import (
     Sparsity,
@@ -83,6 +86,14 @@ def test_more_columns_than_there_are_to_choose_are_refused():
         separable_nmf(V, 1, method="svd")
     with pytest.raises(ValueError, match="fixed"):
         separable_nmf(V, 1, fixed=("activations",))
+
+
+@pytest.mark.parametrize("method", ["spa", "snpa"])
+def test_the_solver_takes_as_many_columns_as_there_are(method):
+    V = np.repeat(data((9, 3)), 4, 1)  # a short sound: three columns, over and over
+    solver = plugin("solvers/separable_nmf.py", method=method)
+    model = solver.factorize(V, SimpleNamespace(seed=0))
+    assert sorted(column // 4 for column in model.columns) == [0, 1, 2]
 
 
 # ---- convex

@@ -18,6 +18,7 @@ from musaic_core.lowrank import (
     ncp,
     nmf,
     ntd,
+    semi_supervised_nmf,
     shift_invariant_nmf,
 )
 from musaic_core.lowrank.divergence import BetaDivergence
@@ -33,6 +34,8 @@ FIT = {
     "convolutive": lambda V, **o: convolutive_nmf(V, 6, 3, **o),
     "harmonic": lambda V, **o: harmonic_nmf(V, BANDS, **o),
     "filtered": lambda V, **o: filtered_nmf(V, BANDS, BANDS[:, 0], **o),
+    "semi-supervised": lambda V, **o: semi_supervised_nmf(V, BANDS[:, :3, 0], 3, **o),
+    "one free": lambda V, **o: semi_supervised_nmf(V, BANDS[:, :5, 0], 1, **o),
     "deep": lambda V, **o: deep_nmf(V, (6, 3), weights=[0.5], start_iter=2, **o),
 }
 

@@ -105,20 +105,23 @@ def test_phases_end_where_the_gradient_is_zero():
 
 @pytest.mark.parametrize("weight", [0.1, 10])
 def test_sinusoids_of_known_frequencies_are_told_apart(weight):
-    """Which overlap in all bins: the worse one gains 8 dB."""
-    rng = np.random.default_rng(0)
+    """Which overlap in all bins: what the worse gains, in the median."""
     advances = np.array([0.5, 0.8])[:, None, None] + np.zeros((2, 12, 60))
-    W, H = rng.gamma(0.5, 1, (12, 2)) + 0.1, rng.gamma(0.5, 1, (2, 60)) + 0.1
-    begin = rng.uniform(-np.pi, np.pi, (2, 12, 1))
-    images = W.T[:, :, None] * H[:, None] * np.exp(1j * (begin + advances.cumsum(2)))
-    X = images.sum(0)
-    start = W, None, np.tile(np.angle(X), (2, 1, 1))
-    options = {"init": start, "fixed": ["templates"], "seed": 0, "max_iter": 500}
-    plain = complex_nmf(X, [0, 1], **options)
-    penalty = PhaseUnwrapping(weight, advances)
-    found = complex_nmf(X, [0, 1], phase_penalty=penalty, **options)
-    worst = [min(map(sdr, images, model.images())) for model in (plain, found)]
-    assert worst[1] > worst[0] + 8
+    penalty, gains = PhaseUnwrapping(weight, advances), []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        W, H = rng.gamma(0.5, 1, (12, 2)) + 0.1, rng.gamma(0.5, 1, (2, 60)) + 0.1
+        begin = rng.uniform(-np.pi, np.pi, (2, 12, 1))
+        turns = np.exp(1j * (begin + advances.cumsum(2)))
+        images = W.T[:, :, None] * H[:, None] * turns
+        X = images.sum(0)
+        start = W, None, np.tile(np.angle(X), (2, 1, 1))
+        options = {"init": start, "fixed": ["templates"], "seed": 0, "max_iter": 300}
+        plain = complex_nmf(X, [0, 1], **options)
+        found = complex_nmf(X, [0, 1], phase_penalty=penalty, **options)
+        worst = [min(map(sdr, images, model.images())) for model in (plain, found)]
+        gains.append(worst[1] - worst[0])
+    assert np.median(gains) > 4
 
 
 def test_a_steady_tone_goes_on_as_its_peak_says():

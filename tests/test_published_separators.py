@@ -75,7 +75,10 @@ def test_recordings_are_heard_at_the_rate_of_the_model_and_in_stereo(n_channels,
         np.testing.assert_allclose(stem, share * y, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["htdemucs", "umx", "bs_roformer"])
+OF_A_FILE = ["htdemucs", "umx", "bs_roformer"]
+
+
+@pytest.mark.parametrize("name", OF_A_FILE)
 def test_without_weights_or_stems_of_theirs_there_is_a_reason(name, track):
     task = Separation([], [track], ["bass", "lead"])
     solver = plugin(f"solvers/{name}.py", weights=None)
@@ -83,11 +86,76 @@ def test_without_weights_or_stems_of_theirs_there_is_a_reason(name, track):
     assert skipped
     assert f"{name}[weights=" in reason
     solver = plugin(f"solvers/{name}.py", weights="there")
+    solver.prepare = lambda: None
     assert solver.skip(task) == (False, None)
     quartet = Separation([], [track], ["violin", "clarinet"])
     skipped, reason = solver.skip(quartet)
     assert skipped
     assert "drums, bass, other, vocals; none of them is asked for" in reason
+
+
+def nothing(file):
+    """There is no such file."""
+
+
+def text(file):
+    file.write_text("<html>404: no such file</html>", encoding="utf-8")
+
+
+def empty(file):
+    file.write_bytes(b"")
+
+
+def of_another_network(file):
+    torch.save({"weight": torch.zeros(3)}, file)
+
+
+def a_program(file):
+    torch.save({"state": SimpleNamespace(run="me")}, file)
+
+
+@pytest.fixture
+def packages(package):
+    """What the three solvers import, of networks with one weight of shape (2,)."""
+
+    class Network(torch.nn.Module):
+        def __init__(self, *_, **__):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(2))
+
+    def load_model(stored):
+        network = stored["klass"](*stored["args"])
+        network.load_state_dict(stored["state"])
+
+    package("demucs.htdemucs", HTDemucs=type("HTDemucs", (Network,), {}))
+    package("demucs.states", load_model=load_model)
+    package("demucs.apply", apply_model=None)
+    package("openunmix.model", OpenUnmix=Network, Separator=Network)
+    package("bs_roformer", BSRoformer=type("BSRoformer", (Network,), {}))
+
+
+@pytest.mark.parametrize("name", OF_A_FILE)
+@pytest.mark.parametrize("spoil", [nothing, text, empty, of_another_network, a_program])
+def test_weights_that_cannot_be_used_are_told_in_one_line(
+    name, spoil, packages, tmp_path, track
+):
+    folder = tmp_path / "vol. 2"
+    folder.mkdir()
+    place = folder / "model.ckpt"
+    place.with_suffix(".yaml").write_text("model: {dim: 1}", encoding="utf-8")
+    if name == "umx":
+        place = folder
+        for stem in ("bass", "drums", "other", "vocals"):
+            spoil(folder / f"{stem}-b62c91ce.pth")
+    else:
+        spoil(place)
+    solver = plugin(f"solvers/{name}.py", weights=str(place))
+    skipped, reason = solver.skip(Separation([], [track], ["bass", "vocals"]))
+    assert skipped
+    assert reason.startswith(f"{place}: ")
+    assert len(reason) <= 240
+    assert "weights_only" not in reason
+    assert "\n" not in reason
 
 
 def test_htdemucs_reads_its_file_without_running_what_is_in_it(

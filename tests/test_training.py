@@ -239,9 +239,12 @@ STRUCTURE = "boundary_cnn", "bar_embedding"
 SEPARATORS = "unet", "open_unmix", "deep_clustering", "conv_tasnet", "wave_unet"
 
 
-@pytest.mark.parametrize("name", [*TRANSCRIBERS, *SEPARATORS, *STRUCTURE])
-def test_solvers_hand_on_what_their_training_is_told(name, tmp_path, monkeypatch):
-    solver = plugin(f"solvers/{name}.py", steps=7, minutes=5)
+LEARNED = [(name, {}) for name in (*TRANSCRIBERS, *SEPARATORS, *STRUCTURE)]
+
+
+@pytest.mark.parametrize(("name", "more"), [*LEARNED, ("unet", {"masks": "complex"})])
+def test_solvers_hand_on_what_their_training_is_told(name, more, tmp_path, monkeypatch):
+    solver = plugin(f"solvers/{name}.py", steps=7, minutes=5, **more)
     told = []
 
     def fit(*_, **options):

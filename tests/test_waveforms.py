@@ -10,6 +10,7 @@ from musaic_core.benchmark import solver as base
 from musaic_core.data.recording import Track
 from musaic_core.learned import mixing, waveforms
 from musaic_core.learned.conv_tasnet import ConvTasNet
+from musaic_core.learned.unet import ComplexUNet
 from musaic_core.learned.wave_unet import WaveUNet
 from musaic_core.learned.waveforms import RATE
 from musaic_core.tasks.separation import waveforms as at_rates
@@ -42,7 +43,7 @@ def song(seed, seconds=3):
     }
 
 
-both = pytest.mark.parametrize("network", [ConvTasNet, WaveUNet])
+each = pytest.mark.parametrize("network", [ConvTasNet, WaveUNet, ComplexUNet])
 SONGS = [(f"song {k}", song(k)) for k in range(3)]
 
 
@@ -50,12 +51,12 @@ def fit(network, steps=1, seed=0):
     return waveforms.fit(network, SONGS, labels=LABELS, steps=steps, seed=seed)
 
 
-@both
+@each
 def test_stems_of_any_length_sum_to_the_mixture(network):
     torch.manual_seed(0)
     built = network(3).eval()
     assert sum(p.numel() for p in built.parameters()) < 700_000
-    for length in (1000, 1001, 63):
+    for length in (1000, 1001, 63, 1):
         x = torch.randn(2, length)
         with torch.no_grad():
             stems = built(x)
@@ -77,16 +78,33 @@ def test_weights_of_the_learned_basis_are_not_negative_and_masks_share_them():
     torch.testing.assert_close(masked.sum(0), torch.relu(encoded)[0])
 
 
-def test_a_sample_of_the_u_net_depends_on_less_than_the_context_that_it_is_given():
+@pytest.mark.parametrize("network", [WaveUNet, ComplexUNet])
+def test_a_sample_of_u_nets_depends_on_less_than_the_context_that_it_is_given(network):
     torch.manual_seed(0)
-    y = torch.randn(1, 4 * RATE, requires_grad=True)
-    WaveUNet(2).eval()(y)[0, 0, 2 * RATE].backward()
-    reached = np.flatnonzero(y.grad[0].numpy()) / RATE - 2
+    y = torch.randn(1, 8 * RATE, requires_grad=True)
+    network(2).eval()(y)[0, 0, 4 * RATE].backward()
+    reached = np.flatnonzero(y.grad[0].numpy()) / RATE - 4
     assert -at_rates.CONTEXT < reached.min() < -0.5
     assert 0.5 < reached.max() < at_rates.CONTEXT
 
 
-@both
+def test_complex_masks_give_stems_phases_of_their_own_and_are_bounded():
+    torch.manual_seed(0)
+    network = ComplexUNet(1).eval()
+    torch.nn.init.zeros_(network.head.weight)
+    t = torch.arange(RATE) / RATE
+    cosine, sine = (f(2 * torch.pi * 500 * t)[None] for f in (torch.cos, torch.sin))
+    for bias, expected in (((9, 0), cosine), ((0, 9), -sine), ((-9, 0), -cosine)):
+        network.head.bias.data = torch.tensor(bias, dtype=torch.float32)
+        with torch.no_grad():
+            (stem,) = network(cosine)
+        inner = slice(2000, -2000)
+        torch.testing.assert_close(
+            stem[:, inner], expected[:, inner], atol=1e-3, rtol=0
+        )
+
+
+@each
 def test_same_seed_gives_same_weights(network):
     state, again, other = (fit(network, seed=seed) for seed in (0, 0, 1))
     for name, array in state.items():
@@ -99,7 +117,7 @@ def test_same_seed_gives_same_weights(network):
 
 
 @pytest.mark.slow
-@both
+@each
 def test_stems_that_differ_are_told_apart(network):
     state = fit(network, steps=30)
     stems = song(9)
@@ -168,8 +186,13 @@ def test_what_the_model_does_not_hear_goes_where_the_last_khz_goes():
     assert abs(there[1]) < 0.05
 
 
-@pytest.mark.parametrize("name", ["conv_tasnet", "wave_unet"])
-def test_the_solver_gives_stems_that_sum_to_the_recording(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("conv_tasnet", {}), ("wave_unet", {}), ("unet", {"masks": "complex"})],
+)
+def test_the_solver_gives_stems_that_sum_to_the_recording(
+    name, options, tmp_path, monkeypatch
+):
     sr = 22050
     for part, stems in (("train", (300, 3000)), ("test", (320, 2800))):
         for label, hz in zip(LABELS, stems[::-1], strict=True):
@@ -181,7 +204,7 @@ def test_the_solver_gives_stems_that_sum_to_the_recording(name, tmp_path, monkey
         for part in ("train", "test")
     )
     monkeypatch.setattr(base, "_cache_folder", lambda: tmp_path)
-    solver = plugin(f"solvers/{name}.py", steps=1)
+    solver = plugin(f"solvers/{name}.py", steps=1, **options)
     solver.fitted_in = lambda _: (solver.fit([train], solver.given_of(None)), 1.0)
     estimate = solve(Separation([train], [test], LABELS), solver)["test"]
     assert list(estimate.answer) == LABELS

@@ -3,13 +3,20 @@
 import json
 
 import numpy as np
+import pytest
 import soundfile
 
 from musaic_core.benchmark.solver import SHIPPED
 from musaic_core.benchmark.store import file_name, fitted
 from musaic_core.tasks.structure import hearing
 from musaic_core.tasks.structure.hearing import WEIGHTS
-from tools.weights import bar_songs, fitted_hearing, hearing_depends_on, shipped
+from tools.weights import (
+    bar_songs,
+    energy_wh,
+    fitted_hearing,
+    hearing_depends_on,
+    shipped,
+)
 
 
 def test_shipped_states_are_of_the_present_code_and_small():
@@ -24,6 +31,17 @@ def test_shipped_states_are_of_the_present_code_and_small():
         state, seconds = fitted(solver.state_depends_on(), lambda _: 1 / 0, [SHIPPED])
         assert sum(array.size for array in state.values()) == manifest[name]["numbers"]
         assert seconds > 0
+
+
+def test_the_manifest_tells_code_data_seed_time_and_energy_of_each():
+    manifest = json.loads((SHIPPED / "manifest.json").read_text(encoding="utf-8"))
+    for entry in manifest.values():
+        assert entry["code"]
+        assert entry["corpus"]
+        assert entry["training material"]
+        assert entry["seed"] >= 0
+        assert entry["energy_wh"] == pytest.approx(energy_wh(entry["seconds"]))
+        assert entry["energy_wh"] > 0
 
 
 def test_shipped_states_are_keyed_by_the_options_of_the_task_as_a_run_has_them():

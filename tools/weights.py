@@ -5,8 +5,9 @@ not train: those of runs on the embedded corpus in the unseen timbre, and those 
 one's own recordings, which learn from all of its timbres. What ships depends on the
 code: an edit to what a solver imports makes it train anew, until this has been called
 again. There are also the weights of the network by which bars are heard, which no run
-trains. ``manifest.json`` beside the states says what each was trained on, how long, and
-where.
+trains. ``manifest.json`` beside the states says what each was trained on, how long,
+where, and what energy that took. This is an estimate, as few machines can measure it:
+`WATTS` of the one core that works; memory and cooling are not counted.
 """
 
 import json
@@ -39,6 +40,7 @@ SOLVERS = {
     "open_unmix": ("songs",),
     "boundary_cnn": ("songs",),
 }
+WATTS = 12.0  # that a core of a server or a laptop takes at work, about
 MINI = ROOT / "datasets" / "mini"
 # what bars are learned from: in the sound font that test songs are not played in
 BAR_SONGS = MINI / "songs" / "train-unseen"
@@ -163,6 +165,22 @@ def fitted_hearing(
     )
 
 
+def energy_wh(seconds: float) -> float:
+    """Estimate the energy of a training on one core.
+
+    Parameters
+    ----------
+    seconds : float
+        That it took.
+
+    Returns
+    -------
+    float
+        Wh.
+    """
+    return round(seconds * WATTS / 3600, 3)
+
+
 def main() -> None:
     """Train what is not there, drop what is of no use any more, write a manifest."""
     manifest = {}
@@ -191,6 +209,7 @@ def _entry(state, seconds, depends_on):
     return {
         "numbers": sum(array.size for array in state.values()),
         "seconds": round(seconds, 1),
+        "energy_wh": energy_wh(seconds),
         "machine": f"{platform.system()} {platform.machine()}",
         **depends_on,
     }

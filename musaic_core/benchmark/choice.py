@@ -1,6 +1,7 @@
 """What a user has asked `benchopt run` for, and which parameters that sweeps."""
 
 import itertools
+import os.path
 import re
 import shlex
 from pathlib import Path
@@ -84,19 +85,20 @@ def asked_values(parameter: str) -> set:
     }
 
 
-# A path among a dataset's parameters: up to the next parameter, or the end.
+# A path among a plugin's parameters: up to the next parameter, or the end.
 _PATH = re.compile(
-    r"\b(?:path|train|isolated|learn_from)\s*=\s*([^\[\s].*?)\s*(?=,\s*\w+\s*=|\]$)"
+    r"\b(?:path|train|isolated|learn_from|weights)\s*=\s*([^\[\s].*?)\s*(?=,\s*\w+\s*=|\]$)"
 )
 # What benchopt takes for text without quotes; of all else it makes something else.
 _PLAIN = re.compile(r"[a-zA-Z/\\][a-zA-Z0-9._/\\-]*")
 
 
 def check_paths() -> None:
-    """End the run where benchopt would misread a dataset's path; say what to write.
+    """End the run where benchopt would misread a path, and say what to write.
 
-    It drops the blanks of a path without quotes, and takes ``~``, dots at its beginning
-    and letters beyond ASCII for mistakes.
+    Datasets have paths, and solvers with ``weights``. benchopt drops the blanks of one
+    without quotes, and takes ``~``, dots at its beginning and letters beyond ASCII for
+    mistakes.
 
     Raises
     ------
@@ -104,12 +106,16 @@ def check_paths() -> None:
         A path needs quotes, or another name. benchopt shows nothing else that is raised
         where a plugin is imported.
     """
-    for text in filter(lambda asked: isinstance(asked, str), chosen("dataset")):
+    asked = [("-d", text) for text in chosen("dataset")]
+    asked += [("-s", text) for text in chosen("solver")]
+    for option, text in asked:
+        if not isinstance(text, str):
+            continue
         fixed = _PATH.sub(
             lambda match: match[0].replace(match[1], _readable(match[1])), text
         )
         if fixed != text:
-            raise SystemExit(f'\n! put the path in quotes: -d "{fixed}"')
+            raise SystemExit(f'\n! put the path in quotes: {option} "{fixed}"')
 
 
 def _readable(path):
@@ -119,10 +125,12 @@ def _readable(path):
     quoted = path[0] in "'\"" and path[-1] == path[0] and len(path) > 2
     name = path[1:-1] if quoted else path
     if set(name) & set("'\"=") or name.count("[") != name.count("]"):
+        # in quotes, a shell takes ~ for a name; and a link begins where it lies
+        folder = os.path.abspath(os.path.expanduser(name))
         raise SystemExit(
             f"\n! {name}: benchopt can't read quotation marks, = or single brackets "
             "in a path; rename the folder, or give it another name: "
-            f"ln -s {shlex.quote(name)} ~/recordings"
+            f"ln -s {shlex.quote(folder)} ~/recordings"
         )
     if quoted and "\\" not in name:
         return path

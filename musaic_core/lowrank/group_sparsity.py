@@ -93,19 +93,23 @@ class GroupSparsity(Penalty):
         counts = math.prod(others, start=ones)
         counts = counts / (self.level * problem.product_scale(block))
         members = copy_like(self.members, H)
-        return _Groups(self.weight, members, counts, None if name == block else H)
+        if name == block:
+            return _Groups(self.weight, members, counts)
+        # components that are held come first, before those that move
+        n_moving = len(problem.as_moving(name, problem.blocks[name]))
+        still = lengths[name].mT[: lengths[name].shape[1] - n_moving]
+        return _Groups(self.weight, members, counts, H, still)
 
 
 class _Groups:
-    """Σ_gt log(1 + Σ_{k in g} c_k x_kt), of H itself or of what multiplies H."""
+    """Σ_gt log(1 + Σ_{k in g} c_k x_kt), of H itself or of what multiplies H.
 
-    def __init__(self, weight, members, counts, held):
-        self.weight, self.members, self.counts, self.held = (
-            weight,
-            members,
-            counts,
-            held,
-        )
+    What multiplies H are the lengths of components, of which some are `still`.
+    """
+
+    def __init__(self, weight, members, counts, held=None, still=None):
+        self.weight, self.members, self.counts = weight, members, counts
+        self.held, self.still = held, still
         # in H it is concave: below its tangent, whose minimum the first step is
         self.is_linear = held is None
 
@@ -118,11 +122,15 @@ class _Groups:
         )
         if self.held is None:
             return slopes, 0.0
-        by_length = (slopes * self.held).sum(1)[:, None]
-        if len(B) == 1:  # all components share it
+        by_length = (slopes * self.held).sum(1)[len(self.still) :, None]
+        if len(B) == 1:  # all components share it, or it is the only one that moves
             by_length = by_length.sum(0, keepdims=True)
         return by_length * B / length_of(B, 2), 0.0
 
     def _sums(self, B):
-        X = B if self.held is None else row_norms(B, 2) * self.held
+        if self.held is None:
+            X = B
+        else:
+            lengths = library_of(B).concatenate((self.still, row_norms(B, 2)))
+            X = lengths * self.held
         return self.members @ (self.counts * X)

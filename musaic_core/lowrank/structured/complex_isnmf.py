@@ -102,16 +102,20 @@ def complex_isnmf(
             f"concentration is {concentration!r}, which is beyond the precision of "
             f"{np.asarray(X).dtype}; give less, or X as complex128"
         )
-    power = float((np.abs(X) ** 2).mean())
     start = (*init, phases) if len(init) == 2 else init
-    W, H, phases = check_start(X, sources, start, FACTORS, seed, power)
-    of, divergence = indices_of(sources), BetaDivergence(0.0, FLOOR * (power or 1.0))
+    X, (W, H, phases), scale = check_start(X, sources, start, FACTORS, seed, 2)
+    power = float((np.abs(X) ** 2).mean()) or 1.0
+    of, divergence = indices_of(sources), BetaDivergence(0.0, FLOOR * power)
     relations = (relation * np.exp(2j * phases)).astype(X.dtype)
 
     def powers():
         return products_of(W, H, of) + divergence.floor
 
-    losses = [negative_log_likelihood(X, powers(), relations)] if history else []
+    def loss():  # of the data as given
+        likelihood = negative_log_likelihood(X, powers(), relations)
+        return likelihood - 2 * X.size * np.log(scale)
+
+    losses = [loss()] if history else []
     kernels, _ = kernels_for(W)
     for _ in range(max_iter):
         expected = expected_powers(X, powers(), relations)
@@ -125,15 +129,15 @@ def complex_isnmf(
                 kernels.mu(V.T, B.T, A.T, divergence)
                 W[:, own] = A
         if history:
-            losses.append(negative_log_likelihood(X, powers(), relations))
+            losses.append(loss())
     return ComplexISNMF(
         W,
-        H,
+        H / scale / scale,
         max_iter,
         labels=sources,
         phases=phases,
         concentration=concentration,
-        floor=divergence.floor,
+        floor=divergence.floor / scale / scale,
         history=np.array(losses) if history else None,
     )
 
@@ -184,9 +188,10 @@ class ComplexISNMF(NMF):
             The sources' expected values, given X. They sum to it.
         """
         of = indices_of(self.labels)
-        powers = products_of(self.templates, self.activations, of) + self.floor
+        W, H = (np.asarray(a, float) for a in (self.templates, self.activations))
+        powers = products_of(W, H, of) + self.floor
         relations = relation_of(self.concentration) * np.exp(2j * self.phases)
-        return expected_values(X, powers**exponent, relations)
+        return expected_values(X, powers**exponent, relations).astype(X.dtype)
 
 
 def relation_of(concentration: float) -> float:

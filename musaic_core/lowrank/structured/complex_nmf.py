@@ -89,7 +89,7 @@ def complex_nmf(
     """
     check_names(fixed, "fixed", FACTORS)
     check_count(max_iter, "max_iter", 0)
-    W, H, phases = check_start(X, sources, init, FACTORS, seed, np.abs(X).mean())
+    X, (W, H, phases), scale = check_start(X, sources, init, FACTORS, seed, 1)
     of, turns = indices_of(sources), np.exp(1j * phases)
     # with no weight, phases are as free as without it, to the last bit
     penalised = phase_penalty is not None and phase_penalty.weight > 0
@@ -118,7 +118,7 @@ def complex_nmf(
     def error():
         left = X - (products_of(W, H, of) * turns).sum(0)
         penalty = phase_penalty.value(turns, steps) if penalised else 0.0
-        return float((np.abs(left) ** 2).sum()) + penalty
+        return (float((np.abs(left) ** 2).sum()) + penalty) / scale / scale
 
     errors = [error()]
     for _ in range(max_iter):
@@ -131,7 +131,7 @@ def complex_nmf(
             errors.append(error())
     past = np.array(errors) if history else None
     return ComplexNMF(
-        W, H, max_iter, labels=sources, phases=np.angle(turns), history=past
+        W, H / scale, max_iter, labels=sources, phases=np.angle(turns), history=past
     )
 
 

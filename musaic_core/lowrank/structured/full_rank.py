@@ -169,7 +169,8 @@ class FullRankNMF(Model):
             Each source as it is heard in the channels. They sum to X.
         """
         W, H = (np.asarray(a, float) for a in (self.spectra, self.activations))
-        powers = (products_of(W, H, indices_of(self.labels)) + LEAST) ** exponent
+        powers = products_of(W, H, indices_of(self.labels))
+        powers = (powers / (powers.mean() or 1.0) + LEAST) ** exponent
         R, unit = self.covariances, np.eye(self.covariances.shape[-1])
         heard = np.trace(R, axis1=2, axis2=3).real[..., None, None] + LEAST
         places = _power_of(R + NOISE * heard * unit, exponent)  # not singular

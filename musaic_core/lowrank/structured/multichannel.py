@@ -190,7 +190,8 @@ class MultichannelNMF(Model):
             Each source as it is heard in the channels. They sum to X.
         """
         of = indices_of(self.labels)
-        parts = products_of(self.spectra, self.activations, of)
+        W, H = (np.asarray(a, float) for a in (self.spectra, self.activations))
+        parts = products_of(W, H, of)
         parts = (parts[:, None] * self.powers[..., None]) ** exponent
         parts += np.finfo(parts.dtype).tiny
         demixed = self.demixing @ np.moveaxis(X, 0, 1)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from musaic_core.lowrank.checks import scaling
 from musaic_core.lowrank.kernels.arrays import multiply
 from musaic_core.lowrank.starts import random_factor
 
@@ -97,9 +98,30 @@ def check_start(
     init: Sequence,
     names: Sequence[str],
     seed: int | None,
-    mean: float,
-) -> list[np.ndarray]:
-    """Templates, activations and phases as they were given, or drawn.
+    degree: int,
+) -> tuple[np.ndarray, list[np.ndarray], float]:
+    """The data, and templates, activations and phases as they were given, or drawn.
+
+    Data of an extreme scale is brought near 1, as powers of it could not be told from
+    zero, and the activations with it.
+
+    Parameters
+    ----------
+    X : array (F, T)
+        Complex.
+    sources : sequence of length C
+    init : sequence of three arrays, or None
+    names : sequence of three str
+        What they are called.
+    seed : int, optional
+    degree : {1, 2}
+        Whether templates and activations are of magnitudes or of powers.
+
+    Returns
+    -------
+    X, factors : array (F, T), list of three arrays
+    scale : float
+        The power of two that the data was multiplied with.
 
     Raises
     ------
@@ -108,15 +130,20 @@ def check_start(
     """
     check_spectra(X, sources, "(F, T)")
     (n_rows, n_frames), of = X.shape, indices_of(sources)
-    n_sources = of.max() + 1
+    n_sources, dtype = of.max() + 1, X.real.dtype
     shapes = (n_rows, len(of)), (len(of), n_frames), (n_sources, n_rows, n_frames)
     check_factors(init, dict(zip(names, shapes, strict=True)), names[2])
+    scale = scaling(float(np.abs(X).mean()), str(dtype), near=True)
+    X = X * scale
     rng, (W, H, phases) = np.random.default_rng(seed), init
     W = random_factor(rng, shapes[0], 1.0) if W is None else W
     if H is None:
+        mean = (np.abs(X) ** degree).mean()
         level = mean / (len(of) * (float(np.mean(W)) or 1.0))
         H = random_factor(rng, shapes[1], level)
+    else:
+        for _ in range(degree):
+            H = np.asarray(H, float) * scale
     if phases is None:
         phases = rng.uniform(-np.pi, np.pi, shapes[2])
-    dtype = X.real.dtype
-    return [np.array(factor, dtype, order="C") for factor in (W, H, phases)]
+    return X, [np.array(factor, dtype, order="C") for factor in (W, H, phases)], scale

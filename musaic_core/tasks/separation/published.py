@@ -1,9 +1,11 @@
 """What solvers share that run separators as published: with weights that are there."""
 
 from collections.abc import Callable
+from textwrap import shorten
 
 import numpy as np
 
+from musaic_core.data.errors import InputError
 from musaic_core.tasks.separation.waveforms import resampled
 
 
@@ -13,7 +15,8 @@ class Published:
     The solver defines ``separate(mixture)``, which takes (2, samples) and gives stems
     (stems, 2, samples). Mono is heard from both sides. Stems of other names than those
     that are asked for are matched to these as those of a folder are. Where the weights
-    do not come with the package, ``weights`` says where they lie.
+    do not come with the package, ``weights`` says where they lie; if they can't be
+    used, a run says why in one line and goes on.
     """
 
     answers = "stems"
@@ -23,10 +26,22 @@ class Published:
     @classmethod
     def misfit_of(cls, parameters, task):
         if parameters.get("weights", "") is None:
-            return f'it needs weights: -s "{cls.name}[weights=…]" says where they lie'
+            return (
+                f"it needs weights: -s \"{cls.name}[weights='…']\" says where they lie"
+            )
         return super().misfit_of(parameters, task)
 
     def misfit(self, task):
+        if hasattr(self, "weights"):  # a file of the user's, which may be any
+            try:
+                self.prepare()
+            except InputError as error:
+                return str(error)
+            except Exception as error:
+                # what follows in PyTorch's messages is advice for programmers
+                first, *_ = str(error).split(". ")
+                told = f"{self.weights}: {type(error).__name__}: {first}"
+                return shorten(told, 240)
         if not set(self.stems) & set(task.labels):
             return f"it separates {', '.join(self.stems)}; none of them is asked for"
 
