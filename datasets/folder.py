@@ -54,7 +54,10 @@ class Dataset(benchopt.BaseDataset):
                 data["isolated"] = recordings_in(self.isolated)
             if self.train == "leave_one_out":
                 if len(data["test"]) == 1:
-                    raise InputError("leave_one_out takes two recordings at least")
+                    raise InputError(
+                        f"{data['test'][0].name}: it is the only recording, and "
+                        "leave_one_out takes two at least; put another beside it"
+                    )
                 return data | {"train": data["test"], "leave_one_out": True}
             if self.train is not None:
                 data["train"] = recordings_in(self.train)

@@ -20,9 +20,10 @@ class Dataset(benchopt.BaseDataset):
     The notes of `mini`'s test pieces, each as it was played alone, as long and as loud
     as the piece has it, at most a second. The stems are what all notes of one pitch
     give, or of one instrument (``knobs``), so that the recording is exactly their sum.
-    It is dry. Dictionaries are learned of single notes in the other sound font, of all
-    that there are, so that no model has heard what is played, or knows which pitches
-    occur. There are no recordings to learn from: what trains on stems is left out.
+    It is dry. All models learn from the other sound font, so that none has heard what
+    is played. Instruments are learned from `mini`'s training pieces, whose stems they
+    are. There is no recording whose stems are pitches: dictionaries of these are of all
+    single notes, whether they occur or not, and what trains on stems is left out.
     ``tracks`` is the number of pieces, `None` for all, and ``seconds`` how much of each
     is played from its beginning on; the default is for a quick first run.
     """
@@ -38,17 +39,17 @@ class Dataset(benchopt.BaseDataset):
     requirements = []
 
     def get_data(self):
-        learned, played = (
-            instruments_in(MINI / self.part / f"notes-{timbre}")
-            for timbre in ("unseen", "seen")
+        folder, by_pitch = MINI / self.part, self.knobs == "pitches"
+        single, played = (
+            instruments_in(folder / f"notes-{timbre}") for timbre in ("unseen", "seen")
         )
-        pieces = read_corpus(MINI / self.part / "test")[: self.tracks]
-        told = self.knobs == "pitches"
+        pieces = read_corpus(folder / "test")[: self.tracks]
         return {
-            "train": [],
-            "isolated": [track_of("single notes", learned, told)],
+            "train": [] if by_pitch else read_corpus(folder / "train-unseen"),
+            "isolated": [track_of("single notes", single)] if by_pitch else [],
             "test": [
-                track_of(p.id, played, told, p.notes_from, self.seconds) for p in pieces
+                track_of(p.id, played, by_pitch, p.notes_from, self.seconds)
+                for p in pieces
             ],
         }
 
@@ -60,8 +61,8 @@ def instruments_in(folder):
     )
 
 
-def track_of(name, instruments, by_pitch, piece=None, seconds=None):
-    """A piece, or the single notes themselves, with a stem a pitch or an instrument."""
+def track_of(name, instruments, by_pitch=True, piece=None, seconds=None):
+    """A piece, or all single notes, with a stem a pitch or an instrument."""
     told = instruments, by_pitch, piece, seconds
     knobs = dict.fromkeys(knob for *_, knob in scored(*told))
     return Track(name, {knob: partial(played, knob, *told) for knob in knobs})
@@ -70,7 +71,7 @@ def track_of(name, instruments, by_pitch, piece=None, seconds=None):
 def scored(instruments, by_pitch, piece, seconds):
     """Of each note its interval, pitch, velocity, instrument and knob.
 
-    Without a piece, all single notes, those of a knob one after the other.
+    Without a piece, all single notes, those of a pitch one after the other.
     """
     if piece is not None:
         notes = read_midi(piece).between(0, seconds)
@@ -80,9 +81,8 @@ def scored(instruments, by_pitch, piece, seconds):
     rows, count = [], Counter()
     for name, _, midi in instruments:
         for pitch in read_midi(midi).pitches.tolist():
-            knob = str(pitch) if by_pitch else name
-            rows.append((count[knob], count[knob] + 1, pitch, 127, name, knob))
-            count[knob] += 1
+            rows.append((count[pitch], count[pitch] + 1, pitch, 127, name, str(pitch)))
+            count[pitch] += 1
     return rows
 
 

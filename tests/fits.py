@@ -13,6 +13,7 @@ from musaic_core.lowrank import (
     deep_ntd,
     filtered_nmf,
     harmonic_nmf,
+    inharmonic_nmf,
     ncp,
     nmf,
     ntd,
@@ -54,6 +55,9 @@ MODELS = PLAIN | {
     ),
     "harmonic": lambda d, **o: harmonic_nmf(
         as_dtype(MATRIX, d), as_dtype(BANDS, d), **o
+    ),
+    "inharmonic": lambda d, **o: inharmonic_nmf(
+        as_dtype(MATRIX, d), as_dtype(BANDS[:, :, None], d), np.ones((4, 1)), **o
     ),
     "filtered": lambda d, **o: filtered_nmf(
         as_dtype(MATRIX, d), as_dtype(BANDS, d), as_dtype(BANDS[:, 0], d), **o

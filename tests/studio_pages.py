@@ -1,8 +1,10 @@
 """The studio's page in a headless Chromium, and what tests do on it."""
 
+import contextlib
 import functools
 import itertools
 import re
+import signal
 import threading
 import time
 
@@ -10,6 +12,7 @@ import pytest
 import uvicorn
 from studios import little, tune
 
+from musaic_core.studio.__main__ import Server
 from musaic_core.studio.models import DICTIONARY
 from musaic_core.studio.server import make_app
 
@@ -28,19 +31,27 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(folder):
+    with serving(folder) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def serving(folder, port=0):
+    """A studio that answers at the address that it gives."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("musaic_core.studio.models.from_mini", little)
         patched.setattr("musaic_core.studio.models.SOLVERS", QUICK)
+        patched.setattr("musaic_core.studio.left.FOLDER", folder)
         app = make_app(folder)
-        told = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error")
-        running = uvicorn.Server(told)
+        told = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error")
+        running = Server(told, app.state.studio)
         thread = threading.Thread(target=running.run, daemon=True)
         thread.start()
         while not running.started:
             time.sleep(0.05)
         port = running.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"
-        running.should_exit = True
+        running.handle_exit(signal.SIGINT, None)
         thread.join(20)
 
 
@@ -56,7 +67,7 @@ def tab(request, chromium, server):
         "console",
         lambda m: (
             m.type == "error"
-            and not re.search("status of (4|507)", m.text)  # the studio has said why
+            and not re.search("status of (4|507)|CONNECTION_REFUSED", m.text)  # told
             and wrong.append(m.text)
         ),
     )

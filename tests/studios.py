@@ -28,6 +28,7 @@ def learned(tmp_path_factory):
 @pytest.fixture
 def client(learned, tmp_path, monkeypatch):
     monkeypatch.setattr("musaic_core.studio.home.questions", lambda: learned)
+    monkeypatch.setattr("musaic_core.studio.left.FOLDER", tmp_path)
     with TestClient(make_app(tmp_path), base_url=ADDRESS) as made:
         yield made
 

@@ -33,13 +33,14 @@ def jam(namespace, rows):
     return json.dumps({"annotations": [beside, {"namespace": namespace, "data": data}]})
 
 
-def layer(points, units=""):
+def layer(points, units="", subtype=""):
     """A layer of Sonic Visualiser at 1000 frames a second."""
     attributes = (" ".join(f'{k}="{v}"' for k, v in point.items()) for point in points)
     text = "".join(f"<point {each} />" for each in attributes)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE sonic-visualiser>\n<sv>'
-        f'<data><model type="sparse" sampleRate="1000" units="{units}" />'
+        f'<data><model type="sparse" sampleRate="1000" units="{units}" '
+        f'subtype="{subtype}" />'
         f'<dataset id="1" dimensions="3">{text}</dataset></data></sv>'
     )
 
@@ -122,9 +123,16 @@ def test_numbers_may_be_labels(tmp_path):
         ]
 
 
-def test_sections_that_only_have_small_letters_are_read(tmp_path):
-    sections = read_sections(written(tmp_path, "a.lab", "0 a\n10 b\n20 a\n"), 30.0)
-    assert sections.to_numpy().tolist() == [[0, 10, "a"], [10, 20, "b"], [20, 30, "a"]]
+@pytest.mark.parametrize("end", ["", "30 End\n"])
+@pytest.mark.parametrize("first", ["a", "Silence"])
+def test_sections_that_only_have_small_letters_are_read(first, end, tmp_path):
+    text = f"0 {first}\n10 b\n20 a\n{end}"
+    sections = read_sections(written(tmp_path, "a.lab", text), 30.0)
+    assert sections.to_numpy().tolist() == [
+        [0, 10, first],
+        [10, 20, "b"],
+        [20, 30, "a"],
+    ]
 
 
 def test_large_sections_of_salami_are_read(tmp_path):
@@ -153,6 +161,7 @@ def test_rounding_is_told_once_a_file_and_what_ends_late_is_cut(tmp_path, capsys
 
 BAD_SECTIONS = {
     "0 10 a\n9 20 b\n": "line 2: starts at 9 s, before what is above it ends at 10 s",
+    "10 0 a\n20 10 b\n40 20 c\n": "line 1: ends at 0 s, before its start at 10 s",
     "0 10 a\n20 19.9 b\n": "line 2: ends at 19.9 s, before its start at 20 s",
     "# c\n\n0 10 a\n1x 20 b\n20 30 c\n": "line 4: '1x' is no number",
     "0 10 a\n10 b\n20 30 c\n": "line 2: 'b' is no number",
@@ -219,6 +228,34 @@ def test_beats_without_positions_have_no_downbeats(text, tmp_path):
     assert track.downbeats is None
 
 
+@pytest.mark.parametrize("label", ["", "New Point"])
+def test_points_that_sonic_visualiser_names_itself_are_beats(label, tmp_path):
+    points = [{"frame": frame, "label": label} for frame in (500, 1000, 1500)]
+    for name, text in (
+        ("a.svl", layer(points)),
+        ("a.csv", f"0.5,{label}\n1.0,{label}\n1.5,{label}\n"),
+    ):
+        file = written(tmp_path, name, text)
+        assert annotates(file, "beats")
+        assert not annotates(file, "sections")
+
+
+def test_a_text_that_begins_with_times_is_what_its_name_says(tmp_path):
+    for text, kinds in (
+        ("0 1 1\n0.5 2 1\n", ["notes", "beats", "sections"]),
+        ("0 1\n0.5 2\n", ["notes", "beats", "sections"]),
+        ("0 1 verse\n1 2 chorus\n", ["beats", "sections"]),
+        ("La la la\n", []),
+    ):
+        file = written(tmp_path, "a.txt", text)
+        named = [
+            kind
+            for kind in ("notes", "beats", "sections")
+            if annotates(file, kind, named=True)
+        ]
+        assert named == kinds
+
+
 def one_second():
     return np.ones((1, 16000)), 8000
 
@@ -235,12 +272,19 @@ def test_too_few_downbeats_are_blamed_on_their_file(tmp_path):
     [
         ("0.5 1\n0.2 2\n", "line 2: the beat at 0.2 s comes after one at 0.5 s"),
         ("0.5 1\n7.5 2\n8 1", "line 2: 7.5 s is after the recording's end at 2.00 s"),
+        ("0.5 1\n1 2\n1.5 1\n2.6 2", "line 4: 2.6 s is after the recording's end"),
+        ("0.5 1\n2.5 1", "line 2: 2.5 s is after the recording's end"),
         ("0.5 1\n1 two\n", "line 2: 'two' is no number; beats are time and position"),
     ],
 )
 def test_beats_that_are_wrong_are_told_by_line(text, problem, tmp_path):
     with pytest.raises(InputError, match=problem):
         read_beats(written(tmp_path, "a.beats", text), 2.0)
+
+
+def test_the_last_beat_may_end_the_last_bar_after_the_recording(tmp_path):
+    file = written(tmp_path, "a.beats", "0.5 1\n1 2\n1.5 1\n2.5 1\n")
+    assert read_beats(file, 2.0)["time"].tolist() == [0.5, 1, 1.5, 2.5]
 
 
 # notes
@@ -266,6 +310,13 @@ NOTES = {
             {"frame": 1000, "value": 43, "duration": 1500, "level": 1, "label": ""},
         ],
         units="MIDI Pitch",
+    ),
+    "without-units.svl": layer(
+        [
+            {"frame": 500, "value": 60, "duration": 500, "label": ""},
+            {"frame": 1000, "value": 43, "duration": 1500, "label": ""},
+        ],
+        subtype="note",
     ),
     "bass.svl": layer(
         [
@@ -303,6 +354,8 @@ def test_strings_of_a_guitar_are_read_together(tmp_path):
         ("onset,offset\n1,2\n", "its columns name no pitch"),
         ("1 verse\n", "line 1: 'verse' is no number; notes are MIDI, or"),
         ("1 2 60\nnan 3 61\n", "line 2: 'nan' is no number"),
+        ("1 2 60\n2 3 61\n3 4 611\n", "line 3: the note has a pitch outside of MIDI's"),
+        ("onset,offset,pitch\n1,2,60\n2,3,600\n", "line 3: the note has a pitch out"),
         ("1 inf 60\n", "line 1: 'inf' is no number"),
         ("1 2\n2 3\n", "its lines have 2 columns; notes are MIDI, or onset"),
         ("1 2 60\n9 10 60\n", "1 of 2 notes start after the recording's end"),

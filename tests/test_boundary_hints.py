@@ -1,5 +1,7 @@
 """What a user says of sections: the decoder takes it, and copying it earns nothing."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,8 +44,12 @@ def test_boundaries_are_where_they_are_known_to_be_and_nowhere_else(segmentation
     rng = np.random.default_rng(seed)
     X = verse_and_chorus(rng, (7, 9, 4, 6))
     known = rng.choice([-1, 0, 1], len(X) + 1, p=[0.3, 0.6, 0.1])
+    known *= np.where(known > 0, np.arange(len(known)) + 1, 1)
+    known[5:8], known[20:22] = 50, 60  # some one of them
     _, boundaries, labels = SectionDecoder(segmentation).decode(X, known)
-    assert {*boundaries} >= {0, len(X), *np.flatnonzero(known > 0)}
+    assert {0, len(X)} <= {*boundaries}
+    for number in {*known[known > 0]}:
+        assert {*boundaries} & {*np.flatnonzero(known == number)}
     assert not {*boundaries[1:-1]} & {*np.flatnonzero(known < 0)}
     assert (np.diff(boundaries) > 0).all()
     assert len(labels) == len(boundaries) - 1
@@ -57,7 +63,46 @@ def test_nothing_known_changes_nothing(segmentation):
     np.testing.assert_array_equal(decoder.decode(X)[1], decoder.decode(X, known)[1])
 
 
-def test_where_one_boundary_is_known_the_rest_is_found_anew_and_labels_follow():
+@pytest.mark.parametrize("segmentation", SEGMENTATIONS)
+@pytest.mark.parametrize("seed", range(5))
+def test_to_be_told_what_was_found_changes_nothing(segmentation, seed):
+    """A boundary is known as well as it is scored: its bar is the model's to find."""
+    rng = np.random.default_rng(seed)
+    decoder = SectionDecoder(segmentation)
+    X = verse_and_chorus(rng, (7, 9, 4, 6)) + rng.normal(0, 0.1, (26, 2))
+    bars = np.arange(27) * 2.0
+    found = decoder.decode(X)[1]
+    estimate = sections(*bars[found[:-1]], end=52.0)
+    times, room = bars[found[1:-1]], np.diff(bars[found])
+    moved = times + rng.uniform(-2.9, 2.9, len(times))
+    far = np.minimum(room[1:], room[:-1]) >= 8
+    moved = np.where(far & (moved // LISTENING == times // LISTENING), moved, times)
+    hints = corrections(sections(0.0, *moved, end=52.0), estimate)
+    known = known_boundaries(hints, bars)
+    np.testing.assert_array_equal(decoder.decode(X, known)[1], found)
+
+
+@pytest.mark.parametrize("segmentation", SEGMENTATIONS)
+@pytest.mark.parametrize("seed", range(5))
+def test_where_nothing_is_said_the_answer_stays_as_it_was(segmentation, seed):
+    """Also where eight bars are preferred, and hints leave no room for them."""
+    rng = np.random.default_rng(seed)
+    X = 1 + np.repeat(rng.normal(0, 0.6, (8, 4)), 8, axis=0)
+    decoder = SectionDecoder(segmentation)
+    if segmentation.startswith("cbm"):
+        decoder._options = {"weight": 4}
+    found = decoder.decode(X)[1]
+    known = np.zeros(65, int)
+    known[[19, 45]], known[found[len(found) // 2]] = (1, 2), -1
+    again = decoder.decode(X, known)[1]
+    assert {*found[known[found] == 0]} <= {*again}
+    said = np.flatnonzero(known)
+    for first, last in pairwise(found):
+        if not ((first <= said) & (said <= last)).any():
+            assert not [bar for bar in again if first < bar < last]
+
+
+def test_where_one_boundary_is_known_the_labels_follow():
     X = np.eye(2)[np.repeat([0, 1, 0, 0, 1], [8, 4, 4, 8, 8])]
     known = np.zeros(33, int)
     known[12], known[16] = 1, -1
@@ -67,11 +112,14 @@ def test_where_one_boundary_is_known_the_rest_is_found_anew_and_labels_follow():
     assert first == third != second == fourth
 
 
-def test_a_boundary_is_that_of_the_nearest_bar_and_none_those_of_a_stretch():
+def test_what_is_said_is_of_the_bars_of_a_stretch_or_of_the_nearest_one():
     bars = np.arange(0, 20, 2.0)
-    hints = [of_time(5.1), Hint(BOUNDARY, 8.5, 9.2), Hint(BOUNDARY, 11.0, 17.0)]
-    assert known_boundaries(hints, bars).tolist() == [0, 0, 0, 1, -1, 0, -1, -1, -1, 0]
-    assert known_boundaries([of_time(4.0, False), of_time(4.0)], bars)[2] == 1
+    hints = [
+        *(of_time(5.1), Hint(BOUNDARY, 8.5, 9.2), Hint(BOUNDARY, 11.0, 15.0)),
+        Hint(BOUNDARY, 15.9, 18.5, True),
+    ]
+    assert known_boundaries(hints, bars).tolist() == [0, 0, 0, 1, -1, 0, -1, -1, 4, 4]
+    assert known_boundaries([of_time(4.0, False), of_time(4.0)], bars)[2] == 2
 
 
 # what there is to say
@@ -82,10 +130,10 @@ def test_what_is_wrong_comes_first_and_of_that_what_lies_between_long_sections()
     estimate = sections(0.0, 5.5, 47.5, 100.0)
     assert corrections(reference, estimate) == [
         Hint(BOUNDARY, 45.75, 49.75),  # as far as from what is there
-        of_time(15.0),
-        of_time(44.0),
-        of_time(52.0),
-        of_time(5.0),
+        Hint(BOUNDARY, 12.0, 18.0, True),
+        Hint(BOUNDARY, 41.0, 47.0, True),
+        Hint(BOUNDARY, 49.0, 55.0, True),
+        Hint(BOUNDARY, 2.5, 8.0, True),
     ]
 
 
@@ -123,6 +171,13 @@ def test_to_repeat_what_was_said_earns_nothing(seed):
     assert score_elsewhere(reference, sections(*sorted({*far}))) == 0
 
 
+def test_what_is_said_up_to_the_end_of_listening_finds_nothing_behind_it():
+    reference, estimate = sections(0.0, 19.0, 23.0, 30.0), sections(0.0, 50.0)
+    (missed,) = (h for h in corrections(reference, estimate) if h.sounds)
+    assert missed == Hint(BOUNDARY, 16.0, 20.0, True)
+    assert score_elsewhere(reference, sections(0.0, 20.0)) == 0
+
+
 def test_what_is_mended_elsewhere_is_gained():
     reference = sections(0.0, 10.0, 30.0, 45.0, 70.0)
     missed = sections(0.0, 10.0, 33.5, 70.0)
@@ -152,7 +207,8 @@ def test_any_models_sections_follow_what_was_said(wrong):
     bars = objective.task.bars(objective.task.test[0])
     known = known_boundaries(estimate.hints, bars)
     starts = estimate.answer["start"].to_numpy()
-    assert {*bars[known > 0]} <= {*starts}
+    for number in {*known[known > 0]}:
+        assert {*bars[known == number]} & {*starts}
     assert not {*bars[known < 0]} & {*starts[1:]}
     (row,) = objective.evaluate_result(estimates, kind="low-rank")
     assert row["n_hints"] == len(estimate.hints)

@@ -15,6 +15,7 @@ from musaic_core.lowrank import (
     deep_nmf,
     filtered_nmf,
     harmonic_nmf,
+    inharmonic_nmf,
     ncp,
     nmf,
     ntd,
@@ -30,6 +31,9 @@ FIT = {
     "ntd": lambda V, **o: ntd(V.reshape(CUBE), (6, 3, 3), **o),
     "convolutive": lambda V, **o: convolutive_nmf(V, 6, 3, **o),
     "harmonic": lambda V, **o: harmonic_nmf(V, BANDS, **o),
+    "inharmonic": lambda V, **o: inharmonic_nmf(
+        V, BANDS[:, :, None], np.ones((BANDS.shape[1], 1)), **o
+    ),
     "filtered": lambda V, **o: filtered_nmf(V, BANDS, BANDS[:, 0], **o),
     "robust": lambda V, **o: robust_nmf(V, 6, 0.5, **o),
     "semi": lambda V, **o: semi_supervised_nmf(V, BANDS[:, 0, :2], 4, **o),

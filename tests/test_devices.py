@@ -14,6 +14,7 @@ from musaic_core.lowrank.structured.columns import convex_nmf, separable_nmf
 from musaic_core.lowrank.structured.convolutive import convolutive_nmf
 from musaic_core.lowrank.structured.filtered import filtered_nmf
 from musaic_core.lowrank.structured.harmonic import harmonic_nmf
+from musaic_core.lowrank.structured.inharmonic import inharmonic_nmf
 from musaic_core.lowrank.structured.orthogonal import orthogonal_nmf
 from musaic_core.lowrank.structured.robust import robust_nmf
 from musaic_core.lowrank.structured.semi_supervised import semi_supervised_nmf
@@ -92,6 +93,7 @@ def test_structured_models_do_too(beta, device):
         (convolutive_nmf, (4, 3)),
         (shift_invariant_nmf, (4, [-1, 0, 2], 3)),
         (harmonic_nmf, (bands,)),
+        (inharmonic_nmf, (bands[:, :, None], np.ones((4, 1)))),
         (filtered_nmf, (bands, bands[:, 0])),
         (robust_nmf, (4, 0.5)),
         (semi_supervised_nmf, (bands[:, 0], 3)),

@@ -1,5 +1,7 @@
 """Paths are named as benchopt reads them, or the run says how to."""
 
+import subprocess
+
 import click
 import pytest
 from benchopt.utils.parametrized_name_mixin import _extract_options
@@ -27,6 +29,20 @@ def test_a_path_that_benchopt_would_misread_ends_the_run_with_the_right_one(path
 def test_a_path_that_benchopt_can_not_read_is_refused_with_a_way_out(path):
     with pytest.raises(SystemExit, match="rename the folder, or give it another name"):
         check(f"folder[path={path}]")
+
+
+@pytest.mark.parametrize("path", ["~/my a=b", "my a=b", "./my 'x'"])
+def test_the_other_name_that_is_told_leads_to_the_folder(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / path.replace("~", "home")
+    folder.mkdir(parents=True)
+    (tmp_path / "home").mkdir(exist_ok=True)
+    with pytest.raises(SystemExit) as raised:
+        check(f"folder[path={path}]")
+    command = str(raised.value).partition("another name: ")[2]
+    subprocess.run(command, shell=True, check=True)
+    assert (tmp_path / "home" / "recordings").resolve() == folder.resolve()
 
 
 def test_a_path_with_backslashes_is_written_with_slashes():

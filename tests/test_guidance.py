@@ -89,6 +89,12 @@ def test_to_repeat_what_was_said_of_stems_earns_nothing(stems):
     assert better > before + 3
 
 
+def test_where_all_is_listened_to_there_is_nothing_to_score(stems):
+    short = {name: y[:, : 5 * SR] for name, y in stems.items()}
+    assert of_stems.corrections(short, leaking(short, 0.3), SR)
+    assert np.isnan(of_stems.score_elsewhere(short, leaking(short, 0.3), SR))
+
+
 def test_which_part_is_which_stem_is_no_hint_either(stems):
     """Where names differ, scores match by what is scored, and hints by the rest."""
     parts = dict(zip("xyz", leaking(stems, 0.3).values(), strict=True))

@@ -81,6 +81,19 @@ def test_midi_in_a_riff_file_is_read(tmp_path):
     assert len(read_midi(tmp_path / "a.mid")) == 1
 
 
+@pytest.mark.parametrize("n_tracks", [0, 1, 2, 9])
+def test_chunks_that_are_no_tracks_are_passed_over_and_tracks_counted(
+    n_tracks, tmp_path
+):
+    midi_of(tmp_path, [[], PLAYED])
+    data = (tmp_path / "a.mid").read_bytes()
+    header = data[:10] + n_tracks.to_bytes(2) + data[12:14]
+    alien = b"XFIH\0\0\0\5MTrk\0"
+    tracks = data[14:].replace(b"MTrk", alien + b"MTrk") + alien
+    (tmp_path / "a.mid").write_bytes(header + tracks)
+    assert len(read_midi(tmp_path / "a.mid")) == 1
+
+
 def test_midi_of_many_ticks_is_read_and_written_to_its_end(tmp_path):
     # three minutes at 32767 ticks a quarter, as MAPS has them
     tick = 32767 * 360

@@ -74,7 +74,14 @@ def test_a_slice_of_weight_two_is_that_slice_twice(name, beta):
 
 
 STARTED_AT_RANDOM = (
-    *("harmonic", "filtered", "source_filter", "semi_supervised", "convex"),
+    *(
+        "harmonic",
+        "inharmonic",
+        "filtered",
+        "source_filter",
+        "semi_supervised",
+        "convex",
+    ),
     "shift_invariant",
 )
 

@@ -23,6 +23,7 @@ from musaic_core.lowrank import (
     deep_ntd,
     filtered_nmf,
     harmonic_nmf,
+    inharmonic_nmf,
     ncp,
     nmf,
     ntd,
@@ -55,6 +56,9 @@ MAKE = {
     "separable nmf": lambda V, T: separable_nmf(V, 4, **OPTIONS),
     "orthogonal nmf": lambda V, T: orthogonal_nmf(V, 4, **OPTIONS),
     "harmonic nmf": lambda V, T: harmonic_nmf(V, BANDS, **OPTIONS),
+    "inharmonic nmf": lambda V, T: inharmonic_nmf(
+        V, BANDS[:, :, None], np.eye(BANDS.shape[1]), **OPTIONS
+    ),
     "filtered nmf": lambda V, T: filtered_nmf(V, BANDS, BANDS[:, 0], **OPTIONS),
     "semi-supervised nmf": lambda V, T: semi_supervised_nmf(
         V, BANDS[:, 0], 2, **OPTIONS

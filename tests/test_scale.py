@@ -16,6 +16,7 @@ from musaic_core.lowrank import (
     deep_ntd,
     filtered_nmf,
     harmonic_nmf,
+    inharmonic_nmf,
     ncp,
     nmf,
     ntd,
@@ -165,6 +166,9 @@ GIVEN = {
         V, 4, 2, init=(c(PATCHES), None), fixed=("patches",), **o
     ),
     "harmonic": lambda V, T, c, o: harmonic_nmf(V, c(PATCHES), **o),
+    "inharmonic": lambda V, T, c, o: inharmonic_nmf(
+        V, c(PATCHES[..., None]), c(np.ones((PATCHES.shape[1], 1))), **o
+    ),
     "filtered": lambda V, T, c, o: filtered_nmf(V, c(PATCHES), c(BANDS), **o),
     "deep": lambda V, T, c, o: deep_nmf(
         V, (5, 2), init={"templates": c(DICTIONARY)}, start_iter=3, **FIRST, **o

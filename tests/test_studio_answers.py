@@ -1,5 +1,6 @@
 """What the studio shows, plays and exports of an answer, and what undo gives back."""
 
+import gc
 import io
 import json
 import zipfile
@@ -11,7 +12,7 @@ from studios import SR
 
 from musaic_core.data.hints import read_hints
 from musaic_core.data.notes import compare, read_midi
-from musaic_core.studio import asked
+from musaic_core.studio import answers, asked
 
 pytest_plugins = ["studios"]
 pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx`")
@@ -185,6 +186,38 @@ def test_a_stem_that_is_said_to_be_silent_is(page):
     assert stems == heard
     total = sum(soundfile.read(io.BytesIO(stem))[0] for stem in stems)
     assert np.abs(total - sound_of(page.get("audio"))).max() < 1e-3
+
+
+def test_a_stretch_of_the_recording_and_of_a_stem_is_what_all_of_it_has_there(page):
+    stems = page.ask("stems")["stems"]
+    for path in ("audio?", *(stem["audio"].split("/", 4)[4] + "&" for stem in stems)):
+        whole, _ = soundfile.read(io.BytesIO(page.get(path).content))
+        for start, end in ((0, 2), (1.5, 3.25), (7, 20)):
+            part = page.get(f"{path}start={start}&end={end}").content
+            y, rate = soundfile.read(io.BytesIO(part))
+            assert rate == SR
+            assert np.array_equal(y, whole[round(start * SR) : round(end * SR)])
+        assert page.get(f"{path}start=8.5&end=9").status_code == 422  # after its end
+    assert page.get("stems/lute?start=0&end=1").status_code == 422
+    session = page.client.app.state.studio.sessions[page.opened["id"]]
+    assert not list(session.temporary.glob("passing*"))
+
+
+def test_what_is_made_of_an_answer_is_there_as_long_as_the_answer(page):
+    page.ask("stems")
+    session = page.client.app.state.studio.sessions[page.opened["id"]]
+    first = answers.stem_file(session, "bass")
+    page.change(hint={"label": "bass", "start": 1.0, "end": 2.0, "sounds": False})
+    second = answers.stem_file(session, "bass")
+    assert second != first
+    assert first.exists()  # for a page that is being sent it, and after undo
+    page.post("undo")
+    page.answer()
+    assert answers.stem_file(session, "bass") == first
+    session.rest()
+    gc.collect()
+    assert not first.exists()
+    assert not second.exists()
 
 
 def test_stems_are_made_anew_with_what_was_said_and_not_by_another_model(page):

@@ -159,8 +159,10 @@ def test_work_is_saved_and_opened_again(tab, folder):
     tab.focus(".over")
     tab.keyboard.press("n")
     settled(tab, "notes")
+    header = tab.locator("header").bounding_box()
     tab.keyboard.press("Control+s")
     tab.wait_for_selector("#save:text-is('Saved')")
+    assert tab.locator("header").bounding_box() == header  # nothing jumps
     said = (folder / name).with_suffix(".hints.json").read_text("utf-8")
     assert len(json.loads(said)) == 1
     # once it is saved, it is made sure of
@@ -214,6 +216,24 @@ def test_all_components_are_turned_off_and_on_in_one_step(tab):
     tab.click("#undo")
     tab.wait_for_function("() => !opened.state.can_undo", polling=200)
     tab.wait_for_function(f"() => !document.querySelector({muted!r})", polling=200)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_notes_of_each_kind_are_told_from_the_page_in_either_theme(tab, scheme):
+    tab.emulate_media(color_scheme=scheme)
+    contrasts = tab.evaluate(
+        """() => {
+        const part = (hex) => (i) => parseInt(hex.slice(i, i + 2), 16) / 255;
+        const luminance = (hex) => [1, 3, 5].map(part(hex))
+          .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+          .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0.05);
+        const page = luminance(css("--page"));
+        return Object.entries(NOTE_COLOURS).map(([kind, name]) => {
+          const l = luminance(css(name));
+          return [kind, Math.max(l, page) / Math.min(l, page)]; }); }"""
+    )
+    assert "taken away" in dict(contrasts)
+    assert {kind: c for kind, c in contrasts if c < 3} == {}  # WCAG 2.1, 1.4.11
 
 
 def test_all_has_a_name_and_fits_the_width(tab):

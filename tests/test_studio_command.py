@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 
+import pytest
 from conftest import ROOT
 from studios import tune
 
@@ -66,6 +67,33 @@ def test_ctrl_c_ends_it_while_a_page_listens_and_waits(tmp_path):
         told = process.stderr.read()
     assert "Traceback" not in told
     assert "Aborted" not in told
+
+
+def test_the_first_correction_finds_imported_what_it_needs(tmp_path):
+    program = """
+import sys, threading
+from musaic_core.studio.home import Studio
+studio = Studio(sys.argv[1])
+studio.questions = {}
+studio.warm_up()
+for thread in threading.enumerate():
+    if thread is not threading.current_thread():
+        thread.join()
+known = {*sys.modules}
+import torch
+torch.optim.LBFGS([torch.zeros(1, requires_grad=True)])
+print(len({*sys.modules} - known))
+"""
+    pytest.importorskip("torch")
+    told = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=ROOT,
+        check=True,
+    )
+    assert int(told.stdout) < 10  # else some 800, which take more than a second
 
 
 def test_the_command_says_what_is_wrong_with_a_file(tmp_path):

@@ -35,6 +35,80 @@ def test_saved_work_is_there_tomorrow(client, learned, tmp_path, monkeypatch):
         assert after[what] == before[what]
 
 
+@pytest.mark.parametrize("dropped", [True, False])
+def test_what_was_not_saved_when_a_studio_ended_is_there_in_the_next(
+    learned, tmp_path, monkeypatch, dropped
+):
+    monkeypatch.setattr("musaic_core.studio.home.questions", lambda: learned)
+    monkeypatch.setattr("musaic_core.studio.left.FOLDER", tmp_path / "left")
+    (tmp_path / "left").mkdir()
+    file = tmp_path / "tune.wav"
+    with TestClient(make_app(tmp_path), base_url=ADDRESS) as client:
+        if not dropped:
+            file.write_bytes(tune()[0])
+            client.app.state.studio.open(file)
+        page = Page(client, tune()[0])
+        page.ask()
+        page.change(hint={"label": 90, "start": 1.0, "end": 2.0, "sounds": True})
+        page.change(component=3, name="hat")
+        before = page.sure_answer()
+    (kept,) = (tmp_path / "left").iterdir()
+    assert file.exists() != dropped
+    for again in range(2):  # it is left once more
+        with TestClient(make_app(tmp_path), base_url=ADDRESS) as client:
+            (unsaved,) = client.get("/api/choices").json()["unsaved"]
+            assert unsaved == {"id": page.opened["id"], "name": "tune.wav"}
+            page.client = client
+            if again:  # by who drops it anew, too
+                assert Page(client, tune()[0]).opened["id"] == unsaved["id"]
+            assert page.client.get(page.url).json()["name"] == "tune.wav"
+            after = page.answer()
+            for what in ("notes", "components"):
+                assert after[what] == before[what]
+            assert not kept.exists()
+            assert len(client.get("/api/choices").json()["unsaved"]) == 1
+            if again:
+                assert page.post("save").status_code == 200
+    assert not kept.exists()
+    assert file.exists()
+
+
+def test_nothing_is_kept_of_what_was_undone(learned, tmp_path, monkeypatch):
+    monkeypatch.setattr("musaic_core.studio.home.questions", lambda: learned)
+    monkeypatch.setattr("musaic_core.studio.left.FOLDER", tmp_path)
+    with TestClient(make_app(tmp_path), base_url=ADDRESS) as client:
+        page = Page(client, tune(2.0)[0])
+        page.ask()
+        page.change(hint={"label": 90, "start": 1.0, "end": 2.0, "sounds": True})
+        page.post("undo")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_not_saved_is_kept_where_it_can_not_be_opened(
+    learned, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("musaic_core.studio.home.questions", lambda: learned)
+    monkeypatch.setattr("musaic_core.studio.left.FOLDER", tmp_path)
+    with TestClient(make_app(tmp_path), base_url=ADDRESS) as client:
+        page = Page(client, tune(2.0)[0])
+        component = page.ask()["components"][0]["index"]
+        page.change(component=component, name="hat")
+    with TestClient(make_app(tmp_path), base_url=ADDRESS) as page.client:
+
+        def full(*_):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("musaic_core.studio.sound.np.save", full)
+            failed = page.client.get(page.url)
+        assert failed.status_code == 422
+        assert "no room" in failed.json()["error"]
+        assert page.client.get("/api/choices").json()["unsaved"]
+        assert page.client.get(page.url).status_code == 200
+        names = [component["name"] for component in page.answer()["components"]]
+        assert "hat" in names
+
+
 def test_a_full_disk_leaves_the_work_that_was_there(page, tmp_path, monkeypatch):
     page.ask()
     page.post("save")

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 import soundfile
-from studios import Page, tune
+from studios import ADDRESS, Page, tune
 
 from musaic_core.studio import asked
 from musaic_core.studio.analysis import LONGEST
@@ -142,6 +142,8 @@ def test_json_that_is_broken_is_told(page, body):
         {"host": "example.com"},
         {"host": "127.0.0.1:9999"},
         {"host": "127.0.0.1.example.com:8765"},
+        {"host": "example.com@127.0.0.1:8765"},
+        [("origin", ADDRESS), ("origin", "http://example.com")],
         {"sec-fetch-site": "cross-site"},
     ],
 )

@@ -77,6 +77,7 @@ def answered(tmp_path_factory):
 def page(answered, tmp_path, monkeypatch):
     """Opens a page on a melody of so many seconds."""
     monkeypatch.setattr("musaic_core.studio.home.questions", lambda: answered)
+    monkeypatch.setattr("musaic_core.studio.left.FOLDER", tmp_path)
     with TestClient(make_app(tmp_path), base_url=ADDRESS) as client:
         yield lambda seconds: Page(client, tune(seconds)[0])
 

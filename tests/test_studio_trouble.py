@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from studio_pages import dropped, notes, settled
+from studio_pages import dropped, notes, place, serving, settled
 
 from musaic_core.studio import answers, asked, saved
 
@@ -87,10 +87,50 @@ def test_an_answer_is_stopped_and_asked_for_again(tab, monkeypatch):
     assert notes(tab) != shown
 
 
+def test_what_is_held_when_another_answer_comes_is_let_go(tab):
+    dropped(tab, "stems")
+    tab.mouse.move(*place(tab, 1, 175))
+    tab.mouse.down()
+    tab.mouse.move(*place(tab, 3, 175))
+    tab.evaluate("pick('notes', 'nmf')")
+    settled(tab, "notes")
+    tab.mouse.move(*place(tab, 4, 72))
+    tab.mouse.up()  # the page has no error then
+    assert tab.evaluate("opened.state.hints") == []
+    dragged = tab.evaluate("opened.line.held")
+    assert dragged is None
+
+
 def test_a_studio_that_was_started_anew_meanwhile_is_told(tab):
     dropped(tab)
-    tab.evaluate("opened.url = 'api/recordings/gone'; opened.events.onerror(); 0")
+    gone = "opened.id = 'gone', opened.url = 'api/recordings/gone'"
+    tab.evaluate(f"{gone}, opened.events.onerror(); 0")
     tab.wait_for_selector("#error:has-text('not open any more')")
+
+
+def test_a_studio_that_ends_loses_nothing_and_the_page_goes_on_with_the_next(
+    tab, tmp_path
+):
+    with serving(tmp_path) as address:
+        tab.goto(address)
+        tab.wait_for_selector(".cards label")
+        dropped(tab)
+        tab.focus(".over")
+        tab.keyboard.press("n")
+        settled(tab, "notes")
+        shown = notes(tab)
+        tab.check("#questions input[value=sections]", force=True)  # and it runs
+    tab.wait_for_selector("#error:has-text('does not answer')")
+    assert "\n" not in tab.inner_text("#error")
+    with serving(tmp_path, int(address.rsplit(":")[-1])):
+        tab.wait_for_selector("#error:empty", state="attached")
+        tab.check("#questions input[value=notes]", force=True)
+        settled(tab, "notes")
+        assert len(tab.evaluate("opened.state.hints")) == 1
+        assert notes(tab) == shown
+        tab.click("#save")
+        tab.wait_for_selector("#save:text-is('Saved')")
+    assert not list(tmp_path.glob("musaic-left-*"))
 
 
 def test_a_second_page_on_the_same_recording_sees_the_same(tab):

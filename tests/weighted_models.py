@@ -14,6 +14,7 @@ from musaic_core.lowrank import (
     deep_ntd,
     filtered_nmf,
     harmonic_nmf,
+    inharmonic_nmf,
     multilayer_nmf,
     ncp,
     nmf,
@@ -34,6 +35,9 @@ MATRIX_MODELS = {
     "convolutive": partial(convolutive_nmf, rank=2, length=3),
     "shift_invariant": partial(shift_invariant_nmf, rank=2, shifts=[-1, 0, 2]),
     "harmonic": partial(harmonic_nmf, bands=BANDS),
+    "inharmonic": partial(
+        inharmonic_nmf, bands=BANDS[:, :, None], registers=np.ones((4, 1))
+    ),
     "filtered": partial(filtered_nmf, patches=BANDS, bands=BANDS[:, 0]),
     "source_filter": partial(
         source_filter_nmf, sources=BANDS[:, 0], bands=BANDS[:, 1], n_filters=2, rank=3

@@ -1,6 +1,7 @@
 """What a user has asked `benchopt run` for, and which parameters that sweeps."""
 
 import itertools
+import os.path
 import re
 import shlex
 from pathlib import Path
@@ -124,10 +125,12 @@ def _readable(path):
     quoted = path[0] in "'\"" and path[-1] == path[0] and len(path) > 2
     name = path[1:-1] if quoted else path
     if set(name) & set("'\"=") or name.count("[") != name.count("]"):
+        # in quotes, a shell takes ~ for a name; and a link begins where it lies
+        folder = os.path.abspath(os.path.expanduser(name))
         raise SystemExit(
             f"\n! {name}: benchopt can't read quotation marks, = or single brackets "
             "in a path; rename the folder, or give it another name: "
-            f"ln -s {shlex.quote(name)} ~/recordings"
+            f"ln -s {shlex.quote(folder)} ~/recordings"
         )
     if quoted and "\\" not in name:
         return path

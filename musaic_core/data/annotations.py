@@ -9,8 +9,8 @@ import pandas as pd
 from musaic_core.data.errors import InputError, report_once
 from musaic_core.data.forms import WANTED, leading_numbers, numbers, read_table
 from musaic_core.data.notes import SHORTEST, Notes, read_midi
+from musaic_core.data.stretches import ROUNDING, stretches
 
-ROUNDING = 0.05  # s: overlaps and gaps below it are of no account
 _KIND_OF_SUFFIX = {
     **dict.fromkeys((".mid", ".midi", ".kar", ".smf", ".rmi"), "notes"),
     ".beats": "beats",
@@ -86,7 +86,8 @@ def _read_note_table(file):
     offset = read["end"] if "end" in read else onset + read["duration"]
     if "startbeat" in table:  # MusicNet: samples at 44.1 kHz
         onset, offset = onset / 44100, offset / 44100
-    if "frequency" in read or pitch.max() > 127:  # Hz
+    above = (pitch > 127).mean()  # of what is whole, a few are mistakes
+    if "frequency" in read or above > 0.5 or (above and (pitch % 1).any()):  # Hz
         pitch = 69 + 12 * np.log2(np.maximum(pitch, 1) / 440)
     for wrong, what in (
         (offset < onset - ROUNDING, "ends before it begins"),
@@ -128,7 +129,7 @@ def read_beats(file: Path, duration: float) -> pd.DataFrame:
     ------
     InputError
         The file can't be read, its times do not increase, or they are after the
-        recording's end.
+        recording's end: the last one by more than a beat, which it may end.
     """
     table = read_table(file, "beats")
     if "start" not in table:
@@ -145,17 +146,16 @@ def read_beats(file: Path, duration: float) -> pd.DataFrame:
         known &= False
     positions = np.full(len(table), np.nan)
     positions[known] = numbers(file, "beats", position[known])
-    previous = -np.inf
-    kept = np.ones(len(table), bool)
-    for i, (place, now) in enumerate(zip(table.index, time, strict=True)):
-        _check_start(file, place, now, duration, last=i == len(time) - 1)
-        if now <= previous - ROUNDING:
+    previous = np.maximum.accumulate([-np.inf, *time[:-1]])
+    kept, last = time > previous, len(time) - 1
+    beat = np.median(np.diff(time[:-1])) if last > 1 else 0.0
+    for i, place in enumerate(table.index):
+        _check_start(file, place, time[i], duration, spare=beat * (i == last))
+        if time[i] <= previous[i] - ROUNDING:
             raise InputError(
-                f"{file}: {place}: the beat at {now:g} s comes after one at "
-                f"{previous:g} s; put its lines in order"
+                f"{file}: {place}: the beat at {time[i]:g} s comes after one at "
+                f"{previous[i]:g} s; put its lines in order"
             )
-        kept[i] = now > previous
-        previous = max(previous, now)
     if not kept.all():
         report_once(f"{file}: {(~kept).sum()} beats come twice; one of each is taken")
     beats = {"time": time.clip(0)[kept], "position": positions[kept]}
@@ -214,7 +214,7 @@ def read_intervals(
         The file can't be read, or is not in order.
     """
     table = read_table(file, kind)
-    start, end, labels = _stretches(file, table, kind)
+    start, end, labels = stretches(file, table, kind)
     if end is None:
         kept = [i for i, label in enumerate(labels) if label is not None]
         table, start = table.iloc[kept], start[kept]
@@ -259,69 +259,11 @@ def read_intervals(
     return pd.DataFrame(rows, columns=["start", "end", "label"])
 
 
-def _stretches(file, table, kind):
-    """Starts, ends (None if each is the next start) and labels of a table's rows."""
-    if "start" in table:
-        start = numbers(file, kind, table["start"])
-        readings = [(None, 0)]
-        if "end" in table:
-            readings = [(numbers(file, kind, table["end"]), 0)]
-        elif "duration" in table:
-            readings = [(start + numbers(file, kind, table["duration"]), 0)]
-        names = [name for name in ("label", "value") if name in table]
-        texts = table[names[:1]]
-    else:  # by place: start; start, end; start, duration; start, value, duration
-        n_numbers = max(1, leading_numbers(table))
-        columns = [numbers(file, kind, table[k]) for k in range(min(n_numbers, 3))]
-        start, *others = columns
-        readings = [(end, 2) for end in others[:1]]
-        readings += [(start + other, 2 + k) for k, other in enumerate(others)]
-        if not others or np.array_equal(start, others[0]):  # points in time
-            readings = [(None, 1 + bool(others))]
-        texts = table
-    # whose stretches follow each other best
-    misfits = [
-        0.0 if end is None else np.median(np.abs(end[:-1] - start[1:]))
-        for end, _ in (readings if len(start) > 1 else readings[:1])
-        if len(start) > 1
-    ]
-    best = int(np.argmin(misfits)) if misfits else 0
-    end, n_used = readings[best]
-    if table.shape[1] == 2 and misfits and misfits[best] > ROUNDING:
-        end, n_used = None, 1  # the second number is a label
-    elif kind == "sections" and "start" not in table and _are_values(start, end):
-        end, n_used = None, 2
-    labels = [" ".join(row).strip() for row in texts.iloc[:, n_used:].to_numpy()]
-    if end is None:
-        large = [_salami(label) for label in labels]
-        return start, None, large if any(large) else labels
-    return start, end, labels
-
-
-def _are_values(start, end):
-    """Whether what looks like ends leaves most of a recording without sections."""
-    if end is None or len(start) < 2 or (end < start).any():
-        return False
-    return (end - start).sum() < 0.5 * (end[-1] - start[0])
-
-
-def _salami(label):
-    """The large section that a line of SALAMI's begins; None if it begins none.
-
-    Such lines have letters of large sections, small letters of the parts of these,
-    functions and instruments: "A, a, Verse, (voice".
-    """
-    names = [name.strip() for name in label.split(",")]
-    large = next((n for n in names if re.fullmatch(r"[A-Z]'*", n)), None)
-    words = [n for n in names if not re.fullmatch(r"[a-z]'*|\(.*|.*\)", n)]
-    return large or next(iter(words), None)
-
-
-def _check_start(file, place, start, duration, last=False):
-    """A time (s) must be in the recording; the last beat may be its end."""
+def _check_start(file, place, start, duration, spare=0.0):
+    """A time (s) must be in the recording, or no more than `spare` s after it."""
     if start < -ROUNDING:
         raise InputError(f"{file}: {place}: {start:g} s is before the recording")
-    if start >= duration + ROUNDING and not last:
+    if start >= duration + ROUNDING + spare:
         raise InputError(
             f"{file}: {place}: {start:g} s is after the recording's end at "
             f"{duration:.2f} s; is it of another recording?"
@@ -361,9 +303,12 @@ def annotates(file: Path, kind: str, named: bool = False) -> bool:
         if suffix == ".svl" or (suffix == ".jams" and type(cause) is not ValueError):
             report_once(f"{file}: left, as it can't be read ({cause}); export it again")
         return suffix == ".csv" and kind == "beats"
-    if suffix == ".jams" or (named and kind == "chords"):
+    if suffix == ".jams":
         return True
-    found = _kind_of(table) or (suffix == ".csv" and "beats")
+    found = _kind_of(table)
+    if named:  # it is believed of whatever begins with times; notes.txt may be any text
+        return found is not None and (kind, found) != ("notes", "sections")
+    found = found or (suffix == ".csv" and "beats")
     if found == "sections" and _holds_chords(file):
         found = "chords"
     return kind == found
@@ -372,7 +317,7 @@ def annotates(file: Path, kind: str, named: bool = False) -> bool:
 def _holds_chords(file):
     """Whether a table of stretches has labels in Harte's syntax."""
     try:
-        *_, labels = _stretches(file, read_table(file, "chords"), "chords")
+        *_, labels = stretches(file, read_table(file, "chords"), "chords")
     except InputError:
         return False
     labels = list(filter(None, labels))
@@ -394,7 +339,8 @@ def _kind_of(table):
             return None
         points = n_numbers > 1 and (table[0] == table[1]).all()
         rest = table.iloc[:, 2 if points else 1 :]
-    has_words = rest.apply(" ".join, axis=1).str.contains("[^-+0-9., ]").any()
+    words = rest.apply(" ".join, axis=1).str.replace("New Point", "")  # of no meaning
+    has_words = words.str.contains("[^-+0-9., ]").any()
     if "start" not in table and not points and n_numbers > (3 if has_words else 2):
         return "notes"  # Sonic Visualiser's have words after four numbers
     return "sections" if has_words else "beats"

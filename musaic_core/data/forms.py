@@ -260,7 +260,8 @@ def _layer(root):
     (model,) = (m for m in root.iter("model") if m.get("type") == "sparse")
     rate = float(model.get("sampleRate"))
     units = (model.get("units") or "").lower()
-    value = {"hz": "frequency", "midi pitch": "pitch"}.get(units, "value")
+    value = "pitch" if "note" in (model.get("subtype") or "") else "value"
+    value = {"hz": "frequency", "midi pitch": "pitch"}.get(units, value)
     rows = []
     for point in root.iter("point"):
         row = {"start": str(int(point.get("frame")) / rate)}

@@ -122,7 +122,7 @@ def read_midi(file: Path) -> Notes:
     """
     data = Path(file).read_bytes()
     # what comes before the header is of the RIFF file, or the old Mac, that it lies in
-    data = data[max(0, data.find(b"MThd")) :]
+    data = _tracks_alone(data[max(0, data.find(b"MThd")) :])
     midi = mido.MidiFile(file=io.BytesIO(data), clip=True)
     clocks = [[track] for track in midi.tracks] if midi.type == 2 else [midi.tracks]
     rows, n_held = [], 0
@@ -141,6 +141,22 @@ def read_midi(file: Path) -> Notes:
     if n_held:
         report_once(f"{file}: {n_held} notes are never released; they last to its end")
     return Notes.from_rows(rows)
+
+
+def _tracks_alone(data):
+    """A MIDI file without chunks of other kinds, which are to be passed over.
+
+    Its header then says how many tracks there are: some headers are wrong.
+    """
+    chunks, at = [], 0
+    while at + 8 <= len(data):
+        size = 8 + int.from_bytes(data[at + 4 : at + 8])
+        chunks.append(data[at : at + size])
+        at += size
+    header, *others = chunks or [data]
+    tracks = [chunk for chunk in others if chunk.startswith(b"MTrk")]
+    n_tracks = len(tracks).to_bytes(2)
+    return header[:10] + n_tracks + header[12:] + b"".join(tracks)
 
 
 _DRUMS = 9  # the channel

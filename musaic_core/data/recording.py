@@ -263,7 +263,13 @@ class Track:
 
     @cached_property
     def downbeats(self) -> np.ndarray | None:
-        """Times of the first beat of each bar in seconds; None if not known."""
+        """Times of the first beat of each bar in seconds; None if not known.
+
+        Raises
+        ------
+        InputError
+            There are positions in bars, and fewer than two of them are 1.
+        """
         table = self._beats
         if table is None or table["position"].isna().all():
             return None

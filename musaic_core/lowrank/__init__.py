@@ -60,6 +60,7 @@ from musaic_core.lowrank.structured.convolutive import ConvolutiveNMF, convoluti
 from musaic_core.lowrank.structured.filtered import FilteredNMF, filtered_nmf
 from musaic_core.lowrank.structured.full_rank import FullRankNMF, full_rank_nmf
 from musaic_core.lowrank.structured.harmonic import HarmonicNMF, harmonic_nmf
+from musaic_core.lowrank.structured.inharmonic import InharmonicNMF, inharmonic_nmf
 from musaic_core.lowrank.structured.multichannel import (
     MultichannelNMF,
     multichannel_nmf,
@@ -105,6 +106,7 @@ __all__ = [
     "GroupSparsity",
     "HarmonicNMF",
     "Harmonicity",
+    "InharmonicNMF",
     "MinimumVolume",
     "Model",
     "MultichannelNMF",
@@ -147,6 +149,7 @@ __all__ = [
     "harmonic_combs",
     "harmonic_nmf",
     "held_out_divergence",
+    "inharmonic_nmf",
     "kkt_residual",
     "multichannel_nmf",
     "multilayer_nmf",

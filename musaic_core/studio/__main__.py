@@ -20,6 +20,7 @@ def main(file: Path | None, port: int, no_browser: bool) -> None:
     """Look at a recording, listen to what models find in it, and correct them."""
     folder = file.parent if file else Path.cwd()
     app = make_app(folder)
+    click.get_current_context().call_on_close(app.state.studio.close)
     if file:
         try:
             app.state.studio.opened = app.state.studio.open(file.resolve()).id

@@ -169,15 +169,49 @@ def stem_file(session, name: str) -> Path:
     Path
         Of FLAC.
     """
+    analysis, y = _stem(session, name)
+    file = session.made(analysis) / f"{[*analysis.answer].index(name)}.flac"
+    if not file.exists():
+        write_whole(file, lambda new: write_flac(y, session.sound.rate, new))
+    return file
+
+
+def stretch_file(session, name: str | None, stretch: tuple[float, float]) -> Path:
+    """A stretch of the recording, or of a stem, as the browser plays it.
+
+    Parameters
+    ----------
+    session : Session
+    name : str or None
+        Of the stem.
+    stretch : tuple of float
+        From when to when, s.
+
+    Returns
+    -------
+    Path
+        Of FLAC.
+    """
+    sound = session.sound
+    y = sound.samples if name is None else _stem(session, name)[1]
+    first, last = (round(min(t, sound.duration) * sound.rate) for t in stretch)
+    return _passing(session, y[:, first:last])
+
+
+def _stem(session, name):
+    """The last analysis, and the samples of one of its stems."""
     analysis = answered(session, "stems")
     if name not in analysis.answer:
         raise InputError(f"no stem {name!r}; choose {', '.join(analysis.answer)}")
-    sound = session.sound
-    file = session.made(analysis) / f"{[*analysis.answer].index(name)}.flac"
-    if not file.exists():
-        y = analysis.answer[name]
-        write_whole(file, lambda new: write_flac(y, sound.rate, new))
-    return file
+    return analysis, analysis.answer[name]
+
+
+def _passing(session, y):
+    """Audio in a file that nobody else is given: several may be made at once."""
+    if not y.shape[1]:
+        raise InputError("the stretch is empty; let it end after its start")
+    file = session.temporary / f"passing {secrets.token_hex(4)}.flac"
+    return write_flac(y, session.sound.rate, file)
 
 
 def components_audio(session, gains: str, stretch=(0.0, np.inf)) -> Path:
@@ -207,11 +241,7 @@ def components_audio(session, gains: str, stretch=(0.0, np.inf)) -> Path:
         except (ValueError, AttributeError, TypeError) as error:
             raise InputError(f"gains can't be read ({error})") from None
     y = remixed(session.sound, analysis, asked, rest, stretch)
-    if not y.shape[1]:
-        raise InputError("the stretch is empty; let it end after its start")
-    # several may be made at once
-    file = session.made(analysis) / f"components {secrets.token_hex(4)}.flac"
-    return write_flac(y, session.sound.rate, file)
+    return _passing(session, y)
 
 
 def picture(session) -> tuple[bytes, dict]:

@@ -1,7 +1,5 @@
 """Who may ask: pages of this machine, and of the studio alone."""
 
-from urllib.parse import urlsplit
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 
@@ -75,10 +73,8 @@ def refused(headers: Headers, server: tuple | None) -> str | None:
     host = headers.get("host", "")
     if not _is_here(host, port):
         return f"{host!r} is not this machine; open http://127.0.0.1:{port}"
-    origin = headers.get("origin")
-    if origin is not None:
-        parts = urlsplit(origin)
-        if parts.scheme != "http" or parts.netloc != host:
+    for origin in headers.getlist("origin"):
+        if origin.lower() != f"http://{host.lower()}":
             return f"{origin!r} is another page's; it may not use the studio"
     if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
         return "another page may not use the studio"
@@ -86,8 +82,5 @@ def refused(headers: Headers, server: tuple | None) -> str | None:
 
 
 def _is_here(host, port):
-    try:
-        parts = urlsplit(f"//{host}")
-        return parts.hostname in HOSTS and (parts.port or 80) == port
-    except ValueError:
-        return False
+    name, _, given = host.lower().partition(":")
+    return name in HOSTS and (given or "80") == str(port)

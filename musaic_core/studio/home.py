@@ -2,6 +2,7 @@
 
 import contextlib
 import filecmp
+import importlib
 import itertools
 import shutil
 import tempfile
@@ -11,9 +12,11 @@ from pathlib import Path
 
 from musaic_core.data.audio import audio_files
 from musaic_core.data.errors import InputError
+from musaic_core.studio.left import Left, leave, left
 from musaic_core.studio.models import questions
-from musaic_core.studio.saved import read_work
+from musaic_core.studio.saved import read_work, work_file
 from musaic_core.studio.session import Session
+from musaic_core.studio.work import Work
 
 AT_ONCE = 3  # recordings whose answers are kept in memory, and those that pages show
 LONGEST_NAME = 200  # bytes: disks take 255, and names of saved works are longer
@@ -74,8 +77,15 @@ class Studio:
             session.stop()
 
     def close(self) -> None:
-        """Stop what runs, and remove what is temporary."""
+        """Stop what runs, keep what is not saved, and remove what is temporary."""
         self.end()
+        while self.sessions:
+            _, session = self.sessions.popitem()
+            shutil.rmtree(session.temporary, ignore_errors=True)  # it makes room
+            work, file = session.work, session.file
+            said = work != Work(*work.asked) or work_file(file).exists()
+            if said and not session.is_saved:
+                self._leave(session.id, file, work)
         with contextlib.suppress(OSError):
             self._temporary.cleanup()
 
@@ -89,6 +99,8 @@ class Studio:
                 for model in list(question.models.values())[:1]:
                     with contextlib.suppress(Exception):  # told when it is asked
                         _ = model.decode
+            with contextlib.suppress(ImportError):
+                importlib.import_module("torch._dynamo")  # the first correction would
 
         threading.Thread(target=learn, daemon=True).start()
 
@@ -118,11 +130,25 @@ class Studio:
             for session in self.sessions.values():
                 if session.file == file:
                     return self._looked_at(session)
-            told = file, file.name, self.folder, self.questions
-            return self._looked_at(Session(*told, self.temporary()))
+            kept = next((kept for kept in left() if kept.file == file), None)
+            return self._looked_at(self._session(file, kept))
+
+    def _session(self, file: Path, kept: Left | None) -> Session:
+        """Open a recording that was not, with the work on it that was not saved."""
+        told = self.folder, self.questions, self.temporary()
+        if kept is None:
+            return Session(file, file.name, *told)
+        folder = self.temporary()
+        folder.rmdir()
+        file = kept.take_to(folder)
+        try:
+            return Session(file, file.name, *told, kept.id, kept.work)
+        except BaseException:
+            self._leave(kept.id, file, kept.work)
+            raise
 
     def look(self, id: str) -> Session | None:
-        """Give a recording that is open, for a page that shows it from now on.
+        """Give a recording that is open, or was, for a page that shows it from now on.
 
         Parameters
         ----------
@@ -134,7 +160,17 @@ class Studio:
         """
         with self._opening:
             session = self.sessions.get(id)
+            if session is None:
+                kept = next((kept for kept in left() if kept.id == id), None)
+                session = kept and self._session(kept.file, kept)
             return session and self._looked_at(session)
+
+    def _is_dropped(self, file):
+        return Path(self._temporary.name) in file.parents
+
+    def _leave(self, id, file, work):
+        with contextlib.suppress(OSError):
+            leave(id, file, self._is_dropped(file), work)
 
     def _looked_at(self, session):
         """Put a session last, and let go of those that nobody has looked at since."""
@@ -145,7 +181,7 @@ class Studio:
             if other.is_saved and other.id != self.opened:
                 del self.sessions[other.id]
                 shutil.rmtree(other.temporary, ignore_errors=True)
-                if Path(self._temporary.name) in other.file.parents:  # it was dropped
+                if self._is_dropped(other.file):
                     shutil.rmtree(other.file.parent, ignore_errors=True)
         self.sessions[session.id] = session
         session.wake()
@@ -164,8 +200,9 @@ class Studio:
         Session
             Whoever drops a recording again finds the work on it.
         """
-        opened = [session.file for session in [*self.sessions.values()]]
-        for other in (self.folder / file.name, *opened):
+        known = [session.file for session in [*self.sessions.values()]]
+        known += [kept.file for kept in left()]
+        for other in (self.folder / file.name, *known):
             same = other.name == file.name and other.is_file()
             if same and filecmp.cmp(file, other, shallow=False):
                 shutil.rmtree(file.parent)
@@ -173,15 +210,16 @@ class Studio:
         return self.open(file)
 
     def unsaved(self) -> list[dict]:
-        """List the recordings of which something was said that is not saved.
+        """List the recordings of which something was said, here or before, unsaved.
 
         Returns
         -------
         list of dict
             ``id`` and ``name``.
         """
-        sessions = [*self.sessions.values()]
-        return [{"id": s.id, "name": s.name} for s in sessions if not s.is_saved]
+        here = {s.id: s.name for s in [*self.sessions.values()] if not s.is_saved}
+        before = {kept.id: kept.file.name for kept in left()}
+        return [{"id": id, "name": name} for id, name in (here | before).items()]
 
     def works(self) -> list[dict]:
         """List the works that are saved in the folder.

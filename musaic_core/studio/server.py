@@ -27,6 +27,7 @@ from musaic_core.studio.sound import no_room
 
 LARGEST = 2 * 2**30  # bytes of a recording
 LARGEST_JSON = 2**20
+GONE = "this recording is not open any more; open it"
 HERE = Path(__file__).parent
 PLOTLY = files("plotly") / "package_data" / "plotly.min.js"
 ACTIONS = ("undo", "redo", "stop", "save", "make-sure")
@@ -51,7 +52,7 @@ def make_app(folder: Path) -> Starlette:
     def session_of(request):
         session = studio.sessions.get(request.path_params["id"])
         if session is None:
-            raise HTTPException(404, "this recording is not open any more; open it")
+            raise HTTPException(404, GONE)
         return session
 
     def at(path, act, method="GET"):
@@ -106,11 +107,16 @@ def make_app(folder: Path) -> Starlette:
         return _described(await run_in_threadpool(studio.open, file))
 
     async def show(request):
-        session = session_of(request)
-        await run_in_threadpool(studio.look, session.id)
+        id = request.path_params["id"]
+        session = await run_in_threadpool(studio.look, id)
+        if session is None:
+            raise HTTPException(404, GONE)
         return _described(session)
 
     async def audio(session, request):
+        if "start" in request.query_params:
+            told = session, None, _stretch_of(request)
+            return await _passing(answers.stretch_file, *told)
         file = await run_in_threadpool(lambda: session.sound.file)
         return FileResponse(file, media_type="audio/flac")
 
@@ -151,21 +157,16 @@ def make_app(folder: Path) -> Starlette:
 
     async def stem(session, request):
         name = request.path_params["name"]
+        if "start" in request.query_params:
+            told = session, name, _stretch_of(request)
+            return await _passing(answers.stretch_file, *told)
         file = await run_in_threadpool(answers.stem_file, session, name)
         return FileResponse(file, media_type="audio/flac")
 
     async def components(session, request):
-        asked = request.query_params
-        try:
-            stretch = float(asked.get("start", 0)), float(asked.get("end", "inf"))
-        except ValueError:
-            raise InputError("start and end are to be numbers, in s") from None
-        if not 0 <= stretch[0] < stretch[1]:
-            raise InputError("start is to be from 0 on, and end after it, in s")
-        told = session, asked.get("gains", ""), stretch
-        file = await run_in_threadpool(answers.components_audio, *told)
-        gone = BackgroundTask(file.unlink, missing_ok=True)
-        return FileResponse(file, media_type="audio/flac", background=gone)
+        gains = request.query_params.get("gains", "")
+        told = session, gains, _stretch_of(request)
+        return await _passing(answers.components_audio, *told)
 
     async def spectrogram(session, request):
         png, axes = await run_in_threadpool(answers.picture, session)
@@ -241,6 +242,25 @@ def _described(session):
             "work": session.state(),
         }
     )
+
+
+def _stretch_of(request):
+    """From when to when a page asks for, s."""
+    asked = request.query_params
+    try:
+        stretch = float(asked.get("start", 0)), float(asked.get("end", "inf"))
+    except ValueError:
+        raise InputError("start and end are to be numbers, in s") from None
+    if not 0 <= stretch[0] < stretch[1]:
+        raise InputError("start is to be from 0 on, and end after it, in s")
+    return stretch
+
+
+async def _passing(make, *told):
+    """Audio of a file that is made for this answer, and goes with it."""
+    file = await run_in_threadpool(make, *told)
+    gone = BackgroundTask(file.unlink, missing_ok=True)
+    return FileResponse(file, media_type="audio/flac", background=gone)
 
 
 def _failed(status, reason):

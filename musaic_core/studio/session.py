@@ -2,8 +2,10 @@
 
 import secrets
 import shutil
+import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +42,10 @@ class Session:
     questions : mapping of str to Question
     temporary : Path
         A folder of its own.
+    id : str, optional
+        That pages know it by.
+    work : Work, optional
+        That was not saved when another studio ended.
 
     Raises
     ------
@@ -54,8 +60,10 @@ class Session:
         home: Path,
         questions: Mapping[str, Question],
         temporary: Path,
+        id: str | None = None,
+        work: Work | None = None,
     ) -> None:
-        self.id = secrets.token_urlsafe(12)
+        self.id = id or secrets.token_urlsafe(12)
         self.file, self.name, self.home = file, name, home
         self.questions = questions
         self.sound = Sound(file, temporary, name)
@@ -65,8 +73,7 @@ class Session:
         if work_file(file).exists() and file.parent == home:
             saved, recording = read_work(work_file(file))
         self._saved = saved if recording == name else None
-        work = self._saved or Work()
-        self.history = History(work)
+        self.history = History(work or self._saved or Work())
         self.version = 0
         self.running: dict | None = None
         self.error: str | None = None
@@ -75,7 +82,7 @@ class Session:
         self.guess: Analysis | None = None  # the quick one, before it was made sure of
         self.picture = None  # of its spectrogram, once somebody has looked
         self._shown: Work | None = None  # that `analysis` is of
-        self._made_of: Analysis | None = None
+        self._made: dict[int, Path] = {}  # folders, by the analyses' identities
         self.listeners = 0  # pages that are told of it
         self.ended = False  # with the studio
         self._asked = Asked(self.recording)
@@ -114,8 +121,7 @@ class Session:
             self.stop()
             self._asked = Asked(self.recording)
             self.analysis = self.before = self.guess = self.picture = None
-            self._shown = self._made_of = self.error = None
-            shutil.rmtree(self.temporary / "made", ignore_errors=True)
+            self._shown = self.error = None
 
     def wake(self) -> None:
         """Have the model answer again, if it was asked and there is no answer."""
@@ -316,24 +322,26 @@ class Session:
             return Shown(self.version, *asked, *told)
 
     def made(self, analysis: Analysis) -> Path:
-        """A temporary folder for what is made of an analysis.
+        """A temporary folder for what is made of an analysis, which goes with it.
 
         Parameters
         ----------
         analysis : Analysis
-            The last one: what was made of others goes.
 
         Returns
         -------
         Path
         """
         with self._lock:
-            if self._made_of is not analysis:
-                shutil.rmtree(self.temporary / "made", ignore_errors=True)
-                self._made_of = analysis
-            folder = self.temporary / "made"
-            folder.mkdir(exist_ok=True)
+            folder = self._made.get(id(analysis))
+            if folder is None:
+                folder = Path(tempfile.mkdtemp("-made", dir=self.temporary))
+                self._made[id(analysis)] = folder
+                weakref.finalize(analysis, self._unmake, id(analysis))
             return folder
+
+    def _unmake(self, key):
+        shutil.rmtree(self._made.pop(key), ignore_errors=True)
 
     def _is_shown(self, work):
         """Whether the answer to a work, or to one with another mix, is shown."""

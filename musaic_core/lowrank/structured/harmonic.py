@@ -12,7 +12,13 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from musaic_core.lowrank.arrays import copy_like, floating, in_library_of
+from musaic_core.lowrank.arrays import (
+    contiguous,
+    copy_like,
+    floating,
+    in_library_of,
+    permute,
+)
 from musaic_core.lowrank.checks import check_nonnegative, near_one
 from musaic_core.lowrank.models import Model, size_of
 from musaic_core.lowrank.options import Options
@@ -157,6 +163,8 @@ class HarmonicProblem(Problem):
     def __init__(self, V, *arguments, bands, size=1.0, **options):
         super().__init__(V, *arguments, **options)
         self.bands, self.of_bands = copy_like(bands, V), size
+        self.spectra = contiguous(permute(self.bands, (1, 0, 2)))  # (P, F, K)
+        self.sums = self.spectra.sum(1)
 
     @classmethod
     def find_scales(cls, scale, wanted, names, moving, size, **_):
@@ -183,7 +191,7 @@ class HarmonicProblem(Problem):
         return array if name == "activations" else array.mT
 
     def half(self, name):
-        W = _templates(self.bands, self.blocks["envelope"])
+        W = (self.spectra @ self.envelope()[:, :, None])[:, :, 0].mT
         H = self.blocks["activations"]
         X = self.as_data(name, self.V)
         return (X, W, H) if name == "activations" else (X, H.mT, W.mT)
@@ -193,13 +201,22 @@ class HarmonicProblem(Problem):
             return super().terms(name)
         # the gradient by the templates, (P, F) or (P, 1), and each band's share of it
         *parts, _ = super().terms(name)
-        shares = ((self.bands * part.mT[..., None]).sum(0) for part in parts)
+        shares = (self._share(part) for part in parts)
         return *shares, self.blocks[name]
 
     def plain_mu(self, name):
         if name == "activations":
             return super().plain_mu(name)
         self.mu_by_terms(name)
+
+    def envelope(self):
+        """How much of each spectrum a template has, (P, K)."""
+        return self.blocks["envelope"]
+
+    def _share(self, part):
+        if part.shape[1] == 1:
+            return part * self.sums
+        return (part[:, None] @ self.spectra)[:, 0]
 
 
 def _templates(bands, envelope):

@@ -6,7 +6,7 @@ class SectionEditor {
     Object.assign(this, { line, change, say, seek, now, peaks, chosen: null, handles: [] });
     const button = (text, label, onclick) => make("button", { type: "button", title: label, "aria-label": label, onclick }, text);
     this.tools = [
-      button("+ Boundary", "A section begins where the playhead is (N)", () => this.add(this.now())),
+      button("+ Boundary", "Boundary where the playhead is (N)", () => this.add(this.now())),
       ...(this.needs = [
         button("✕ Delete", "Delete the boundary (Delete)", () => this.remove()),
         button("◀", "Earlier (←)", () => this.nudge(-1)),

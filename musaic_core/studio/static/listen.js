@@ -3,7 +3,6 @@
 
 const RATE = 22050; // Hz, of everything that plays here
 const LONG = 900; // s: from here on, a page decodes no more than it plays
-const PART = 60; // s of components that it then plays at a time
 
 class Listening {
   // recording: {id, duration}; onTime(time, playing); say(text) tells what can't be heard
@@ -30,20 +29,29 @@ class Listening {
     heard?.toggle();
   }
 
+  // What the server gives of an address, which takes more parameters: all, or parts of it.
+  async sound(url) {
+    if (!this.long) return server.audio(url, RATE);
+    const part = (start, end) => server.audio(`${url}start=${start}&end=${end}`, RATE);
+    return new InParts(this.recording.duration, part, this.say);
+  }
+
+  notes(notes) {
+    const { duration } = this.recording;
+    if (!this.long) return synthesise(notes, duration, RATE);
+    const within = (start, end) => notes.filter((n) => n[0] < end && n[1] + 1 > start).map(([on, off, pitch]) => [on - start, off - start, pitch]);
+    return new InParts(duration, async (start, end) => synthesise(within(start, end), end - start, RATE), this.say);
+  }
+
   // The channels of an answer; those that are there already stay as they are.
   async show(answer) {
     const token = (this.token = {});
-    const { duration } = this.recording;
-    const whole = `${this.url}/audio`;
-    if (this.long && !this.original) await server.ask(whole, { method: "HEAD" }); // it is made then
-    this.original ??= this.long ? new Stream(whole, duration) : await server.audio(whole, RATE);
+    this.original ??= await this.sound(`${this.url}/audio?`);
     const channels = [{ name: "Recording", buffer: this.original }];
-    if (answer?.question === "notes" && !this.long) {
-      channels.push({ name: "Notes", buffer: synthesise(answer.notes, duration, RATE) });
-    }
-    if (answer?.question === "stems" && !this.long) {
+    if (answer?.question === "notes") channels.push({ name: "Notes", buffer: this.notes(answer.notes) });
+    if (answer?.question === "stems") {
       channels[0].muted = true;
-      const stems = answer.stems.map(async ({ name, audio }) => ({ name, buffer: await server.audio(audio, RATE) }));
+      const stems = answer.stems.map(async ({ name, audio }) => ({ name, buffer: await this.sound(`${audio}&`) }));
       channels.push(...(await Promise.all(stems)));
     }
     if (token !== this.token) return;
@@ -103,18 +111,13 @@ class Listening {
     said.rest = steering.alone ? 0 : 1;
     steering.said.textContent = "One moment …";
     try {
-      const at = this.parts?.playing ? this.parts.start + this.parts.now() : this.now();
-      const start = this.long ? Math.min(at, this.recording.duration - PART) : 0;
-      const stretch = this.long ? `&start=${start}&end=${start + PART}` : "";
-      const buffer = await server.audio(`${this.url}/components?gains=${encodeURIComponent(JSON.stringify(said))}${stretch}`, RATE);
+      const buffer = await this.sound(`${this.url}/components?gains=${encodeURIComponent(JSON.stringify(said))}&`);
       if (token !== this.mixing) return;
-      if (this.parts?.start === start) this.parts.replace("Components", buffer);
+      if (this.parts) this.parts.replace("Components", buffer);
       else {
-        const playing = this.parts?.playing;
-        this.parts?.pause();
-        this.parts = new Mixer($("#factors .mixer"), [{ name: "Components", buffer }], start, this.onTime);
+        const at = this.now();
+        this.parts = new Mixer($("#factors .mixer"), [{ name: "Components", buffer }], 0, this.onTime);
         this.parts.seek(at);
-        if (playing) this.parts.play();
       }
       steering.mark();
       if (play && !this.parts.playing) this.parts.play();

@@ -26,10 +26,10 @@ class NoteEditor {
         button("▶", "Later (Shift →)", () => this.nudge(STEP, STEP, 0)),
         button("⇤", "Shorter (Alt ←)", () => this.nudge(0, -STEP, 0)),
         button("⇥", "Longer (Alt →)", () => this.nudge(0, STEP, 0)),
-        button("✓ It is right", "Say that the note is right: the model will build on it", () => this.confirm()),
+        button("✓ It is right", "It is right: the model will build on the note", () => this.confirm()),
       ]),
     ];
-    this.gestures = "Click a note to choose it, drag it or its ends to change it. Drag over an empty place, or double-click, to draw one. " +
+    this.gestures = "Click a note to choose it, drag it or its ends to change it. Drag over an empty place, or double-click, to draw one; by a finger, press Draw before. " +
       "Keys: ← → from note to note, ↑ ↓ pitch, Delete, N a new one, Space plays.";
     this.choose(null);
   }

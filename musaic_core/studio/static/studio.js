@@ -53,7 +53,7 @@ async function begin() {
 
 const look = async (id) => enter(await server.json(`api/recordings/${encodeURIComponent(id)}`));
 
-// What is saved, and what is not yet: that goes when the studio ends.
+// What is saved, and what is not yet.
 function listWorks({ works, unsaved }) {
   const item = (name, more, open) => make("li", {}, make("button", { type: "button", onclick: attempt(open) }, name), ` ${more}`);
   $("#saved ul").replaceChildren(
@@ -92,8 +92,14 @@ async function enter(recording) {
   now.events.addEventListener("state", (event) => see(now, JSON.parse(event.data)));
   now.events.addEventListener("progress", (event) => progress(JSON.parse(event.data)));
   now.events.addEventListener("answer", watched(() => answered(now)));
-  // it has been ended, or started anew
-  now.events.onerror = () => now === opened && server.json(`${now.url}/state`).catch(fail);
+  // it has been ended, or started anew: that has kept what was not saved
+  now.events.onerror = watched(async () => {
+    if (now !== opened) return;
+    await server.json(`${now.url}/state`).catch((error) => {
+      if (error.status !== 404) throw error;
+      return look(now.id);
+    });
+  });
   see(now, recording.work);
   now.listening.show(null).catch(fail);
   if (!recording.work.question) await pick($("#wanted :checked").value);
@@ -238,13 +244,11 @@ function summary(answer) {
   }
   if (added.length || removed.length) return `What changed: ${many(added.length)} new, ${many(removed.length)} gone.`;
   const found = answer[answer.question].length;
-  if (opened.listening.long && answer.question !== "sections") {
-    return `${found} ${answer.question}. The recording is long: to hear them, export them.`;
-  }
   return answer.question === "stems" ? `${found} stems.` : `${many(found)}.`;
 }
 
 async function newEditor(now, answer) {
+  now.line.drop(); // what is held is the last editor's
   now.editor?.stop();
   now.line.mark([]);
   tell("");

@@ -84,17 +84,20 @@ def score_elsewhere(references: Stems, parts: Stems, sr: int) -> float:
     Returns
     -------
     float
-        As `mean_sdr` gives it.
+        As `mean_sdr` gives it, of all seconds: who falls silent gains nothing. NaN of
+        a recording that the user listens to from beginning to end.
     """
     length = next(iter(references.values())).shape[1]
     counts = ~listened(np.arange(length) / sr, MARGIN)
+    if not counts.any():
+        return float("nan")
     # by what is scored: else a hint would be worth another match, and that a score
     references, parts, _ = match_stems(references, parts, counts)
     true, found = (
         np.stack([np.asarray(y)[:, counts] for y in stems.values()])
         for stems in (references, {name: parts[name] for name in references})
     )
-    return mean_sdr(true, found, sr)
+    return mean_sdr(true, found, sr, silence_counts=True)
 
 
 def _regions(references, parts, sr, alone, sounds):

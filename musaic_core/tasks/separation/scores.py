@@ -92,8 +92,11 @@ def bss_eval(
     }
 
 
-def _sdr(references, estimates, window):
-    """(stems, windows); NaN for all stems where one of them is silent."""
+def _sdr(references, estimates, window, silence_counts=False):
+    """(stems, windows); NaN for all stems where one of them is silent.
+
+    Where silence counts, an estimate's has 0 dB, and only a reference's is NaN.
+    """
     n_windows = references.shape[-1] // window
     sounding, ratios = True, []
     for pair in zip(references, estimates, strict=True):  # one by one, for memory
@@ -106,8 +109,8 @@ def _sdr(references, estimates, window):
             np.einsum("cwt,cwt->w", y, y) for y in (true, estimated - true)
         )
         ratios.append(_decibels(signal, distortion))
-        for y in (true, estimated):  # as museval does, by the sum of the channels
-            sounding &= y.sum(0).any(1)
+        for y in (true,) if silence_counts else (true, estimated):
+            sounding &= y.sum(0).any(1)  # as museval does, by the sum of the channels
     return np.where(sounding, ratios, np.nan)
 
 
@@ -268,7 +271,12 @@ def separation_scores(
     return scores
 
 
-def mean_sdr(references: np.ndarray, estimates: np.ndarray, sr: int) -> float:
+def mean_sdr(
+    references: np.ndarray,
+    estimates: np.ndarray,
+    sr: int,
+    silence_counts: bool = False,
+) -> float:
     """The ``sdr`` of `separation_scores` alone.
 
     Parameters
@@ -277,13 +285,17 @@ def mean_sdr(references: np.ndarray, estimates: np.ndarray, sr: int) -> float:
         In the same order.
     sr : int
         Sampling rate, Hz.
+    silence_counts : bool
+        Whether a second in which an estimate is silent counts, for what it is, 0 dB.
+        By default it is left out, as BSS Eval has it, and with it all stems.
 
     Returns
     -------
     float
         dB; NaN where there is no second in which all sound.
     """
-    sdr = _sdr(references, estimates, min(sr, references.shape[-1]))
+    window = min(sr, references.shape[-1])
+    sdr = _sdr(references, estimates, window, silence_counts)
     return float(np.nanmedian(sdr, axis=1).mean())
 
 

@@ -35,7 +35,7 @@ class Steering(Separation):
         Of the parts, see `synthesize`.
     isolated : iterable of Track
         Where there is nothing else to learn from, sounds that were heard alone, by the
-        stems that they are of: single notes, by their pitches or instruments.
+        stems that they are of: single notes, by their pitches.
     **options
         As `Separation` takes them.
     """
@@ -57,7 +57,7 @@ class Steering(Separation):
         if hasattr(solver, "fit") and self.isolated:
             return (
                 "it learns from recordings of stems, and here are single notes; "
-                "mini[part=quartets] asks for instruments that it can learn"
+                "sampled[knobs=instruments] and mini ask for what it can learn"
             )
         return super().misfit(solver)
 

@@ -113,8 +113,10 @@ class SectionDecoder:
         ----------
         X : ndarray, shape (B, D)
             What is known of each bar.
-        known : ndarray, shape (B + 1,), optional
+        known : ndarray of int, shape (B + 1,), optional
             Where a segment is known to begin, and where none does, as `cbm` takes it.
+            Where nothing is known, what would be found without it is held: what lies
+            between two of its boundaries is found anew only if it contradicts.
 
         Returns
         -------
@@ -126,7 +128,12 @@ class SectionDecoder:
             One a segment.
         """
         similarity = self_similarity(X, self._similarity)
-        boundaries = self._segment(similarity, **self._options, known=known)
+        boundaries = self._segment(similarity, **self._options)
+        if known is not None and known.any():
+            held, said = boundaries[known[boundaries] == 0], known
+            known = said.copy()
+            known[held] = said.max() + 1 + np.arange(len(held))
+            boundaries = self._segment(similarity, **self._options, known=known)
         return (
             similarity,
             boundaries,

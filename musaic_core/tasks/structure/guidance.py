@@ -26,18 +26,16 @@ def known_boundaries(hints: Iterable[Hint], bars: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of int, shape (B + 1,)
-        1 where a section begins, -1 where none does, 0 where nothing is said. A section
-        is said to begin with the bar that is nearest to the middle of the hint, and
-        none to begin there nor with another bar of its stretch.
+        As `cbm` takes it. A section is said to begin with a bar of the hint's stretch,
+        or with none of them, where -1 is; where no bar begins in it, what is meant is
+        the bar that is nearest to its middle.
     """
     known = np.zeros(len(bars), int)
-    for hint in hints:
-        there = np.abs(bars - (hint.start + hint.end) / 2).argmin()
-        if hint.sounds:
-            known[there] = 1
-        else:
-            known[(hint.start <= bars) & (bars <= hint.end)] = -1
-            known[there] = -1
+    for number, hint in enumerate(hints, 1):
+        meant = (hint.start <= bars) & (bars <= hint.end)
+        if not meant.any():
+            meant = np.abs(bars - (hint.start + hint.end) / 2).argmin()
+        known[meant] = number if hint.sounds else -1
     return known
 
 
@@ -45,8 +43,8 @@ def corrections(reference: pd.DataFrame, estimate: pd.DataFrame) -> list[Hint]:
     """List what there is to say of sections, in the order of its being noticed.
 
     A boundary that was missed is said to be there, and one that is not there to be
-    wrong, with the `TOLERANCE` around it. Then boundaries that are right are confirmed.
-    What lies between long sections is noticed first.
+    wrong, each with the `TOLERANCE` around it: more is not known. Then boundaries that
+    are right are confirmed. What lies between long sections is noticed first.
 
     Parameters
     ----------
@@ -61,13 +59,15 @@ def corrections(reference: pd.DataFrame, estimate: pd.DataFrame) -> list[Hint]:
     true, found = _inner(reference), _inner(estimate)
     matches = mir_eval.util.match_events(true, found, TOLERANCE)
     right, matched = ({pair[i] for pair in matches} for i in (0, 1))
-    noticed = [
-        (i not in right, _room(reference, i), Hint(BOUNDARY, time, time, True))
-        for i, time in enumerate(true.tolist())
-    ]
+    ends = 0.0, reference["end"].max()
+    noticed = []
+    for i, time in enumerate(true.tolist()):
+        others = np.array([*ends, *np.delete(true, i)])
+        hint = _around(time, others, sounds=True)
+        noticed.append((i not in right, _room(reference, i), hint))
     for j, time in enumerate(found.tolist()):
         if j not in matched:
-            noticed.append((True, _room(estimate, j), _denied(time, true)))
+            noticed.append((True, _room(estimate, j), _around(time, true)))
     noticed.sort(key=lambda row: row[:2], reverse=True)
     hints = [hint for *_, hint in noticed]
     return [h for h in hints if listened((h.start + h.end) / 2, 0, LISTENING)]
@@ -83,14 +83,14 @@ def _room(sections, i):
     return (sections["end"] - sections["start"]).to_numpy()[i : i + 2].min()
 
 
-def _denied(time, true):
-    """That none begins around a time, as far as that is so and the user listens."""
-    near = true[np.abs(true - time) <= 2 * TOLERANCE]
-    before, after = near[near <= time], near[near > time]
+def _around(time, others, sounds=False):
+    """What is said of a time, as far as it is not of others and the user listens."""
+    before, after = others[others <= time], others[others > time]
     start = max([time - TOLERANCE, *(before + time) / 2])
     end = min([time + TOLERANCE, *(after + time) / 2])
     first = np.floor(time / LISTENING) * LISTENING
-    return Hint(BOUNDARY, max(start, first), until(time, end, LISTENING))
+    start, end = float(max(start, first)), float(until(time, end, LISTENING))
+    return Hint(BOUNDARY, start, end, sounds)
 
 
 def score_elsewhere(reference: pd.DataFrame, estimate: pd.DataFrame) -> float:
@@ -107,7 +107,8 @@ def score_elsewhere(reference: pd.DataFrame, estimate: pd.DataFrame) -> float:
         NaN where the reference has none.
     """
     true, found = _inner(reference), _inner(estimate)
-    true = true[~listened(true, TOLERANCE, LISTENING)]
+    # and a little more, so that no hint that ends with the listening matches them
+    true = true[~listened(true, TOLERANCE + 1e-6, LISTENING)]
     if not len(true):
         return float("nan")
     # what could be matched with one on either side counts where it finds one of these

@@ -96,9 +96,10 @@ def cbm(
         Of the penalty.
     longest : int
         Bars that a segment has at most.
-    known : ndarray, shape (B + 1,), optional
-        1 where a segment is known to begin, -1 where none does: it then scores more
-        than all else, or less. By default nothing is known.
+    known : ndarray of int, shape (B + 1,), optional
+        -1 where no segment begins, and the same positive number at bars with one of
+        which a segment begins: what says otherwise scores less than all else. 0 where
+        nothing is known, by default everywhere.
 
     Returns
     -------
@@ -135,14 +136,17 @@ def cbm(
     unit = (block(starts, starts + eight) / eight**2).max()
     costs = weight * unit * PENALTIES[penalty](lengths)
 
-    told = np.zeros(B + 1) if known is None else 1e6 * np.abs(similarity).max() * known
+    known = np.zeros(B + 1, int) if known is None else known
+    first, last = np.array([(one[0], one[-1]) for one in _one_of(known)] or [(0, 0)]).T
+    much = 1e6 * np.abs(similarity).max()
 
     best, start_of = np.zeros(B + 1), np.zeros(B + 1, dtype=int)
     for end in range(1, B + 1):
         n = lengths[:end]
-        scores = best[end - n] + block(end - n, end) / n - costs[:end]
+        missed = ((end - n < first[:, None]) & (last[:, None] < end)).sum(0)
+        scores = best[end - n] + block(end - n, end) / n - costs[:end] - much * missed
         k = np.argmax(scores)
-        best[end], start_of[end] = scores[k] + told[end], end - n[k]
+        best[end], start_of[end] = scores[k] - much * (known[end] < 0), end - n[k]
     boundaries = [B]
     while boundaries[-1] > 0:
         boundaries.append(start_of[boundaries[-1]])
@@ -235,10 +239,17 @@ def spectral_clustering(
 def _with_known(boundaries, known, n_bars):
     """Inner boundaries, with what is known of them, and both ends."""
     begins = np.isin(np.arange(n_bars + 1), boundaries)
-    if known is not None:
-        begins = (begins & (known >= 0)) | (known > 0)
     begins[[0, -1]] = True
+    if known is not None:
+        begins[1:-1] &= known[1:-1] >= 0
+        for bars in _one_of(known):
+            begins[bars[len(bars) // 2]] |= not begins[bars].any()
     return np.flatnonzero(begins)
+
+
+def _one_of(known):
+    """Bars with one of which a segment is known to begin, one array a segment."""
+    return [np.flatnonzero(known == number) for number in np.unique(known[known > 0])]
 
 
 def label_segments(
