@@ -292,7 +292,7 @@ def test_a_full_comparison_has_each_kind_of_network_once(
     tmp_path, task, network, parameter, values, others, left_out
 ):
     original = ROOT / "benchmarks" / task
-    folder = tmp_path / task  # whose plugins are loaded anew
+    folder = tmp_path / f"full_{task}"  # a new name: plugins are loaded anew
     folder.mkdir()
     for name in ("objective.py", "solvers", "datasets"):
         (folder / name).symlink_to((original / name).resolve())
