@@ -28,7 +28,7 @@ class StemEditor {
   show(answer, hints) {
     this.hints = hints;
     this.line.render = (chart, range) => this.render(chart, range);
-    if (this.chosen && !("index" in this.chosen)) this.lay();
+    if (this.chosen?.index === undefined) this.lay(); // and what is being typed stays
     else this.choose(null);
     return this.line.draw();
   }
