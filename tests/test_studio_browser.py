@@ -131,6 +131,7 @@ def test_what_is_typed_while_an_answer_comes_stays_and_so_does_the_focus(tab):
         tab.evaluate("answered(opened)")
     tab.focus("#edit button:has-text('is silent')")
     tab.keyboard.press("Enter")
+    assert tab.evaluate("document.activeElement.className") == "over"
     settled(tab, "stems")
     [hint] = tab.evaluate("opened.state.hints")
     assert (hint["start"], hint["end"]) == (1, 3)

@@ -136,6 +136,7 @@ class StemEditor {
     this.say(this.text(hint));
     this.hints = [...this.hints, hint];
     this.choose(null);
+    this.line.over.focus({ preventScroll: true }); // the button can't be pressed any more
     this.change({ hint: [hint], unhint: [] });
   }
 
@@ -145,6 +146,7 @@ class StemEditor {
     this.say(`${this.text(this.chosen)}: taken away`);
     this.hints = this.hints.filter((_, i) => i !== index);
     this.choose(null);
+    this.line.over.focus({ preventScroll: true }); // the button can't be pressed any more
     this.change({ hint: [], unhint: [index] });
   }
 
