@@ -64,6 +64,30 @@ def test_notes_are_corrected_by_the_keyboard_alone(tab):
     tab.wait_for_selector("#player .play[aria-label=Pause]")
 
 
+def test_a_note_that_moves_while_an_answer_comes_is_where_it_was_moved_to(tab):
+    dropped(tab)
+    tab.focus(".over")
+    tab.keyboard.press("Home")
+    tab.keyboard.press("ArrowUp")
+    on, off, pitch = tab.evaluate("opened.editor.chosen")
+    tab.evaluate("answered(opened)")  # to what was said before
+    tab.wait_for_timeout(900)
+    settled(tab, "notes")
+    assert has(notes(tab), on, pitch)
+    assert not has(notes(tab), on, pitch - 1)
+    tab.keyboard.press("ArrowUp")  # it is chosen still
+    tab.evaluate("opened.editor.settle(); opened.editor.show(opened.answer, [])")
+    assert tab.evaluate("opened.editor.chosen") == [on, off, pitch + 1]
+    tab.evaluate("opened.queue")
+    settled(tab, "notes")
+    assert has(notes(tab), on, pitch + 1)
+    tab.keyboard.press("ArrowUp")  # said to be right at once, it is said once
+    tab.evaluate("opened.editor.confirm()")
+    settled(tab, "notes")
+    [hint] = (h for h in tab.evaluate("opened.state.hints") if h["sounds"])
+    assert hint["label"] == pitch + 2
+
+
 def test_a_stem_is_said_to_be_alone_heard_and_exported(tab):
     dropped(tab, "stems")
     tab.select_option("#edit select", "vocals")
@@ -96,6 +120,32 @@ def test_a_stretch_is_said_by_the_keyboard_alone(tab):
     settled(tab, "stems")
     hint = tab.evaluate("opened.state.hints[0]")
     assert (hint["start"], hint["end"], hint["sounds"]) == (1, 3, False)
+
+
+def test_what_is_typed_while_an_answer_comes_stays_and_so_does_the_focus(tab):
+    dropped(tab, "stems")
+    for box, value in (("From, s", "1"), ("To, s", "3")):
+        tab.focus(f"input[aria-label='{box}']")
+        tab.keyboard.type(value)
+        tab.keyboard.press("Tab")
+        tab.evaluate("answered(opened)")
+    tab.focus("#edit button:has-text('is silent')")
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("document.activeElement.className") == "over"
+    settled(tab, "stems")
+    [hint] = tab.evaluate("opened.state.hints")
+    assert (hint["start"], hint["end"]) == (1, 3)
+    tab.focus("#exports a:has-text('Corrections')")
+    with tab.expect_download():
+        tab.keyboard.press("Enter")
+    assert "Corrections" in tab.evaluate("document.activeElement.innerText")
+    tab.focus("#corrections summary")
+    tab.keyboard.press("Enter")
+    tab.focus("#corrections li button")
+    tab.keyboard.press("Enter")
+    settled(tab, "stems")
+    assert tab.evaluate("opened.state.hints") == []
+    assert tab.evaluate("document.activeElement.className") == "over"
 
 
 def test_a_boundary_is_moved_by_mouse_and_by_keyboard(tab):

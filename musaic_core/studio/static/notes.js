@@ -39,9 +39,14 @@ class NoteEditor {
   show(answer, hints) {
     this.hints = hints;
     this.answer = answer;
-    this.notes = [...answer.notes].sort((a, b) => a[0] - b[0] || a[2] - b[2]);
-    const last = this.chosen;
-    this.chosen = (last && this.notes.find((n) => same(n, last))) ?? null;
+    this.notes = [...answer.notes];
+    const { chosen: last, moving } = this;
+    const found = last && this.notes.find((n) => same(n, last));
+    // it may answer what was said before: what has been said since is still there
+    const said = last && !found && !moving && (last === this.telling || this.index(last) >= 0);
+    if (said) this.notes.push(last);
+    this.notes.sort((a, b) => a[0] - b[0] || a[2] - b[2]);
+    this.chosen = moving || said ? last : found ?? null;
     this.line.render = (chart, range) => this.render(chart, range);
     this.choose(this.chosen, false);
     return this.line.draw();
@@ -106,7 +111,7 @@ class NoteEditor {
       const mine = this.index(old);
       if (mine >= 0) unhint.push(mine);
       if (mine < 0 || !note) hint.push(...this.denials(old, note));
-      this.notes = this.notes.filter((n) => n !== old);
+      this.notes = this.notes.filter((n) => !same(n, old)); // a later answer has it anew
     }
     if (note) {
       this.hints.forEach((h, i) => !h.sounds && inHint(note, h) && unhint.push(i));
@@ -116,7 +121,8 @@ class NoteEditor {
     this.hints = [...this.hints.filter((_, i) => !unhint.includes(i)), ...hint];
     this.choose(note, false);
     this.line.draw();
-    this.change({ hint, unhint });
+    this.telling = note;
+    this.change({ hint, unhint }).then(() => this.telling === note && (this.telling = null));
   }
 
   remove() {
@@ -130,6 +136,7 @@ class NoteEditor {
   }
 
   confirm() {
+    this.settle();
     if (this.index(this.chosen) < 0) this.replace(this.chosen, this.chosen);
     this.say(`${this.name(this.chosen)}: it is right`);
   }
@@ -167,7 +174,7 @@ class NoteEditor {
     const { old, timer } = this.moving;
     clearTimeout(timer);
     this.moving = null;
-    if (this.notes.includes(old) && this.chosen && !same(old, this.chosen)) this.replace(old, this.chosen);
+    if (this.chosen && !same(old, this.chosen)) this.replace(old, this.chosen);
   }
 
   stop() {

@@ -28,7 +28,7 @@ class StemEditor {
   show(answer, hints) {
     this.hints = hints;
     this.line.render = (chart, range) => this.render(chart, range);
-    if (this.chosen && !("index" in this.chosen)) this.lay();
+    if (this.chosen?.index === undefined) this.lay(); // and what is being typed stays
     else this.choose(null);
     return this.line.draw();
   }
@@ -136,6 +136,7 @@ class StemEditor {
     this.say(this.text(hint));
     this.hints = [...this.hints, hint];
     this.choose(null);
+    this.line.over.focus({ preventScroll: true }); // the button can't be pressed any more
     this.change({ hint: [hint], unhint: [] });
   }
 
@@ -145,6 +146,7 @@ class StemEditor {
     this.say(`${this.text(this.chosen)}: taken away`);
     this.hints = this.hints.filter((_, i) => i !== index);
     this.choose(null);
+    this.line.over.focus({ preventScroll: true }); // the button can't be pressed any more
     this.change({ hint: [], unhint: [index] });
   }
 

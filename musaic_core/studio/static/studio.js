@@ -164,7 +164,17 @@ function listHints(hints) {
     make("li", {}, make("button", { type: "button", "aria-label": `Take back: ${name(hint)}`, onclick: () => change({ hint: [], unhint: [i] }) }, "✕"), name(hint));
   $("#corrections").hidden = !hints.length;
   $("#corrections summary").textContent = `Your corrections (${hints.length})`;
-  $("#corrections ul").replaceChildren(...hints.map(row));
+  renew($("#corrections ul"), hints.map(row));
+}
+
+// Other children in a place: who has the focus there has it on the one that is now where
+// theirs was, or on the board if there is none.
+function renew(place, children) {
+  const at = [...place.children].findIndex((child) => child.contains(document.activeElement));
+  place.replaceChildren(...children);
+  if (at < 0) return;
+  const next = children[Math.min(at, children.length - 1)];
+  (next ? ($("button", next) ?? next) : $(".over")).focus({ preventScroll: true });
 }
 
 // What a user says goes to the server in the order in which it is said.
@@ -330,7 +340,7 @@ function showExports(now, answer) {
     });
     return make("a", { class: "button", href, download: "", onclick }, `⤓ ${text}`);
   };
-  $("#exports").replaceChildren(...files.map(link));
+  renew($("#exports"), files.map(link));
   where(now);
 }
 
