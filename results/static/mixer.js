@@ -2,7 +2,7 @@
 // Channels that play in step, in the browser's own audio: solo, mute, volume.
 
 class Mixer {
-  // channels: [{name, buffer, muted}], a buffer being an AudioBuffer or a Stream; start: where in the recording they begin, s;
+  // channels: [{name, buffer, muted}], a buffer being an AudioBuffer, or what has its duration, ready(offset) and source(context); start: where in the recording they begin, s;
   // merges: whether channels that a user ticks can become one
   constructor(place, channels, start, onTime, merges = false) {
     Object.assign(this, { channels, start, onTime, position: 0, playing: false });
@@ -100,7 +100,16 @@ class Mixer {
     this.analyser ??= new AnalyserNode(this.context, { fftSize: 2048 });
     this.analyser.connect(this.context.destination);
     if (this.position >= this.duration) this.position = 0;
-    this.sources?.forEach((source) => source.stop());
+    this.silence();
+    this.playing = true;
+    const token = (this.token = {});
+    const waits = this.channels.map(({ buffer }) => buffer.ready?.(this.position)).filter(Boolean);
+    if (!waits.length) this.begin();
+    else Promise.all(waits).then(() => token === this.token && this.begin(), () => token === this.token && this.pause());
+    this.tick();
+  }
+
+  begin() {
     const at = this.context.currentTime + 0.05; // one moment for all: in step
     this.sources = this.channels.map((channel) => {
       const { buffer } = channel;
@@ -112,22 +121,24 @@ class Mixer {
     });
     this.levels();
     this.began = at - this.position;
-    this.playing = true;
-    this.tick();
+  }
+
+  silence() {
+    this.sources?.forEach((source) => source.stop());
+    this.sources = this.token = null;
   }
 
   pause() {
     if (!this.playing) return;
     this.position = this.now();
-    this.sources?.forEach((source) => source.stop());
-    this.sources = null;
+    this.silence();
     this.playing = false;
     this.show();
   }
 
   now() {
-    if (!this.playing) return this.position;
-    return Math.min(this.duration, Math.max(0, this.context.currentTime - this.began));
+    if (!this.sources) return this.position;
+    return Math.min(this.duration, Math.max(this.position, this.context.currentTime - this.began));
   }
 
   // to a time of the recording, s
@@ -171,22 +182,6 @@ class Mixer {
     this.onTime(this.start + now);
   }
 
-}
-
-// Sound that is too long to be decoded at once: the browser reads what it plays.
-class Stream {
-  constructor(url, duration) {
-    Object.assign(this, { duration, media: new Audio(url) });
-    this.media.preload = "metadata";
-  }
-
-  source(context) {
-    const { media } = this;
-    this.node ??= new MediaElementAudioSourceNode(context, { mediaElement: media });
-    const connect = (to) => (this.node.disconnect(), this.node.connect(to));
-    const start = (_, offset) => ((media.currentTime = offset), media.play().catch(() => {})); // it was stopped again
-    return { connect, start, stop: () => media.pause() };
-  }
 }
 
 // Audio of a packed file, mono, at a sampling rate.

@@ -5,11 +5,11 @@ const PITCHES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "
 const OCTAVES = [24, 36, 48, 60, 72, 84, 96];
 const NOTE_COLOURS = {
   found: "--green", estimated: "--green", missed: "--muted", wrong: "--warm",
-  yours: "--violet", new: "--accent", "taken away": "--line", // in the studio
+  yours: "--violet", new: "--accent", "taken away": "--muted", // in the studio
 };
 const pitchName = (pitch) => PITCHES[pitch % 12] + (Math.floor(pitch / 12) - 1);
 const span = (duration) => (duration ? { range: [0, duration] } : {});
-const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
+const clock = (s) => `${Math.floor(Math.round(s) / 60)}:${String(Math.round(s) % 60).padStart(2, "0")}`;
 
 // Draw notes [[onset, offset, pitch], …], each list in the colour of its kind; what
 // axes there are besides is Plotly's.
