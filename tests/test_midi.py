@@ -255,6 +255,22 @@ def test_a_held_note_ends_where_its_key_is_struck_again(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"MThd, but no more of it",
+        b"MThd\0\0\0\6\0\0\0\1\1\0",
+        b"MThd\0\0\0\6\0\0\0\1\1\0XFIH\0\0\0\1a",
+    ],
+)
+def test_a_midi_file_that_is_cut_off_before_its_tracks_is_not_silence(
+    tmp_path, content
+):
+    (tmp_path / "a.mid").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.mid: .*export it again, or remove it"):
+        read_notes(tmp_path / "a.mid", 1.0)
+
+
 def test_drums_of_a_midi_file_are_left_out(tmp_path):
     midi = pretty_midi.PrettyMIDI()
     for is_drum in (True, False):

@@ -155,6 +155,8 @@ def _tracks_alone(data):
         at += size
     header, *others = chunks or [data]
     tracks = [chunk for chunk in others if chunk.startswith(b"MTrk")]
+    if not tracks:  # the reader says what is wrong
+        return data
     n_tracks = len(tracks).to_bytes(2)
     return header[:10] + n_tracks + header[12:] + b"".join(tracks)
 
