@@ -122,6 +122,31 @@ def test_a_stretch_is_said_by_the_keyboard_alone(tab):
     assert (hint["start"], hint["end"], hint["sounds"]) == (1, 3, False)
 
 
+def test_what_is_said_of_a_stem_twice_is_said_once(tab):
+    dropped(tab, "stems")
+    for _ in range(2):
+        tab.evaluate(
+            "opened.editor.choose({ start: 1, end: 3 }), opened.editor.tell(true)"
+        )
+        tab.evaluate("opened.queue")
+        settled(tab, "stems")
+    assert len(tab.evaluate("opened.state.hints")) == 1
+
+
+def test_who_opens_a_recording_by_a_key_has_the_focus_on_its_name(tab):
+    dropped(tab)
+    tab.focus(".over")
+    tab.keyboard.press("n")
+    settled(tab, "notes")
+    name = tab.inner_text("#name")
+    tab.focus("#home")
+    tab.keyboard.press("Enter")
+    tab.focus(f"#saved button:text-is('{name}')")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("#work")
+    assert tab.evaluate("document.activeElement.id") == "name"
+
+
 def test_what_is_typed_while_an_answer_comes_stays_and_so_does_the_focus(tab):
     dropped(tab, "stems")
     for box, value in (("From, s", "1"), ("To, s", "3")):

@@ -133,11 +133,12 @@ class StemEditor {
     const round = (v) => Number(v.toFixed(3));
     const hint = { label: this.stem.value, start: round(start), end: round(end), sounds };
     if (low !== undefined) Object.assign(hint, { low: Math.round(low), high: Math.round(high) });
+    const known = this.hints.some((h) => ["label", "start", "end", "sounds", "low", "high"].every((k) => h[k] === hint[k]));
     this.say(this.text(hint));
-    this.hints = [...this.hints, hint];
+    if (!known) this.hints = [...this.hints, hint];
     this.choose(null);
     this.line.over.focus({ preventScroll: true }); // the button can't be pressed any more
-    this.change({ hint: [hint], unhint: [] });
+    if (!known) this.change({ hint: [hint], unhint: [] });
   }
 
   remove() {

@@ -78,6 +78,7 @@ const take = attempt(async (file) => {
 // ---- a recording
 
 async function enter(recording) {
+  const here = $("#start").contains(document.activeElement);
   leave();
   state.set("recording", recording.id);
   const now = { ...recording, url: `api/recordings/${recording.id}`, state: recording.work, queue: Promise.resolve() };
@@ -86,6 +87,7 @@ async function enter(recording) {
   $("#work").hidden = $("#history").hidden = false;
   $("#name").textContent = recording.name;
   document.title = `${recording.name} · MusAIc studio`;
+  if (here) $("#name").focus(); // what was pressed is hidden now
   now.listening = new Listening(now, (time, playing) => now.line?.playhead(time, playing), fail);
   now.line = new Timeline($("#board"), now.duration, (time) => now.listening.seek(time));
   now.events = new EventSource(`${now.url}/events`);
