@@ -3,6 +3,7 @@
 import gc
 import io
 import json
+import weakref
 import zipfile
 
 import numpy as np
@@ -218,6 +219,16 @@ def test_what_is_made_of_an_answer_is_there_as_long_as_the_answer(page):
     gc.collect()
     assert not first.exists()
     assert not second.exists()
+
+
+def test_a_recording_that_is_let_go_leaves_no_answer_in_memory(page):
+    page.ask("stems")
+    sessions = page.client.app.state.studio.sessions
+    answers.stem_file(sessions[page.opened["id"]], "bass")
+    analysis = weakref.ref(sessions[page.opened["id"]].analysis)
+    sessions.clear()
+    gc.collect()
+    assert analysis() is None
 
 
 def test_stems_are_made_anew_with_what_was_said_and_not_by_another_model(page):

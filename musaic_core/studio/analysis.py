@@ -60,7 +60,7 @@ class Part:
         return slice(first, first + self.kept.stop - self.kept.start)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Analysis:
     """What a model made of a recording.
 

@@ -114,10 +114,15 @@ def make_app(folder: Path) -> Starlette:
         return _described(session)
 
     async def audio(session, request):
+        name = request.path_params.get("name")  # of a stem
         if "start" in request.query_params:
-            told = session, None, _stretch_of(request)
+            told = session, name, _stretch_of(request)
             return await _passing(answers.stretch_file, *told)
-        file = await run_in_threadpool(lambda: session.sound.file)
+
+        def whole():
+            return answers.stem_file(session, name) if name else session.sound.file
+
+        file = await run_in_threadpool(whole)
         return FileResponse(file, media_type="audio/flac")
 
     async def state(session, request):
@@ -155,14 +160,6 @@ def make_app(folder: Path) -> Starlette:
         data = await run_in_threadpool(answers.levels, session)
         return Response(data, media_type="application/octet-stream")
 
-    async def stem(session, request):
-        name = request.path_params["name"]
-        if "start" in request.query_params:
-            told = session, name, _stretch_of(request)
-            return await _passing(answers.stretch_file, *told)
-        file = await run_in_threadpool(answers.stem_file, session, name)
-        return FileResponse(file, media_type="audio/flac")
-
     async def components(session, request):
         gains = request.query_params.get("gains", "")
         told = session, gains, _stretch_of(request)
@@ -197,7 +194,7 @@ def make_app(folder: Path) -> Starlette:
         at("levels", levels),
         at("change", change, "POST"),
         *(at(what, act(what.replace("-", "_")), "POST") for what in ACTIONS),
-        at("stems/{name}", stem),
+        at("stems/{name}", audio),
         at("components", components),
         at("spectrogram", spectrogram),
         at("export/{what}", prepare, "POST"),

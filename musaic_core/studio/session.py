@@ -82,7 +82,8 @@ class Session:
         self.guess: Analysis | None = None  # the quick one, before it was made sure of
         self.picture = None  # of its spectrogram, once somebody has looked
         self._shown: Work | None = None  # that `analysis` is of
-        self._made: dict[int, Path] = {}  # folders, by the analyses' identities
+        # folders of what is made of analyses, without keeping these
+        self._made = weakref.WeakKeyDictionary()
         self.listeners = 0  # pages that are told of it
         self.ended = False  # with the studio
         self._asked = Asked(self.recording)
@@ -333,15 +334,12 @@ class Session:
         Path
         """
         with self._lock:
-            folder = self._made.get(id(analysis))
+            folder = self._made.get(analysis)
             if folder is None:
                 folder = Path(tempfile.mkdtemp("-made", dir=self.temporary))
-                self._made[id(analysis)] = folder
-                weakref.finalize(analysis, self._unmake, id(analysis))
+                self._made[analysis] = folder
+                weakref.finalize(analysis, shutil.rmtree, folder, ignore_errors=True)
             return folder
-
-    def _unmake(self, key):
-        shutil.rmtree(self._made.pop(key), ignore_errors=True)
 
     def _is_shown(self, work):
         """Whether the answer to a work, or to one with another mix, is shown."""
