@@ -106,7 +106,7 @@ def test_a_missing_corpus_is_skipped_and_says_why_once(capsys):
     assert objective.skip(train=[], test=[]) == (False, None)
 
 
-def that(**attributes):
+def plain(**attributes):
     return type("Plain", (Solver,), {"name": "plain", **attributes})
 
 
@@ -164,10 +164,10 @@ def test_a_task_without_axes_has_no_use_for_factors():
 
 
 def test_a_solver_is_skipped_by_a_task_that_asks_for_something_else():
-    stems = instance(that(answers="stems"))
+    stems = instance(plain(answers="stems"))
     reason = "gives stems, not notes"
     assert stems.skip(Transcription([], [])) == (True, reason)
-    notes = instance(that(answers="notes"))
+    notes = instance(plain(answers="notes"))
     assert notes.skip(Transcription([], [])) == (False, None)
 
 
@@ -248,6 +248,19 @@ def test_what_a_configuration_names_is_chosen(tmp_path):
             assert runs_all("solver")
 
 
+def run_by(config, tmp_path):
+    """Solvers that a configuration runs, and whether each is installed."""
+    # a new name: plugins are loaded anew, and those of other tests stay as they are
+    folder = tmp_path / f"{config.parent.name}_{config.stem}"
+    folder.mkdir()
+    for name in ("objective.py", "solvers", "datasets"):
+        (folder / name).symlink_to((config.parent / name).resolve())
+    with asking(config_file=str(config)):
+        benchmark = Benchmark(folder)
+        solvers = benchmark.check_solver_patterns(chosen("solver"))
+        return list(_list_parametrized_classes(*solvers))
+
+
 @pytest.mark.parametrize(
     ("file", "named", "left_out"),
     [
@@ -258,15 +271,7 @@ def test_what_a_configuration_names_is_chosen(tmp_path):
 def test_a_configuration_runs_what_minimises_what_it_asks_for(
     tmp_path, file, named, left_out
 ):
-    original = ROOT / "benchmarks" / "factorization"
-    folder = tmp_path / file.replace(".", "_")  # whose plugins are loaded anew
-    folder.mkdir()
-    for name in ("objective.py", "solvers", "datasets"):
-        (folder / name).symlink_to((original / name).resolve())
-    with asking(config_file=str(original / file)):
-        benchmark = Benchmark(folder)
-        solvers = benchmark.check_solver_patterns(chosen("solver"))
-        found = list(_list_parametrized_classes(*solvers))
+    found = run_by(ROOT / "benchmarks" / "factorization" / file, tmp_path)
     betas = {s.name: s._parameters.get("beta") for s, installed in found if installed}
     assert named.items() <= betas.items()
     assert left_out not in betas
@@ -291,15 +296,8 @@ def test_a_configuration_runs_what_minimises_what_it_asks_for(
 def test_a_full_comparison_has_each_kind_of_network_once(
     tmp_path, task, network, parameter, values, others, left_out
 ):
-    original = ROOT / "benchmarks" / task
-    folder = tmp_path / f"full_{task}"  # a new name: plugins are loaded anew
-    folder.mkdir()
-    for name in ("objective.py", "solvers", "datasets"):
-        (folder / name).symlink_to((original / name).resolve())
-    with asking(config_file=str(original / "full.yml")):
-        benchmark = Benchmark(folder)
-        solvers = benchmark.check_solver_patterns(chosen("solver"))
-        found = [s for s, _ in _list_parametrized_classes(*solvers)]
+    loaded = run_by(ROOT / "benchmarks" / task / "full.yml", tmp_path)
+    found = [solver for solver, _ in loaded]
     given = [s._parameters[parameter] for s in found if s.name == network]
     assert sorted(given) == values
     names = {s.name for s in found}
@@ -330,7 +328,7 @@ def test_where_nothing_can_be_learned_every_recording_has_a_row_with_the_reason(
         def tune(self, describe):
             raise InputError("no training recording could be used")
 
-    solver = instance(that(answers="notes", describes=True))
+    solver = instance(plain(answers="notes", describes=True))
     solver._references, solver.given_axes = None, None
     solver.task = Unreadable([], [Recorded("a", {}), Recorded("b", {})])
     solver.run(None)
