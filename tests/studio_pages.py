@@ -98,16 +98,19 @@ def settled(page, question, model=None):
         page.wait_for_timeout(250)
 
 
+def drop(page, question, name=None):
+    page.check(f"#wanted input[value={question}]", force=True)
+    told = {
+        "name": name or f"song {next(NUMBERS)}.wav",  # the same one would have its work
+        "mimeType": "audio/wav",
+        "buffer": song(24 if question == "sections" else 8),
+    }
+    page.set_input_files("#file", told)
+
+
 def dropped(page, question="notes", model="nmf", name=None):
-    name = name or f"song {next(NUMBERS)}.wav"  # the same one would have its work
     if page.locator("#start").is_visible():
-        page.check(f"#wanted input[value={question}]", force=True)
-        told = {
-            "name": name,
-            "mimeType": "audio/wav",
-            "buffer": song(24 if question == "sections" else 8),
-        }
-        page.set_input_files("#file", told)
+        drop(page, question, name)
     page.wait_for_selector("#work")
     if page.evaluate("opened.state.model") != model:
         page.select_option("#choice select", model)

@@ -7,9 +7,10 @@ import threading
 import time
 
 import pytest
-from studio_pages import dropped, notes, place, serving, settled
+from studio_pages import drop, dropped, notes, place, serving, settled
 
 from musaic_core.studio import answers, asked, saved
+from musaic_core.studio.analysis import StoppedError
 
 pytest.importorskip("playwright.sync_api")
 pytest_plugins = ["studio_pages"]
@@ -28,7 +29,7 @@ def test_what_can_not_be_read_is_one_line_and_nothing_is_lost(tab):
 
 def test_random_clicks_leave_no_error_and_no_memory(tab):
     seconds = float(os.environ.get("CLICKS", 60))
-    dropped(tab, name="random.wav")
+    dropped(tab)
     tab.click("#factors summary")
     session = tab.context.new_cdp_session(tab)
 
@@ -85,6 +86,35 @@ def test_an_answer_is_stopped_and_asked_for_again(tab, monkeypatch):
     settled(tab, "notes")
     assert len(notes(tab)) > 0
     assert notes(tab) != shown
+
+
+def test_who_has_stopped_the_first_answer_can_ask_again(tab, monkeypatch):
+    def slow(*args, stop, **options):
+        stop.wait(20)
+        raise StoppedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asked, "analyse", slow)
+        drop(tab, "notes")
+        tab.click("#stop")
+        tab.wait_for_selector("#error:has-text('stopped')")
+    tab.click("#again")
+    settled(tab, "notes")
+    assert tab.inner_text("#error") == ""
+    assert not tab.is_visible("#again")
+
+
+def test_who_drops_a_recording_again_gets_what_is_asked_for_now(tab):
+    name = f"asked {tab.viewport_size['width']}.wav"
+    dropped(tab, name=name)
+    tab.focus(".over")
+    tab.keyboard.press("n")
+    settled(tab, "notes")
+    tab.click("#home")
+    dropped(tab, "stems", name=name)
+    assert len(tab.evaluate("opened.state.hints")) == 1  # the work on it is there
+    tab.click("#undo")
+    settled(tab, "notes")
 
 
 def test_what_is_held_when_another_answer_comes_is_let_go(tab):

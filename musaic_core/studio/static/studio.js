@@ -68,7 +68,7 @@ const take = attempt(async (file) => {
   if (!file) return;
   $("#reading").textContent = `Reading ${file.name} …`;
   try {
-    await enter(await server.upload(file));
+    await enter(await server.upload(file), wanted());
   } finally {
     $("#reading").textContent = "";
     $("#file").value = "";
@@ -77,7 +77,9 @@ const take = attempt(async (file) => {
 
 // ---- a recording
 
-async function enter(recording) {
+const wanted = () => $("#wanted :checked").value;
+
+async function enter(recording, question = recording.work.question || wanted()) {
   const here = $("#start").contains(document.activeElement);
   leave();
   state.set("recording", recording.id);
@@ -104,7 +106,7 @@ async function enter(recording) {
   });
   see(now, recording.work);
   now.listening.show(null).catch(fail);
-  if (!recording.work.question) await pick($("#wanted :checked").value);
+  if (question !== recording.work.question) await pick(question);
 }
 
 function leave() {
@@ -137,6 +139,7 @@ function see(now, said) {
   $("#redo").disabled = !said.can_redo;
   $("#save").textContent = said.saved ? "Saved" : "Save";
   if (said.error) fail(said.error);
+  $("#again").hidden = !said.error;
   $("#running").hidden = !said.running;
   if (said.running) {
     now.told = null; // what comes then is news
@@ -370,6 +373,7 @@ document.addEventListener("DOMContentLoaded", attempt(async () => {
   });
   $("#choice").onsubmit = (event) => event.preventDefault();
   $("#choice select").onchange = (event) => pick(opened.state.question, event.target.value);
+  $("#again").onclick = () => pick(opened.state.question, opened.state.model);
   for (const what of ["undo", "redo", "save", "stop"]) $(`#${what}`).onclick = step(what);
   $("#home").onclick = (event) => {
     event.preventDefault();
