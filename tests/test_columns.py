@@ -20,7 +20,7 @@ from musaic_core.lowrank import (
 RNG = np.random.default_rng(2)
 
 
-def clusters(seed=0, noise=0.05, shape=(15, 60), rank=4):
+def clusters(seed=0, noise=0.01, shape=(15, 60), rank=4):
     """Columns that are each one of a few templates, and which."""
     rng = np.random.default_rng(seed)
     members = rng.integers(rank, size=shape[1])
