@@ -200,7 +200,7 @@ def test_one_channel_is_an_nmf_of_powers(dtype):
 def test_covariances_with_one_transform_have_the_likelihood_of_fastmnmf(n_channels):
     """From there on it finds what FastMNMF cannot say."""
     X, labels = channels(n=n_channels, shape=(4, 100)), [0, 0, 1, 2]
-    for n_iter in (3, 300):
+    for n_iter in (3, 1000):  # the start, and the end
         joint = multichannel_nmf(X, labels, seed=0, max_iter=n_iter, history=True)
         start = joint.spectra, joint.activations, joint.covariances
         model = full_rank_nmf(X, labels, init=start, max_iter=30, history=True)
