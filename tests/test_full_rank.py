@@ -199,20 +199,23 @@ def test_one_channel_is_an_nmf_of_powers(dtype):
 @pytest.mark.parametrize("n_channels", [2, 3])
 def test_covariances_with_one_transform_have_the_likelihood_of_fastmnmf(n_channels):
     """From there on it finds what FastMNMF cannot say."""
-    X, labels = channels(n=n_channels, shape=(4, 100)), [0, 0, 1, 2]
-    for n_iter in (3, 1000):  # the start, and the end
-        joint = multichannel_nmf(X, labels, seed=0, max_iter=n_iter, history=True)
-        start = joint.spectra, joint.activations, joint.covariances
-        model = full_rank_nmf(X, labels, init=start, max_iter=30, history=True)
-        if n_iter == 3:
-            np.testing.assert_allclose(model.history[0], joint.history[-1], 1e-5)
-            held = full_rank_nmf(X, labels, init=start, max_iter=0)
-            np.testing.assert_allclose(held.images(X), joint.images(X), 1e-4, 1e-5)
-    further = multichannel_nmf(
-        X, labels, init=factors(joint), max_iter=30, history=True
-    )
-    gained, others = (m.history[0] - m.history[-1] for m in (model, further))
-    assert gained > 2 * others
+    labels, ratios = [0, 0, 1, 2], []
+    for seed in range(5):
+        X = channels(seed, n=n_channels, shape=(4, 100))
+        for n_iter in (3, 300):
+            joint = multichannel_nmf(X, labels, seed=0, max_iter=n_iter, history=True)
+            start = joint.spectra, joint.activations, joint.covariances
+            model = full_rank_nmf(X, labels, init=start, max_iter=30, history=True)
+            if n_iter == 3:
+                np.testing.assert_allclose(model.history[0], joint.history[-1], 1e-5)
+                held = full_rank_nmf(X, labels, init=start, max_iter=0)
+                np.testing.assert_allclose(held.images(X), joint.images(X), 1e-4, 1e-5)
+        further = multichannel_nmf(
+            X, labels, init=factors(joint), max_iter=30, history=True
+        )
+        gained, others = (m.history[0] - m.history[-1] for m in (model, further))
+        ratios.append(gained / others)
+    assert np.median(ratios) > 2
 
 
 def factors(joint):

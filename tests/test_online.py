@@ -148,7 +148,7 @@ def test_shared_patterns_are_recovered(model, shape, beta):
         return beta_divergence(new, after, beta) / before
 
     # layers and cores have local minima, where a third of the starts may end
-    assert any(left(seed) < 0.05 for seed in range(6))
+    assert any(left(seed) < 0.2 for seed in range(6))
 
 
 def test_templates_of_layers_are_their_product():
