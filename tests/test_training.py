@@ -225,6 +225,29 @@ def test_a_broken_checkpoint_is_told_and_training_begins_anew(tmp_path, capsys):
     assert f"! {file}: not a usable checkpoint" in capsys.readouterr().out
 
 
+def test_a_training_goes_on_where_a_checkpoint_cannot_be_written(tmp_path, capsys):
+    whole = train_fragile(Interruption())
+    folder = tmp_path / "file"
+    folder.touch()
+    state = train_fragile(Interruption(), folder)
+    np.testing.assert_array_equal(state[LOSSES], whole[LOSSES])
+    assert f"! {folder / '3.safetensors'}: not written" in capsys.readouterr().out
+
+
+def test_a_training_that_began_without_a_gpu_goes_on_with_one(tmp_path):
+    train_fragile(Interruption(), tmp_path)
+    going_on = training._Training(Fragile(), None, 3, "cpu")
+    going_on.device = "cuda"
+    going_on.go_on_from(tmp_path / "3.safetensors")
+    assert going_on.has_ended
+
+
+@pytest.mark.parametrize("amount", [{"steps": 0}, {"minutes": 0}, {"minutes": -1}])
+def test_a_training_without_steps_or_time_is_refused(amount):
+    with pytest.raises(ValueError, match="give one step or more"):
+        train_line(**amount)
+
+
 def test_a_checkpoint_says_how_long_its_training_took(tmp_path, monkeypatch):
     Clock(monkeypatch)
     draw = Interruption()
