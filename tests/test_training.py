@@ -146,12 +146,15 @@ def test_a_training_ends_when_its_time_is_up_and_its_rate_has_decayed(monkeypatc
 
 
 class Fragile(nn.Module):
-    """A network with all that a state can have: chance, means, moments."""
+    """A network with all that a state can have: chance, means, moments, any order."""
 
     def __init__(self):
         super().__init__()
+        between = nn.Linear(8, 4)
+        between.weight = nn.Parameter(torch.randn(8, 4).mT)  # columns in memory
         self.layers = nn.Sequential(
-            nn.Linear(1, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1)
+            *(nn.Linear(1, 8), nn.BatchNorm1d(8), nn.Dropout(0.5)),
+            *(between, nn.Linear(4, 1)),
         )
 
     def forward(self, x):

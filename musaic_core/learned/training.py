@@ -240,8 +240,9 @@ class _Training:
             "kept": {name: torch.from_numpy(a) for name, a in self.kept.items()},
             **{f"optimizer {k}": of_one for k, of_one in moments.items()},
         }
+        # in C order: others, as of channels that lie side by side, would be mixed up
         arrays = {
-            f"{part}/{name}": tensor.cpu().numpy()
+            f"{part}/{name}": tensor.cpu().contiguous().numpy()
             for part, tensors in parts.items()
             for name, tensor in tensors.items()
         }
