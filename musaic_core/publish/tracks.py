@@ -21,13 +21,13 @@ SHOWN = {"notes", "sections", "stems", "factors", "text"}  # of an answer
 
 
 @dataclass
-class Page:
+class AnsweredRecording:
     """A recording with every answer that was given for it.
 
     Parameters
     ----------
     slug : str
-        Name of the page.
+        Name of its page.
     id : str
         The recording's own.
     audio : str
@@ -66,7 +66,7 @@ def slug(*words: object) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", text).strip("-.") or "unnamed"
 
 
-def find_recordings(benchmarks: Iterable[Benchmark]) -> list[Page]:
+def find_recordings(benchmarks: Iterable[Benchmark]) -> list[AnsweredRecording]:
     """Join the rows of all tasks by the audio that they are about.
 
     Parameters
@@ -76,7 +76,7 @@ def find_recordings(benchmarks: Iterable[Benchmark]) -> list[Page]:
 
     Returns
     -------
-    list of Page
+    list of AnsweredRecording
         One for each recording that has audio, or that a solver saved an answer for.
     """
     found = {}
@@ -92,28 +92,31 @@ def find_recordings(benchmarks: Iterable[Benchmark]) -> list[Page]:
                 audio = row.objective_audio
                 part = None if duration is None else round(duration, 1)
                 key = (audio or dataset, row.objective_track, part)
-                page = found.setdefault(
-                    key, Page("", row.objective_track, audio, duration)
-                )
-                page.rows.append((benchmark, row))
-                page.in_full |= row.objective_track == first
+                if key not in found:
+                    found[key] = AnsweredRecording(
+                        "", row.objective_track, audio, duration
+                    )
+                found[key].rows.append((benchmark, row))
+                found[key].in_full |= row.objective_track == first
     taken = set()
-    for page in found.values():
-        base = page.rows[0][1].dataset_name.split("[")[0]
-        name = slug(base, page.id)[:80]
-        page.slug = name
-        while page.slug in taken:
-            page.slug = f"{name}-{len(taken)}"
-        taken.add(page.slug)
+    for recording in found.values():
+        base = recording.rows[0][1].dataset_name.split("[")[0]
+        name = slug(base, recording.id)[:80]
+        recording.slug = name
+        while recording.slug in taken:
+            recording.slug = f"{name}-{len(taken)}"
+        taken.add(recording.slug)
     return list(found.values())
 
 
-def write_media(recording: Page, folder: Path, allowed: Allowed) -> dict | None:
+def write_media(
+    recording: AnsweredRecording, folder: Path, allowed: Allowed
+) -> dict | None:
     """Write what the page of a recording loads.
 
     Parameters
     ----------
-    recording : Page
+    recording : AnsweredRecording
         From `find_recordings`.
     folder : Path
         Of the packed files.
