@@ -305,6 +305,7 @@ def test_a_report_shows_its_plot_and_sorts_its_table(desktop, site):
     settle(desktop, f"{site.as_uri()}/reports/amt.html")
     desktop.wait_for_selector("#plot .main-svg")
     assert "A title" in desktop.text_content("#plot .g-gtitle, #plot .infolayer")
+    assert desktop.is_visible("#brand")  # choices of "scores" are none of "score"
     # the table is drawn again when it sorts: for a moment it has no cell
     first = "document.querySelector('tbody td')?.innerText === '{}'"
     desktop.wait_for_function(first.format("b"))
