@@ -48,6 +48,11 @@ class AnsweredRecording:
     rows: list = field(default_factory=list)
     in_full: bool = False
 
+    @property
+    def tasks(self) -> str:
+        """Titles of the tasks that there are answers for."""
+        return ", ".join(dict.fromkeys(benchmark.title for benchmark, _ in self.rows))
+
 
 def slug(*words: object) -> str:
     """Make a file name of words.
