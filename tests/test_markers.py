@@ -18,6 +18,8 @@ EXPORTS = {
     "points.csv": f"{AUDITION}verse\t0:00.000\t0:00.000\tdecimal\tCue\t\n"
     "chorus\t0:04.000\t0:00.000\tdecimal\tCue\t\n",
     "commented.txt": "# by hand\n# start end label\n0 4 verse\n4 10 chorus\n",
+    "blanks.csv": "Start time [s],End time [s],Section\n0,4,verse\n4,10,chorus\n",
+    "last.csv": "Label;End (s);Start (s)\nverse;4,0;0,0\nchorus;10,0;4,0\n",
     "seconds.csv": "start_sec,end_sec,label\n0,4,verse\n4,10,chorus\n",
 }
 
@@ -28,6 +30,13 @@ def test_what_a_tool_exports_is_read_by_its_columns_names(name, tmp_path):
     sections = read_sections(tmp_path / name, 10.0)
     assert sections.to_numpy().tolist() == [[0, 4, "verse"], [4, 10, "chorus"]]
     assert annotates(tmp_path / name, "sections")
+
+
+def test_labels_before_times_may_have_blanks(tmp_path):
+    text = "label,start,end\nfirst verse,0,4\nlast chorus,4,10\n"
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    sections = read_sections(tmp_path / "a.csv", 10.0)
+    assert sections["label"].tolist() == ["first verse", "last chorus"]
 
 
 def test_a_comment_that_only_looks_like_names_names_nothing(tmp_path):

@@ -175,13 +175,14 @@ def _lines(text):
     lines = [(place, line) for place, line in lines if line.lstrip()[0] != "#"]
     if not lines:
         return pd.DataFrame()
-    header = _header(lines[0][1])
+    header, separator = _header(lines[0][1])
     if header is not None:
         del lines[0]
-    separator = _separator(lines[0][1]) if lines else None
+    if lines and (separator is None or separator not in lines[0][1]):
+        separator = _separator(lines[0][1])
     rows = [_cells(line, separator) for _, line in lines]
     for comment in comments if header is None else ():  # REAPER's names are in one
-        names = _header(comment.lstrip("# "))
+        names, _ = _header(comment.lstrip("# "))
         if names is not None and len(names) == len(rows[0]):
             header = names
     width = max(map(len, rows), default=0)
@@ -197,12 +198,18 @@ def _lines(text):
 
 
 def _header(line):
-    """Names of the columns, if a line has any; else None."""
-    cells = _cells(line, _separator(line))
-    if np.isfinite(_numeric(pd.Series(cells, dtype=str))).any():
-        return None
-    names = _named(cells)
-    return names if "start" in names else None
+    """Names of the columns in a line, and what separates them; None where it has none.
+
+    Names may have blanks in them, such as "Start time [s]".
+    """
+    for separator in ("\t", ";", ",", None):
+        if separator is None or separator in line:
+            cells = _cells(line, separator)
+            names = _named(cells)
+            is_number = np.isfinite(_numeric(pd.Series(cells, dtype=str)))
+            if "start" in names and not is_number.any():
+                return names, separator
+    return None, None
 
 
 def _separator(line):
