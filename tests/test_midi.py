@@ -133,6 +133,17 @@ def test_what_comes_after_the_end_of_a_track_is_left(tmp_path):
     np.testing.assert_allclose(notes.table(), [(0.5, 1, 60)])
 
 
+def test_a_midi_file_that_is_cut_anywhere_is_told(tmp_path):
+    notes = Notes.from_rows([(1, 2, 60, 80, "a"), (2, 3, 62, 80, "a")])
+    write_midi(notes, tmp_path / "a.mid")
+    data = (tmp_path / "a.mid").read_bytes()
+    begin = data.index(b"MTrk", data.index(b"MTrk") + 1)
+    for size in range(begin + 8, len(data)):
+        (tmp_path / "a.mid").write_bytes(data[:size])
+        with pytest.raises(ValueError, match="its end is missing"):
+            read_midi(tmp_path / "a.mid")
+
+
 def test_a_track_that_begins_amid_a_message_is_told(tmp_path):
     with pytest.raises(ValueError, match="amid a message"):
         raw_midi(tmp_path, [OFF])

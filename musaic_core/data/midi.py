@@ -39,7 +39,7 @@ def playable(data: bytes) -> bytes:
         chunks.append(data[at : at + size])
         at += size
     header, *others = chunks or [data]
-    tracks = [chunk[8:] for chunk in others if chunk.startswith(b"MTrk")]
+    tracks = [chunk for chunk in others if chunk.startswith(b"MTrk")]
     if not tracks:
         return data
     written = header[:10] + len(tracks).to_bytes(2) + header[12:]
@@ -52,9 +52,9 @@ def playable(data: bytes) -> bytes:
     return written
 
 
-def _events(track) -> Iterator[bytes]:
+def _events(chunk) -> Iterator[bytes]:
     """Events of a track, each with its status; an empty text in place of others."""
-    at, running = 0, 0
+    track, at, running = chunk[8:], 0, 0
     while at < len(track):
         begin = at
         _, at = _number(track, at)
@@ -83,6 +83,8 @@ def _events(track) -> Iterator[bytes]:
         if status == 0xFF and kind == _END:
             return
         at = end
+    if len(track) < int.from_bytes(chunk[4:8]):
+        raise IndexError
 
 
 def _number(data, at):
