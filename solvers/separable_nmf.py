@@ -1,7 +1,6 @@
 """Separable nonnegative matrix factorization."""
 
 from musaic_core.benchmark.solver import LowRankSolver
-from musaic_core.lowrank.starts import SEPARABLE
 from musaic_core.lowrank.structured.columns import separable_nmf
 
 
@@ -10,7 +9,7 @@ class Solver(LowRankSolver):
 
     They are those of its components where each sounds alone somewhere. No start is
     drawn for them: they are chosen by successive projections, and the activations are a
-    regression on them.
+    regression on them. There are `rank` at most: a second of music may have fewer.
 
     Araújo et al. 2001; Gillis and Vavasis 2014.
     """
@@ -19,11 +18,9 @@ class Solver(LowRankSolver):
     parameters = {"method": ["spa"], "beta": [1], "rank": [40], "n_iter": [50]}
 
     def factorize(self, V, given):
-        # a second of music may have fewer columns that the others are no mixtures of
-        columns = SEPARABLE[self.method](V, min(self.rank, *V.shape))
         return separable_nmf(
             V,
-            len(columns),
+            self.rank,
             method=self.method,
             beta=self.beta,
             update="mu-extrapolated",

@@ -1,21 +1,38 @@
-"""Convolutive, harmonic and filtered NMF, each with four components."""
+"""Convolutive, harmonic, filtered and inharmonic NMF, each with four components."""
 
 import numpy as np
 import pytest
 import reference_factorization as reference
 
-from musaic_core.lowrank import convolutive_nmf, filtered_nmf, harmonic_nmf
+from musaic_core.lowrank import (
+    convolutive_nmf,
+    filtered_nmf,
+    harmonic_nmf,
+    inharmonic_nmf,
+)
 
 NAMES = ["convolutive", "harmonic", "filtered"]
 every_name = pytest.mark.parametrize("name", NAMES)
 # the factor beside the activations
 FIRST = {"convolutive": "patches", "harmonic": "envelope", "filtered": "filter"}
+FACTORS = {name: (first, "activations") for name, first in FIRST.items()}
+FACTORS["inharmonic"] = "envelope", "inharmonicity", "activations"
 
 
 def bands(F=12, P=4, K=3):
     """Spectra of narrow bands, which overlap."""
     rng = np.random.default_rng(7)
     return rng.gamma(1, 1, (F, P, K)) * (rng.random((F, P, K)) < 0.6)
+
+
+def variants(F=12):
+    """Those bands in two variants, and how much of two registers each is in.
+
+    Variants share no rows, so that steps are long, and the longer one goes too far.
+    """
+    heard = np.arange(F)[:, None] % 2 == np.arange(2)
+    registers = np.array([[1, 0], [0.5, 0.5], [0.2, 0.8], [0, 1]])
+    return bands(F)[..., None] * heard[:, None, None], registers
 
 
 def dictionary(F=12):
@@ -25,11 +42,13 @@ def dictionary(F=12):
 
 
 def run(name, V, **options):
-    """One of the three, with four components."""
+    """One of the four, with four components."""
     if name == "convolutive":
         return convolutive_nmf(V, 4, 3, **options)
     if name == "filtered":
         return filtered_nmf(V, *dictionary(len(V)), **options)
+    if name == "inharmonic":
+        return inharmonic_nmf(V, *variants(len(V)), **options)
     return harmonic_nmf(V, bands(len(V)), **options)
 
 

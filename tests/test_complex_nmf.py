@@ -155,10 +155,11 @@ def test_sources_that_cancel_are_told_by_their_phases():
     start = (W, None, phases)
     fixed = "templates", "phases"
     model = complex_nmf(X, sources, init=start, fixed=fixed, seed=0, max_iter=500)
-    assert min(map(sdr, images, model.images())) > 40
+    told = min(map(sdr, images, model.images()))
+    assert told > 40
     mixed = (W, None, np.tile(np.angle(X), (2, 1, 1)))
     plain = complex_nmf(X, sources, init=mixed, fixed=fixed[:1], seed=0, max_iter=500)
-    assert max(map(sdr, images, plain.images())) < 10
+    assert max(map(sdr, images, plain.images())) < told - 20
 
 
 # ---- complex ISNMF

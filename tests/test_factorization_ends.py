@@ -1,11 +1,15 @@
 """However a run of a factorization ends, it is no worse than its start."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from factorizations import SIZES, matrix, run, tensor
 
 from musaic_core.lowrank.divergence import beta_divergence
+from musaic_core.lowrank.ncp import ncp
 from musaic_core.lowrank.nmf import nmf
+from musaic_core.lowrank.ntd import ntd
 
 
 def test_stopping_rules():
@@ -75,3 +79,18 @@ def test_tol_waits_for_the_end_of_hals_and_gets_near_the_minimum():
     assert 20 < model.n_iter < 500
     best = beta_divergence(V, nmf(V, 6, **options).reconstruct())
     assert beta_divergence(V, model.reconstruct()) < 1.05 * best
+
+
+@pytest.mark.parametrize("beta", [0.5, 1, 1.5])
+@pytest.mark.parametrize("backend", ["c", "numpy", "torch"])
+def test_modes_do_not_run_away_from_each_other(beta, backend):
+    """Each has weights of its own, and single precision has a bound."""
+    V = np.random.default_rng(8).gamma(0.5, 1, (2, 8, 5)) + 1e-3
+    options = {"beta": beta, "update": "hals-mu", "seed": 0, "backend": backend}
+    for fit in (partial(ncp, rank=4), partial(ntd, ranks=(2, 6, 2))):
+        hals = fit(V, max_iter=20, **options)
+        sizes = [factor.mean() for factor in hals.fit.factors.values()]
+        assert max(sizes) < 1e3 * min(sizes)
+        single = fit(V.astype(np.float32), max_iter=60, history=True, **options)
+        assert np.isfinite(single.history).all()
+        assert single.history[-1] < single.history[0]

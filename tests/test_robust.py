@@ -109,29 +109,28 @@ def test_the_scale_of_the_data_changes_nothing_but_the_scale(beta, dtype):
 
 @pytest.mark.parametrize("beta", [0, 1, 2])
 def test_outlying_columns_are_told_and_the_templates_kept(beta):
-    rng = np.random.default_rng(0)
-    W, H = rng.gamma(0.3, 1, (40, 4)) + 1e-3, rng.gamma(0.5, 1, (4, 150)) + 1e-2
-    clean = W @ H
-    struck = rng.choice(150, 15, replace=False)
-    noise = np.zeros_like(clean)
-    noise[:, struck] = rng.gamma(1, 2 * clean.mean(), (40, 15))
-    V = clean + noise + 1e-6
-    options = {
-        "beta": beta,
-        "update": "mu-extrapolated",
-        "max_iter": 200,
-        "seed": 0,
-    }
     weight = {0: 1, 1: 0.5, 2: 0.3}[beta]
-    model = robust_nmf(V, 4, weight, **options)
-    plain = nmf(V, 4, **options)
-
-    def error(model):
-        return np.linalg.norm(model.reconstruct() - clean) / np.linalg.norm(clean)
-
-    assert error(model) < 0.3 * error(plain)
-    size = np.linalg.norm(model.outliers, axis=0)
-    assert set(np.argsort(size)[-15:]) == set(struck)
+    ratios, found = [], 0
+    for seed in range(7):
+        rng = np.random.default_rng(seed)
+        W, H = rng.gamma(0.3, 1, (40, 4)) + 1e-3, rng.gamma(0.5, 1, (4, 150)) + 1e-2
+        clean = W @ H
+        struck = rng.choice(150, 15, replace=False)
+        noise = np.zeros_like(clean)
+        noise[:, struck] = rng.gamma(1, 2 * clean.mean(), (40, 15))
+        V = clean + noise + 1e-6
+        options = {"beta": beta, "update": "mu-extrapolated", "max_iter": 200}
+        model = robust_nmf(V, 4, weight, seed=0, **options)
+        plain = nmf(V, 4, seed=0, **options)
+        error, of_plain = (
+            np.linalg.norm(each.reconstruct() - clean) for each in (model, plain)
+        )
+        ratios.append(error / of_plain)
+        size = np.linalg.norm(model.outliers, axis=0)
+        found += len({*np.argsort(size)[-15:]} & {*struck})
+    # of 24 draws the median was 0.3, and 0.02 of the columns were missed
+    assert np.median(ratios) < 0.6
+    assert found >= 0.9 * 7 * 15
 
 
 def test_tensors_and_silence():

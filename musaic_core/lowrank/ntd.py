@@ -155,7 +155,10 @@ class NTDProblem(TensorProblem):
             multiply(core, product, multi_mode_product(core, grams), 1)
 
     def weighted_hals(self, name, effort):
-        self.mu(name) if name == "core" else super().weighted_hals(name, effort)
+        if name != "core":
+            return super().weighted_hals(name, effort)
+        self.mu(name)
+        self.balance(name)
 
     def moved(self, name):
         super().moved(name)

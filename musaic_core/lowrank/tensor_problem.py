@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from musaic_core.lowrank.arrays import contiguous, unfold
+from musaic_core.lowrank.arrays import contiguous, library_of, unfold
 from musaic_core.lowrank.problem import Problem
 
 __all__ = ["TensorProblem"]
@@ -31,6 +31,7 @@ class TensorProblem(Problem):
             self.data_weights = contiguous(self.data_weights)
         self.cache: dict[Any, Array] = {}
         self._unfoldings: dict[tuple[int, bool], Array] = {}
+        self._balanced: Name = None  # the block that was balanced last
 
     @property
     def factors(self) -> list[Array]:
@@ -78,6 +79,29 @@ class TensorProblem(Problem):
             return super().terms(name)
         product, gram, B = self.normal(name)
         return product, gram @ B, B
+
+    def weighted_hals(self, name: Name, effort: float) -> None:
+        super().weighted_hals(name, effort)
+        self.balance(name)
+
+    def balance(self, name: Name) -> None:
+        """Give a block and the one that moved before it one size, in place.
+
+        The weights of each mode's squares ask for another size of the product. What a
+        mode takes of it others give back, again and again, and blocks would leave the
+        range of single precision. By powers of two, so that nothing else changes.
+        """
+        before, self._balanced = self._balanced, name
+        if before is None or before == name:
+            return
+        mine, others = self.blocks[name], self.blocks[before]
+        library, sizes = library_of(mine), (mine.mean(), others.mean())
+        mine_size, others_size = (size + (size == 0) for size in sizes)
+        apart = (library.log2(others_size) - library.log2(mine_size)) / 2
+        factor = library.exp2(library.round(apart))
+        mine *= factor
+        others /= factor
+        self.moved(before)
 
     def plain_mu(self, name: Name) -> None:
         if self.has_normal:

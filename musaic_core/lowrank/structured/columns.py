@@ -55,14 +55,14 @@ def separable_nmf(
 
     Where each component sounds alone in some column, and there is little noise, these
     columns are found, whatever the start. The regression is an `nmf` with templates
-    held, and goes on as ``nmf(V, rank, init=model, fixed=("templates",))``.
+    held, and goes on as ``nmf(V, C, init=model, fixed=("templates",))``.
 
     Parameters
     ----------
     V : array (F, T)
         Nonnegative; NumPy or PyTorch.
     rank : int
-        Columns to choose.
+        Columns to choose; fewer are taken where these span all others.
     method : {"spa", "snpa"}, default="spa"
         See `musaic_core.lowrank.spa` and `musaic_core.lowrank.snpa`.
     **options : Options
@@ -100,16 +100,11 @@ def separable_nmf(
     if options["fixed"]:
         raise ValueError("fixed is given; the templates are held, and nothing else is")
     check_choice(method, "method", SEPARABLE)
-    rank = check_count(rank, "rank")
     filled, *_ = observed(V, options["data_weights"], options["missing"])
-    columns = SEPARABLE[method](filled, rank).tolist()
-    if len(columns) < rank:
-        raise ValueError(
-            f"rank is {rank}, and {len(columns)} columns of V span all others; give "
-            "as many at most"
-        )
+    # of silence, which needs none, the first
+    columns = SEPARABLE[method](filled, rank).tolist() or [0]
     held = {"init": (filled[:, columns], None), "fixed": ("templates",)}
-    found = nmf(V, rank, **{**options, **held})
+    found = nmf(V, len(columns), **{**options, **held})
     model = SeparableNMF(found.templates, found.activations, found.n_iter, columns)
     model.fit = found.fit
     return model
