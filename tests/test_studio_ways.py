@@ -58,7 +58,6 @@ def test_of_two_recordings_the_one_that_was_dropped_last_is_shown(tab, monkeypat
     put(tab, "first.wav")
     put(tab, "last.wav")
     tab.wait_for_selector("#name:text-is('last.wav')")
-    settled(tab, "notes")
     assert tab.inner_text("#reading") == "Reading first.wav …"
     last.set()
     tab.wait_for_selector("#reading:empty", state="attached")
