@@ -6,7 +6,12 @@ from studio_pages import drop, dropped, notes, one_width, settled, waiting
 pytest.importorskip("playwright.sync_api")
 pytest_plugins = ["studio_pages"]
 pytestmark = pytest.mark.slow
-FOCUS = "(document.activeElement.id || document.activeElement.className)"
+
+
+def focused(tab, name):
+    """Wait until what has this id or class has the focus."""
+    has = "(document.activeElement.id || document.activeElement.className)"
+    tab.wait_for_function(f"() => {has} === '{name}'", polling=50)
 
 
 def stopped(tab):
@@ -110,15 +115,15 @@ def test_who_stops_and_asks_again_by_a_key_keeps_the_focus(tab):
         tab.focus("#stop")
         tab.keyboard.press("Enter")
         tab.wait_for_selector("#again")
-        assert tab.evaluate(FOCUS) == "again"
+        focused(tab, "again")
         tab.keyboard.press("Enter")
         tab.wait_for_selector("#stop")
-        assert tab.evaluate(FOCUS) == "stop"
+        focused(tab, "stop")
         tab.keyboard.press("Enter")
         tab.wait_for_selector("#again")
     tab.keyboard.press("Enter")
     settled(tab, "notes")
-    assert tab.evaluate(FOCUS) == "over"
+    focused(tab, "over")
 
 
 @one_width
@@ -131,17 +136,17 @@ def test_who_can_not_press_again_what_was_pressed_keeps_the_focus(tab):
         tab.focus(f"#{pressed}")
         tab.keyboard.press("Enter")
         settled(tab, "notes")
-        assert tab.evaluate(FOCUS) == next_
+        focused(tab, next_)
     tab.focus(".over")
     tab.keyboard.press("End")
     tab.focus("#edit button[aria-label^='Delete']")
     tab.keyboard.press("Enter")  # the last note
     settled(tab, "notes")
-    assert tab.evaluate(FOCUS) == "over"
+    focused(tab, "over")
     tab.focus("#home")
     tab.keyboard.press("Enter")
     tab.wait_for_selector("#start")
-    assert tab.evaluate(FOCUS) == "home"
+    focused(tab, "home")
 
 
 @one_width

@@ -50,7 +50,6 @@ def test_notes_are_corrected_by_the_keyboard_alone(tab):
     chosen = tab.evaluate("opened.editor.chosen")
     assert chosen == tab.evaluate("opened.editor.notes[1]")
     tab.keyboard.press("ArrowUp")
-    tab.wait_for_timeout(900)
     settled(tab, "notes")
     assert has(notes(tab), chosen[0], chosen[2] + 1)
     tab.keyboard.press("Control+z")
@@ -71,7 +70,6 @@ def test_a_note_that_moves_while_an_answer_comes_is_where_it_was_moved_to(tab):
     tab.keyboard.press("ArrowUp")
     on, off, pitch = tab.evaluate("opened.editor.chosen")
     tab.evaluate("answered(opened)")  # to what was said before
-    tab.wait_for_timeout(900)
     settled(tab, "notes")
     assert has(notes(tab), on, pitch)
     assert not has(notes(tab), on, pitch - 1)
@@ -189,7 +187,6 @@ def test_a_boundary_is_moved_by_mouse_and_by_keyboard(tab):
     later = tab.evaluate("t => opened.answer.bars.find((b) => b > t + 0.1)", first)
     tab.locator(".boundary").first.focus()
     tab.keyboard.press("ArrowRight")
-    tab.wait_for_timeout(900)
     settled(tab, "sections")
     assert starts(later)
     assert not starts(first)
