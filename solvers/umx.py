@@ -21,18 +21,18 @@ class Solver(Published, BaseSolver):
     requirements = ["pip::openunmix"]
     parameters = {"weights": [None]}
 
-    def prepare(self):
+    def load(self):
         import torch
         from openunmix.model import Separator
 
         networks = {stem: self.network_of(stem) for stem in self.stems}
         n_fft = 2 * (networks["vocals"].nb_output_bins - 1)
         self.torch = torch
-        self.network = Separator(
+        network = Separator(
             networks, niter=1, sample_rate=self.rate, n_fft=n_fft, n_hop=n_fft // 4
         )
-        self.network.freeze()
-        self.n_parameters = sum(p.numel() for p in self.network.parameters())
+        network.freeze()
+        return network
 
     def network_of(self, stem):
         """The network of a stem, whose sizes are those of its weights."""

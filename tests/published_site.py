@@ -229,7 +229,9 @@ REPORT = """<!doctype html><html><head>
 <script src="https://cdn.plot.ly/plotly-2.12.1.min.js"></script>
 <script src="https://cdn.example/gridjs.umd.js"></script>
 <script>
-const state = "the report's own";
+const state = "the report's own", kind = "score";
+const chosen = ["score_of", "scores_of"].filter((key) => key.startsWith(kind));
+document.querySelector("#brand").hidden = chosen.length !== 1;
 anime.timeline({loop: false}).add({});
 Plotly.react(document.getElementById("plot"), [{x: [1, 2], y: [3, 4]}],
   {title: "A title", xaxis: {title: "x"}, yaxis: {title: "y"}});

@@ -324,6 +324,24 @@ def test_what_is_no_sound_is_refused_by_name(tmp_path, suffix, content):
         read_audio(file)
 
 
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "aiff", "mp3"])
+def test_a_file_cut_amid_its_header_is_read_or_refused_in_plain_words(tmp_path, suffix):
+    soundfile.write(tmp_path / f"whole.{suffix}", np.ones(SR) / 2, SR)
+    data = (tmp_path / f"whole.{suffix}").read_bytes()
+    reasons = set()
+    for size in range(0, min(len(data), 4500), 100):
+        file = tmp_path / f"{size}.{suffix}"
+        file.write_bytes(data[:size])
+        try:
+            read_audio(file)
+        except InputError as error:
+            reasons.add(str(error).removeprefix(f"{file}: "))
+    assert reasons <= {
+        "no sound can be read from it; copy it again, or convert it to WAV",
+        "the recording is empty; export it again",
+    }
+
+
 def test_what_can_not_be_opened_is_told_as_what_it_is(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe.wav")  # which would be waited for
     with pytest.raises(InputError, match=r"pipe\.wav: not a file that can be read"):

@@ -131,13 +131,13 @@ def sections_without_times(file):
 
 # what is broken, the file to blame, and what to do about it
 BROKEN_AUDIO = [
-    (empty_file, "bad.wav", "no sound can be read from it; convert it"),
+    (empty_file, "bad.wav", "no sound can be read from it; copy it"),
     (no_samples, "bad.wav", "empty; export it again"),
     (silent, "bad.flac", "silent"),
     (with_samples(np.nan), "bad.wav", "NaN or infinite samples; export it again"),
     (with_samples(np.inf), "bad.wav", "NaN or infinite samples; export it again"),
-    (text_named_wav, "bad.wav", "no sound can be read from it; convert it"),
-    (no_sound, "bad.m4a", "no sound can be read from it; convert it"),
+    (text_named_wav, "bad.wav", "no sound can be read from it; copy it"),
+    (no_sound, "bad.m4a", "no sound can be read from it; copy it"),
     (too_short, "bad.wav", "too short"),
 ]
 CUT = [truncated(suffix) for suffix in ("wav", "flac", "ogg", "mp3")]

@@ -1,6 +1,7 @@
 """What models may know: what can be heard, and nothing that they are scored by."""
 
 import gc
+import importlib.metadata
 import pickle
 import types
 from functools import partial
@@ -140,6 +141,16 @@ def test_a_state_is_of_all_that_the_model_was_told(track):
         change()
         states.append(solver.state_depends_on())
     assert all(a != b for i, a in enumerate(states) for b in states[:i])
+
+
+def test_what_one_pytorch_has_learned_is_of_use_to_others(track, monkeypatch):
+    needs = {"requirements": ["pip::torch"], "_module_filename": __file__}
+    solver = solver_of(track, **needs)
+    states = []
+    for version in ("2.13.0+cpu", "2.13.0", "2.6.0"):
+        monkeypatch.setattr(importlib.metadata, "version", lambda _, v=version: v)
+        states.append(solver.state_depends_on())
+    assert states[0] == states[1] == states[2]
 
 
 READER = "def read(file, scale):\n    return scale * [1.0]\n"

@@ -140,6 +140,19 @@ def test_more_hints_begin_with_the_fewer_and_a_share_of_them_is_wrong():
     assert 8 <= sum(lies) <= 32
 
 
+@pytest.mark.parametrize("task", ["amt", "mss", "msa"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("hints", -1), ("hints", 2.5), ("hints", "x"), ("wrong_hints", 1.5)],
+)
+def test_hints_that_nobody_can_give_are_refused_by_their_name(task, name, value):
+    options = {"hints": 4, "wrong_hints": 0, "bars": "heard", name: value}
+    heard = [Track("a", dict.fromkeys(["bass", "drums"]), sections_from="a.lab")]
+    skipped, reason = plugin(f"objectives/{task}.py", **options).skip(train=heard)
+    assert skipped
+    assert f"{name} is {value}; give" in reason
+
+
 def test_nothing_leads_from_a_user_to_the_references():
     reference = notes((0, 1, 60))
     track = Track("song", {}, notes_from=lambda: reference)

@@ -281,6 +281,17 @@ def test_velocities_are_read_from_the_loudness_of_a_note_whatever_the_gain():
     assert np.corrcoef(found, notes.velocities)[0, 1] > 0.9
 
 
+def test_pieces_without_notes_of_the_piano_teach_no_velocities():
+    told = {"frequencies": FREQUENCIES, "frame": FRAME, "steps": 1}
+    V, _ = tones([(0.2, 0.6, 60)], 80)
+    for rows in ([], [(0.2, 0.6, 12)], [(90, 91, 60)]):
+        notes = Notes.from_rows([(*row, 80, "") for row in rows])
+        state = velocities.fit(OnsetsAndFrames, [(V, notes)], **told)
+        assert velocities.VELOCITY not in state
+        described = velocities.describe(OnsetsAndFrames, V, state)
+        assert np.isfinite(described).all()
+
+
 def test_velocities_need_pieces_and_notes_alone_do_without(isolated):
     told = {"frequencies": FREQUENCIES, "frame": FRAME, "steps": 1}
     state = velocities.fit(OnsetsAndFrames, [], [isolated], **told)

@@ -94,6 +94,61 @@ def test_chunks_that_are_no_tracks_are_passed_over_and_tracks_counted(
     assert len(read_midi(tmp_path / "a.mid")) == 1
 
 
+def raw_midi(folder, events):
+    track = b"".join(events)
+    chunk = b"MTrk" + len(track).to_bytes(4) + track
+    (folder / "a.mid").write_bytes(b"MThd\0\0\0\6\0\0\0\1\1\xe0" + chunk)
+    return read_midi(folder / "a.mid")
+
+
+HALF_A_SECOND = b"\x83\x60"
+ON, OFF = HALF_A_SECOND + b"\x90\x3c\x50", HALF_A_SECOND + b"\x3c\0"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b"\xff\x59\2\xf8\0",  # a key signature of eight flats
+        b"\xff\x59\0",  # of nothing
+        b"\xff\x51\1\7",  # a tempo, a frame rate and a meter cut short
+        b"\xff\x54\1\xff",
+        b"\xff\x58\2\4\2",
+        b"\xff\x08\5Piano",  # kinds that mido doesn't know
+        b"\xff\x7e\0",
+        b"\xf4",
+        b"\xf3\1",
+        b"\xf0\2\x7e\xf7",
+        b"\xf0\x80\x80\x80\2\x7e\xf7",
+    ],
+)
+def test_events_that_no_note_needs_change_none(event, tmp_path):
+    notes = raw_midi(tmp_path, [HALF_A_SECOND + event, ON, OFF])
+    np.testing.assert_allclose(notes.table(), [(1, 1.5, 60)])
+    notes = raw_midi(tmp_path, [ON, HALF_A_SECOND + event, OFF, HALF_A_SECOND + event])
+    np.testing.assert_allclose(notes.table(), [(0.5, 1.5, 60)])
+
+
+def test_what_comes_after_the_end_of_a_track_is_left(tmp_path):
+    notes = raw_midi(tmp_path, [ON, OFF, b"\0\xff\x2f\0", bytes(3), ON, OFF])
+    np.testing.assert_allclose(notes.table(), [(0.5, 1, 60)])
+
+
+def test_a_midi_file_that_is_cut_anywhere_is_told(tmp_path):
+    notes = Notes.from_rows([(1, 2, 60, 80, "a"), (2, 3, 62, 80, "a")])
+    write_midi(notes, tmp_path / "a.mid")
+    data = (tmp_path / "a.mid").read_bytes()
+    begin = data.index(b"MTrk", data.index(b"MTrk") + 1)
+    for size in range(begin + 8, len(data)):
+        (tmp_path / "a.mid").write_bytes(data[:size])
+        with pytest.raises(ValueError, match="its end is missing"):
+            read_midi(tmp_path / "a.mid")
+
+
+def test_a_track_that_begins_amid_a_message_is_told(tmp_path):
+    with pytest.raises(ValueError, match="amid a message"):
+        raw_midi(tmp_path, [OFF])
+
+
 def test_midi_of_many_ticks_is_read_and_written_to_its_end(tmp_path):
     # three minutes at 32767 ticks a quarter, as MAPS has them
     tick = 32767 * 360
@@ -170,7 +225,7 @@ def test_midi_is_known_by_its_suffix_in_any_case(suffix, tmp_path):
 def test_midi_that_ends_too_early_is_told_with_a_reason(tmp_path):
     file = tmp_path / "a.mid"
     file.write_bytes(b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\x10\0\x90")
-    with pytest.raises(InputError, match=r"not a readable MIDI file \(EOFError\);"):
+    with pytest.raises(InputError, match=r"not a readable MIDI file \(its end .+\);"):
         read_notes(file, 5.0)
 
 

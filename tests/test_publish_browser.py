@@ -142,10 +142,30 @@ def test_what_the_chart_of_costs_shows_is_said_beneath(desktop, site):
     for corpus in desktop.locator("#cost-form [name=corpus] option").all():
         chosen = corpus.get_attribute("value")
         desktop.select_option("#cost-form [name=corpus]", chosen)
-        for cost, text in told[chosen].items():
-            desktop.select_option("#cost-form [name=cost]", cost)
-            assert desktop.locator("#cost-told").inner_text() == text
+        for option in desktop.locator("#cost-form option:enabled").all():
+            cost = option.get_attribute("value")
+            if cost in told[chosen]:
+                desktop.select_option("#cost-form [name=cost]", cost)
+                assert desktop.locator("#cost-told").inner_text() == told[chosen][cost]
     assert "No solver is better and cheaper than" in told["amt|tiny a"]["time_predict"]
+
+
+def test_a_cost_that_no_solver_has_is_not_offered(desktop, site):
+    settle(desktop, f"{site.as_uri()}/index.html")
+    points = json.loads(desktop.locator("#points").text_content())
+    for corpus in desktop.locator("#cost-form [name=corpus] option").all():
+        chosen = corpus.get_attribute("value")
+        desktop.select_option("#cost-form [name=corpus]", chosen)
+        here = [p for p in points if f"{p['task']}|{p['corpus']}" == chosen]
+        offered = {
+            cost: any(p[cost] for p in here)
+            for cost in ("time_predict", "time_fit", "time", "memory", "parameters")
+        }
+        assert offered["time"] != offered["time_predict"]  # a curve has the former
+        for cost, is_offered in offered.items():
+            option = desktop.locator(f"#cost-form [name=cost] [value={cost}]")
+            assert option.is_enabled() == is_offered
+        assert offered[desktop.locator("#cost-form [name=cost]").input_value()]
 
 
 def test_a_figure_can_be_had_as_csv(desktop, site):
@@ -305,6 +325,7 @@ def test_a_report_shows_its_plot_and_sorts_its_table(desktop, site):
     settle(desktop, f"{site.as_uri()}/reports/amt.html")
     desktop.wait_for_selector("#plot .main-svg")
     assert "A title" in desktop.text_content("#plot .g-gtitle, #plot .infolayer")
+    assert desktop.is_visible("#brand")  # choices of "scores" are none of "score"
     # the table is drawn again when it sorts: for a moment it has no cell
     first = "document.querySelector('tbody td')?.innerText === '{}'"
     desktop.wait_for_function(first.format("b"))

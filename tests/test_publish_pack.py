@@ -11,14 +11,10 @@ import soundfile
 from PIL import Image
 from published_site import FRAME, FREQUENCIES, RATE, factors, recording, unpacked
 
-from musaic_core.publish.pack import (
-    LARGEST,
-    encode_audio,
-    with_serial,
-    write_once,
-    write_report,
-)
-from musaic_core.publish.tracks import EXCERPT, pack_factors
+from musaic_core.publish.audio import encode_audio, with_serial
+from musaic_core.publish.factors import pack_factors
+from musaic_core.publish.pack import write_once
+from musaic_core.publish.report import LARGEST, write_report
 from musaic_core.results.saved import save_factors
 
 
@@ -59,11 +55,11 @@ def test_equal_data_is_one_file(tmp_path):
 def test_factors_are_kept_to_two_decibels_without_what_is_silent(tmp_path):
     file = tmp_path / "factors.npz"
     save_factors(factors(), ["low", "high", "no"], FREQUENCIES, FRAME, file)
-    line, body = pack_factors(file, 1.0).split(b"\n", 1)
+    line, body = pack_factors(file, 1.0, 0.5).split(b"\n", 1)
     header = json.loads(line)
     R, F, T = header["shape"]
     assert header["names"] == ["high", "low"]
-    assert round(EXCERPT / FRAME) == T
+    assert round(0.5 / FRAME) == T
     W = np.frombuffer(body, np.uint8)[: R * F].reshape(R, F).astype(float)
     true = factors().templates[:, [1, 0]].T
     level = 30 + 10 * np.log10(true / true.max(1, keepdims=True))

@@ -114,11 +114,19 @@ def test_guided_runs_stand_beside_the_scores_and_are_none(benchmarks):
     [(_, text)] = tables.sentences(table, benchmark)
     assert "The purest components are those of nmf β=1 fixed (0.75)" in text
     assert "By 4 hints nmf β=1 fixed gains most where none was given (+0.040)" in text
-    pages = {page.id: page for page in find_recordings([benchmark])}
-    gains = {curve["name"]: curve["gains"] for curve in gains_of(pages["one"])}
+    answered = {found.id: found for found in find_recordings([benchmark])}
+    gains = {curve["name"]: curve["gains"] for curve in gains_of(answered["one"])}
     # those with wrong hints are another matter
     assert gains["nmf β=1 fixed: Transcription, tiny a"] == [[1, 0.01], [4, 0.04]]
     assert not any("network" in name for name in gains)
+
+
+def test_a_recording_knows_the_tasks_that_were_asked_of_it(benchmarks):
+    read = [read_latest(benchmarks / name)[0] for name in ("amt", "mss", "msa")]
+    tables.label_all(read)
+    titles = {found.tasks for found in find_recordings(read)}
+    assert any(", " in tasks for tasks in titles)
+    assert {t for tasks in titles for t in tasks.split(", ")} == {b.title for b in read}
 
 
 def test_problems_are_the_same_whatever_users_say(benchmarks):

@@ -186,6 +186,8 @@ def test_htdemucs_reads_its_file_without_running_what_is_in_it(
     stored = {"klass": HTDemucs, "kwargs": options, "state": state}
     torch.save(stored, tmp_path / "model.th")
     solver = plugin("solvers/htdemucs.py", weights=str(tmp_path / "model.th"))
+    assert solver.skip(Separation([], [track], ["drums"])) == (False, None)
+    (tmp_path / "model.th").unlink()  # it has been read, once for all
     solver.prepare()
     assert solver.n_parameters == 1
     stems = solver.predict(Recording(track), None)
@@ -230,7 +232,7 @@ def test_umx_takes_sizes_from_its_weights(package, tmp_path, track):
     assert not stems["bass"].any()
     (tmp_path / "bass-b62c91ce.pth").unlink()
     with pytest.raises(ValueError, match=r"there is no bass….pth"):
-        solver.prepare()
+        plugin("solvers/umx.py", weights=str(tmp_path)).prepare()
 
 
 def test_bs_roformer_reads_its_options_and_gives_what_one_stem_leaves(

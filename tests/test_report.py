@@ -197,6 +197,15 @@ FRAMES = {
 }
 
 
+@pytest.mark.parametrize("folder", sorted(ROOT.glob("benchmarks/*/plots")))
+def test_no_figure_takes_the_choices_of_another(folder):
+    # benchopt's report takes what is named after a figure for one of its choices
+    names = [load(file).name.lower().replace(" ", "_") for file in folder.glob("*.py")]
+    assert names
+    for name in names:
+        assert [other for other in names if other.startswith(name)] == [name]
+
+
 @pytest.mark.parametrize("frame", FRAMES)
 @pytest.mark.parametrize("file", PLOTS, ids=lambda file: file.stem)
 def test_a_figure_is_made_whatever_the_results(read_only, file, frame):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from musaic_core.benchmark.store import fitted, losses_of
+from musaic_core.benchmark.store import file_name, fitted, losses_of
 
 
 @pytest.fixture
@@ -119,6 +119,24 @@ def test_a_training_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(ZeroDivisionError):
         fitted({"seed": 0}, lambda _: 1 / 0, [tmp_path])
     assert not list(tmp_path.glob("*.safetensors"))
+
+
+def read_only(folder, name):
+    folder.touch()  # nothing can lie in it
+
+
+def full(folder, name):
+    (folder / name).with_suffix(".new").mkdir(parents=True)  # nothing can be written
+
+
+@pytest.mark.parametrize("spoil", [read_only, full])
+def test_what_was_learned_is_used_where_it_cannot_be_kept(tmp_path, fit, capsys, spoil):
+    folder, name = tmp_path / "states", file_name({"seed": 0})
+    spoil(folder, name)
+    state, seconds = fitted({"seed": 0}, fit, [folder])
+    assert state["bias"] == 1
+    assert seconds > 0
+    assert f"! {folder / name}: not kept" in capsys.readouterr().out
 
 
 def test_a_training_that_is_interrupted_finds_what_it_had_kept(tmp_path):

@@ -146,12 +146,15 @@ def test_a_training_ends_when_its_time_is_up_and_its_rate_has_decayed(monkeypatc
 
 
 class Fragile(nn.Module):
-    """A network with all that a state can have: chance, means, moments."""
+    """A network with all that a state can have: chance, means, moments, any order."""
 
     def __init__(self):
         super().__init__()
+        between = nn.Linear(8, 4)
+        between.weight = nn.Parameter(torch.randn(8, 4).mT)  # columns in memory
         self.layers = nn.Sequential(
-            nn.Linear(1, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1)
+            *(nn.Linear(1, 8), nn.BatchNorm1d(8), nn.Dropout(0.5)),
+            *(between, nn.Linear(4, 1)),
         )
 
     def forward(self, x):
@@ -223,6 +226,29 @@ def test_a_broken_checkpoint_is_told_and_training_begins_anew(tmp_path, capsys):
     assert second.n == first.n
     np.testing.assert_array_equal(state[LOSSES], whole[LOSSES])
     assert f"! {file}: not a usable checkpoint" in capsys.readouterr().out
+
+
+def test_a_training_goes_on_where_a_checkpoint_cannot_be_written(tmp_path, capsys):
+    whole = train_fragile(Interruption())
+    folder = tmp_path / "file"
+    folder.touch()
+    state = train_fragile(Interruption(), folder)
+    np.testing.assert_array_equal(state[LOSSES], whole[LOSSES])
+    assert f"! {folder / '3.safetensors'}: not written" in capsys.readouterr().out
+
+
+def test_a_training_that_began_without_a_gpu_goes_on_with_one(tmp_path):
+    train_fragile(Interruption(), tmp_path)
+    going_on = training._Training(Fragile(), None, 3, "cpu")
+    going_on.device = "cuda"
+    going_on.go_on_from(tmp_path / "3.safetensors")
+    assert going_on.has_ended
+
+
+@pytest.mark.parametrize("amount", [{"steps": 0}, {"minutes": 0}, {"minutes": -1}])
+def test_a_training_without_steps_or_time_is_refused(amount):
+    with pytest.raises(ValueError, match="give one step or more"):
+        train_line(**amount)
 
 
 def test_a_checkpoint_says_how_long_its_training_took(tmp_path, monkeypatch):

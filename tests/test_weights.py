@@ -37,6 +37,7 @@ def test_the_manifest_tells_code_data_seed_time_and_energy_of_each():
     manifest = json.loads((SHIPPED / "manifest.json").read_text(encoding="utf-8"))
     for entry in manifest.values():
         assert entry["code"]
+        assert entry["torch"]
         assert entry["corpus"]
         assert entry["training material"]
         assert entry["seed"] >= 0

@@ -10,6 +10,7 @@ where, and what energy that took. This is an estimate, as few machines can measu
 `WATTS` of the one core that works; memory and cooling are not counted.
 """
 
+import importlib.metadata
 import json
 import platform
 import shutil
@@ -211,6 +212,7 @@ def _entry(state, seconds, depends_on):
         "seconds": round(seconds, 1),
         "energy_wh": energy_wh(seconds),
         "machine": f"{platform.system()} {platform.machine()}",
+        "torch": importlib.metadata.version("torch"),
         **depends_on,
     }
 

@@ -25,6 +25,13 @@ class GuidedObjective(Objective):
 
     parameters = {"hints": [0], "wrong_hints": [0]}
 
+    def skip(self, missing=None, **data):
+        if not (isinstance(self.hints, int) and self.hints >= 0):
+            return True, f"hints is {self.hints}; give a whole number, 0 for none"
+        if not 0 <= self.wrong_hints <= 1:
+            return True, f"wrong_hints is {self.wrong_hints}; give a share from 0 to 1"
+        return super().skip(missing, **data)
+
     @property
     def user(self):
         """Who corrects the first answers; None where nobody does."""

@@ -5,7 +5,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import filelock
@@ -70,13 +70,15 @@ class KeepsState:
             # what calls the solver does not change what it learns
             if PACKAGE / "benchmark" not in file.parents and file.suffix not in BINARIES
         }
+        # what one version of PyTorch has learned, all others can use
+        packages = [need for need in self.requirements if need != "pip::torch"]
         return {
             "solver": self.name,
             "parameters": _as_texts(self._parameters),
             "task": {"answers": self.task.answers, **_as_texts(asked)},
             "labels": [str(label) for label in getattr(self.task, "labels", [])],
             "exponent": self.exponent,
-            "packages": versions(self.requirements),
+            "packages": versions(packages),
             "seed": self.seed,
             "training material": [track.content for track in self.task.recordings],
             "code": digest_of_code({*files, file_of(self._module_filename)}),
@@ -101,7 +103,7 @@ def fitted(
         told of it may keep how far it has come. If it is interrupted, it is told of the
         same one when it is called again; where it comes to an end, the folder goes.
     folders : list of Path
-        Where states may lie; a new one is written to the last.
+        Where states may lie; a new one is written to the last, if it can be.
     name : str, optional
         Of the file, by default `file_name`.
 
@@ -121,8 +123,11 @@ def fitted(
         if (folder / name).exists() and (read := _read(folder / name, text)):
             return read
     file = folders[-1] / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(file.with_suffix(".lock")):  # workers train once together
+    with ExitStack() as held:
+        with suppress(OSError):  # nothing can be kept there, nor shared
+            file.parent.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(file.with_suffix(".lock"))
+            held.enter_context(lock)  # workers train once together
         if file.exists() and (read := _read(file, text)):
             return read
         checkpoints = file.with_suffix(".training")
@@ -132,9 +137,12 @@ def fitted(
         told = {"depends_on": text, "seconds": repr(seconds)}
         metadata = {**told, "arrays": _digest(state)}
         written = file.with_suffix(".new")
-        safetensors.numpy.save_file(state, written, metadata)
-        written.replace(file)
-        shutil.rmtree(checkpoints, ignore_errors=True)
+        try:
+            safetensors.numpy.save_file(state, written, metadata)
+            written.replace(file)
+            shutil.rmtree(checkpoints, ignore_errors=True)
+        except Exception as error:  # as where the disk is full: what was learned counts
+            report_once(f"{file}: not kept, so it is trained again next time ({error})")
     return state, seconds
 
 

@@ -266,9 +266,11 @@ def _describe_by_ffmpeg(file, header):
                 sr, channels = frame.sample_rate, frame.layout.nb_channels
             frames += frame.samples * sr / frame.sample_rate
     if sr is None and header is not None:
-        return header  # of a file without samples
+        raise InputError(f"{file}: the recording is empty; export it again")
     if sr is None:
-        raise InputError(f"{file}: no sound can be read from it; convert it to WAV")
+        raise InputError(
+            f"{file}: no sound can be read from it; copy it again, or convert it to WAV"
+        )
     with _opened(file) as container:
         stream = container.streams.audio[0]
         promised = float((stream.duration or 0) * stream.time_base) * sr

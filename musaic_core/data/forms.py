@@ -25,11 +25,11 @@ _NAMES = {
     "start": "start starttime onset onsettime time begin from",
     "end": "end endtime offset offsettime stop to",
     "duration": "duration dur length",
-    "pitch": "pitch midipitch midi midinote note notenumber",
-    "frequency": "frequency freq hz f pitchhz",
+    "pitch": "pitch midipitch pitchmidi midi midinote note notenumber",
+    "frequency": "frequency freq hz f pitchhz frequencyhz freqhz",
     "velocity": "velocity vel",
     "position": "position beat beatposition",
-    "label": "label section segment function chord",
+    "label": "label section segment function chord name",
 }
 _CANONICAL = {
     name: column for column, names in _NAMES.items() for name in names.split()
@@ -41,7 +41,7 @@ _NAMESPACES = {
     "beats": ("beat", "beat_position"),
     "sections": (
         *("segment_open", "segment_salami_upper", "segment_salami_function"),
-        "segment_tut",
+        *("segment_tut", "multi_segment", "segment_salami_lower"),
     ),
     "chords": ("chord", "chord_harte"),
 }
@@ -169,18 +169,22 @@ def _lines(text):
         (f"line {number}", line)
         for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1)
         # Audacity has a line with a backslash of the frequencies of a label
-        if line.strip() and line.lstrip()[0] not in "#%\\"
+        if line.strip() and line.lstrip()[0] not in "%\\"
     ]
+    comments = [line for _, line in lines if line.lstrip()[0] == "#"]
+    lines = [(place, line) for place, line in lines if line.lstrip()[0] != "#"]
     if not lines:
         return pd.DataFrame()
-    first = _cells(lines[0][1], _separator(lines[0][1]))
-    has_numbers = np.isfinite(_numeric(pd.Series(first))).any()
-    header = [] if has_numbers else _named(first)
-    header = header if "start" in header else None
+    header, separator = _header(lines[0][1])
     if header is not None:
         del lines[0]
-    separator = _separator(lines[0][1]) if lines else None
+    if lines and (separator is None or separator not in lines[0][1]):
+        separator = _separator(lines[0][1])
     rows = [_cells(line, separator) for _, line in lines]
+    for comment in comments if header is None else ():  # REAPER's names are in one
+        names, _ = _header(comment.lstrip("# "))
+        if names is not None and len(names) == len(rows[0]):
+            header = names
     width = max(map(len, rows), default=0)
     if header is not None:
         width = max(width, len(header))
@@ -191,6 +195,21 @@ def _lines(text):
         columns=header,
         dtype=str,
     )
+
+
+def _header(line):
+    """Names of the columns in a line, and what separates them; None where it has none.
+
+    Names may have blanks in them, such as "Start time [s]".
+    """
+    for separator in ("\t", ";", ",", None):
+        if separator is None or separator in line:
+            cells = _cells(line, separator)
+            names = _named(cells)
+            is_number = np.isfinite(_numeric(pd.Series(cells, dtype=str)))
+            if "start" in names and not is_number.any():
+                return names, separator
+    return None, None
 
 
 def _separator(line):
@@ -215,7 +234,8 @@ def _named(names):
     """Names of columns: those of `_NAMES`, where they are meant, once each."""
     named = []
     for name in names:
-        plain = re.sub(r"[\[(].*|[^a-z]", "", str(name).lower())
+        alone = re.sub(r"[_ ]s(ec(onds?)?)?$", "", str(name).lower())
+        plain = re.sub(r"[\[(].*|[^a-z]", "", alone)
         column = _CANONICAL.get(plain, plain)
         named.append(column if column not in named else f"{column} {len(named)}")
     return named
@@ -224,9 +244,14 @@ def _named(names):
 def _jams(jam, kind):
     """The annotations of the first namespace of a kind that there are; see JAMS 0.3."""
     for namespace in _NAMESPACES[kind]:
-        found = [a for a in jam["annotations"] if a["namespace"] == namespace]
-        found = found if kind == "notes" else found[:1]  # of each string of a guitar
-        rows = [row for annotation in found for row in _observations(annotation)]
+        found = [
+            list(_observations(annotation))
+            for annotation in jam["annotations"]
+            if annotation["namespace"] == namespace
+        ]
+        # of each string of a guitar, or by the first who annotated
+        found = list(filter(None, found))[: None if kind == "notes" else 1]
+        rows = [row for rows in found for row in rows]
         if rows:
             break
     else:
@@ -251,7 +276,9 @@ def _observations(annotation):
         rows = ([row[key] for key in keys] for row in data)
     for time, duration, value in rows:
         if isinstance(value, dict):
-            value = value.get("position")
+            if value.get("level"):  # a smaller section within one of level 0
+                continue
+            value = value.get("position", value.get("label"))
         yield str(time), str(duration), "" if value is None else str(value)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from musaic_core.data.errors import report_once
 from musaic_core.data.matching import match_notes
+from musaic_core.data.midi import playable
 
 
 @dataclass
@@ -120,9 +121,7 @@ def read_midi(file: Path) -> Notes:
     Hawthorne et al., "Onsets and frames: Dual-objective piano transcription", ISMIR
     2018.
     """
-    data = Path(file).read_bytes()
-    # what comes before the header is of the RIFF file, or the old Mac, that it lies in
-    data = _tracks_alone(data[max(0, data.find(b"MThd")) :])
+    data = playable(Path(file).read_bytes())
     midi = mido.MidiFile(file=io.BytesIO(data), clip=True)
     clocks = [[track] for track in midi.tracks] if midi.type == 2 else [midi.tracks]
     rows, n_held = [], 0
@@ -141,24 +140,6 @@ def read_midi(file: Path) -> Notes:
     if n_held:
         report_once(f"{file}: {n_held} notes are never released; they last to its end")
     return Notes.from_rows(rows)
-
-
-def _tracks_alone(data):
-    """A MIDI file without chunks of other kinds, which are to be passed over.
-
-    Its header then says how many tracks there are: some headers are wrong.
-    """
-    chunks, at = [], 0
-    while at + 8 <= len(data):
-        size = 8 + int.from_bytes(data[at + 4 : at + 8])
-        chunks.append(data[at : at + size])
-        at += size
-    header, *others = chunks or [data]
-    tracks = [chunk for chunk in others if chunk.startswith(b"MTrk")]
-    if not tracks:  # the reader says what is wrong
-        return data
-    n_tracks = len(tracks).to_bytes(2)
-    return header[:10] + n_tracks + header[12:] + b"".join(tracks)
 
 
 _DRUMS = 9  # the channel

@@ -44,10 +44,12 @@ def stretches(
     if "start" in table:
         start = numbers(file, kind, table["start"])
         readings = [(None, 0)]
-        if "end" in table:
+        if "end" in table and table["end"].any():  # markers have none
             readings = [(numbers(file, kind, table["end"]), 0)]
-        elif "duration" in table:
+        elif "duration" in table and table["duration"].any():
             readings = [(start + numbers(file, kind, table["duration"]), 0)]
+        if np.array_equal(start, readings[0][0]):  # points in time
+            readings = [(None, 0)]
         names = [name for name in ("label", "value") if name in table]
         texts = table[names[:1]]
     else:  # by place: start; start, end; start, duration; start, value, duration

@@ -104,6 +104,11 @@ def train(
         the mean loss in training since the check before, and the one held out, NaN
         without any.
 
+    Raises
+    ------
+    ValueError
+        There is no step or no time to learn in.
+
     References
     ----------
     Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019. Polyak
@@ -113,6 +118,9 @@ def train(
     training: rethinking deep neural network training under resource constraints", ICLR
     2020.
     """
+    if steps < 1 or (minutes is not None and minutes <= 0):
+        told = f"steps is {steps} and minutes is {minutes}"
+        raise ValueError(f"{told}: give one step or more, and more than no time")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # small batches are slower with more
     try:
@@ -220,7 +228,7 @@ class _Training:
     _NUMBERS = ("step", "has_ended", "recent", "losses", "best")
 
     def save(self, file):
-        """Write a checkpoint: whole, or not at all."""
+        """Write a checkpoint: whole, or not at all, as where the disk is full."""
         moments = self.optimizer.state_dict()["state"]
         random = {"cpu": torch.get_rng_state()}
         if self.device == "cuda":
@@ -232,18 +240,22 @@ class _Training:
             "kept": {name: torch.from_numpy(a) for name, a in self.kept.items()},
             **{f"optimizer {k}": of_one for k, of_one in moments.items()},
         }
+        # in C order: others, as of channels that lie side by side, would be mixed up
         arrays = {
-            f"{part}/{name}": tensor.cpu().numpy()
+            f"{part}/{name}": tensor.cpu().contiguous().numpy()
             for part, tensors in parts.items()
             for name, tensor in tensors.items()
         }
         numbers = {name: getattr(self, name) for name in self._NUMBERS}
         numbers["rng"] = self.rng.bit_generator.state
-        file.parent.mkdir(parents=True, exist_ok=True)
         written = file.with_suffix(".new")
         metadata = {"numbers": json.dumps(numbers), "seconds": repr(self.seconds)}
-        safetensors.numpy.save_file(arrays, written, metadata)
-        written.replace(file)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            safetensors.numpy.save_file(arrays, written, metadata)
+            written.replace(file)
+        except Exception as error:
+            report_once(f"{file}: not written, so not gone on from ({error})")
 
     def go_on_from(self, file):
         """Take up what a checkpoint says, if there is one that can be read."""
@@ -277,7 +289,7 @@ class _Training:
         self.optimizer.load_state_dict(known)
         self.kept = {name: tensor.numpy() for name, tensor in parts["kept"].items()}
         torch.set_rng_state(parts["random"]["cpu"])
-        if self.device == "cuda":
+        if self.device == "cuda" and "cuda" in parts["random"]:  # it began on one too
             torch.cuda.set_rng_state(parts["random"]["cuda"])
 
 

@@ -50,7 +50,7 @@ def fit(
     Returns
     -------
     dict of str to ndarray
-        Weights, for `describe`.
+        Weights, for `describe`: none for velocities where no example has notes.
     """
     examples = list(examples)
     known = {"frequencies": frequencies, "frame": frame}
@@ -62,7 +62,7 @@ def fit(
         keys, nearest = (notes.pitches - PITCHES[0])[is_there], nearest[is_there]
         levels.append(_harmonic_levels(V, frequencies)[:, keys, nearest])
         velocities.append(notes.velocities[is_there] / 127)
-    if not levels:
+    if not sum(map(len, velocities)):
         return state
     A, b = np.concatenate(levels, 1).T, np.concatenate(velocities)
     gram = A.T @ A + 1e-6 * len(A) * np.eye(A.shape[1])

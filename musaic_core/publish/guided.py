@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from musaic_core.publish.tracks import Page
+from musaic_core.publish.tracks import AnsweredRecording
 from musaic_core.results.rows import guidance
 
 
-def gains_of(recording: Page) -> list[dict]:
+def gains_of(recording: AnsweredRecording) -> list[dict]:
     """Read how much each model's score rose by so many hints.
 
     Parameters
     ----------
-    recording : Page
+    recording : AnsweredRecording
         From `find_recordings`.
 
     Returns

@@ -16,7 +16,8 @@ from musaic_core.publish.allowed import Allowed
 from musaic_core.publish.curves import learning_curves
 from musaic_core.publish.folder import replaced_folder
 from musaic_core.publish.guided import gains_of
-from musaic_core.publish.pack import write_plotly, write_report, write_text
+from musaic_core.publish.pack import write_plotly, write_text
+from musaic_core.publish.report import write_report
 from musaic_core.publish.results import Benchmark
 from musaic_core.publish.tracks import EXCERPT, find_recordings, slug, write_media
 from musaic_core.results.statistics import front

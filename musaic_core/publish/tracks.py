@@ -4,32 +4,30 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
-import librosa
 import numpy as np
 
 from musaic_core.data.audio import read_audio
 from musaic_core.data.errors import InputError
 from musaic_core.publish.allowed import Allowed, RefusedError
-from musaic_core.publish.pack import compress, write_audio, write_once, write_packed
+from musaic_core.publish.audio import peaks, write_audio
+from musaic_core.publish.factors import pack_factors
+from musaic_core.publish.pack import compress, write_once, write_packed
 from musaic_core.publish.results import Benchmark
 
 EXCERPT = 5  # s, amid the recording, of stems and components
-FLOOR, STEP = 60, 2  # dB: where a factor counts as zero, and how fine it is kept
-PEAKS = 800  # points of a waveform
 SHOWN = {"notes", "sections", "stems", "factors", "text"}  # of an answer
 
 
 @dataclass
-class Page:
+class AnsweredRecording:
     """A recording with every answer that was given for it.
 
     Parameters
     ----------
     slug : str
-        Name of the page.
+        Name of its page.
     id : str
         The recording's own.
     audio : str
@@ -50,6 +48,11 @@ class Page:
     rows: list = field(default_factory=list)
     in_full: bool = False
 
+    @property
+    def tasks(self) -> str:
+        """Titles of the tasks that there are answers for."""
+        return ", ".join(dict.fromkeys(benchmark.title for benchmark, _ in self.rows))
+
 
 def slug(*words: object) -> str:
     """Make a file name of words.
@@ -68,7 +71,7 @@ def slug(*words: object) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", text).strip("-.") or "unnamed"
 
 
-def find_recordings(benchmarks: Iterable[Benchmark]) -> list[Page]:
+def find_recordings(benchmarks: Iterable[Benchmark]) -> list[AnsweredRecording]:
     """Join the rows of all tasks by the audio that they are about.
 
     Parameters
@@ -78,7 +81,7 @@ def find_recordings(benchmarks: Iterable[Benchmark]) -> list[Page]:
 
     Returns
     -------
-    list of Page
+    list of AnsweredRecording
         One for each recording that has audio, or that a solver saved an answer for.
     """
     found = {}
@@ -94,28 +97,31 @@ def find_recordings(benchmarks: Iterable[Benchmark]) -> list[Page]:
                 audio = row.objective_audio
                 part = None if duration is None else round(duration, 1)
                 key = (audio or dataset, row.objective_track, part)
-                page = found.setdefault(
-                    key, Page("", row.objective_track, audio, duration)
-                )
-                page.rows.append((benchmark, row))
-                page.in_full |= row.objective_track == first
+                if key not in found:
+                    found[key] = AnsweredRecording(
+                        "", row.objective_track, audio, duration
+                    )
+                found[key].rows.append((benchmark, row))
+                found[key].in_full |= row.objective_track == first
     taken = set()
-    for page in found.values():
-        base = page.rows[0][1].dataset_name.split("[")[0]
-        name = slug(base, page.id)[:80]
-        page.slug = name
-        while page.slug in taken:
-            page.slug = f"{name}-{len(taken)}"
-        taken.add(page.slug)
+    for recording in found.values():
+        base = recording.rows[0][1].dataset_name.split("[")[0]
+        name = slug(base, recording.id)[:80]
+        recording.slug = name
+        while recording.slug in taken:
+            recording.slug = f"{name}-{len(taken)}"
+        taken.add(recording.slug)
     return list(found.values())
 
 
-def write_media(recording: Page, folder: Path, allowed: Allowed) -> dict | None:
+def write_media(
+    recording: AnsweredRecording, folder: Path, allowed: Allowed
+) -> dict | None:
     """Write what the page of a recording loads.
 
     Parameters
     ----------
-    recording : Page
+    recording : AnsweredRecording
         From `find_recordings`.
     folder : Path
         Of the packed files.
@@ -240,150 +246,9 @@ def _answer(media, source, in_full, page, folder):
             excerpt = y[:, start : start + EXCERPT * sr]
             answer["stems"][name] = write_audio(excerpt, sr, folder)
     if in_full and media.get("factors"):
-        data = pack_factors(source / media["factors"], page["excerpt"])
+        data = pack_factors(source / media["factors"], page["excerpt"], EXCERPT)
         answer["factors"] = write_once(data, folder, compress)
     return answer
-
-
-def pack_factors(file: Path, start: float) -> bytes:
-    """The middle of templates and activations for the page's own Wiener filter.
-
-    Parameters
-    ----------
-    file : Path
-        From `musaic_core.results.saved.save_factors`, of a recording or its middle.
-    start : float
-        Where in the recording the middle begins, s.
-
-    Returns
-    -------
-    bytes
-        A line of JSON, then templates (R, F) and activations (R, T), a byte each:
-        steps above the floor, 0 for silence; each template's maximum is 0 dB. Layers
-        are shares: column k of ``layer_2`` says what template k is made of.
-        Components silent in the excerpt are left out.
-    """
-    with np.load(file) as saved:
-        W, H = saved["templates"].astype(float), saved["activations"].astype(float)
-        labels, frame = saved["labels"], float(saved["frame"])
-        frequencies = saved["frequencies"]
-        layers = {k: saved[k].astype(float) for k in sorted(saved) if "layer" in k}
-    n = round(EXCERPT / frame)
-    middle = max(0, (H.shape[1] - n) // 2)
-    H = H[:, middle : middle + n]
-    first = round(start / frame)
-    return pack_levels(W, H, labels, frequencies, frame, first, layers)[0]
-
-
-def pack_levels(
-    W: np.ndarray,
-    H: np.ndarray,
-    labels: np.ndarray,
-    frequencies: np.ndarray,
-    frame: float,
-    first: int = 0,
-    layers: dict[str, np.ndarray] | None = None,
-) -> tuple[bytes, np.ndarray]:
-    """Templates and activations as bytes, for a page to draw and play.
-
-    Parameters
-    ----------
-    W, H : ndarray, shape (F, C) and (C, T)
-    labels : ndarray, shape (C,)
-        What each stands for.
-    frequencies : ndarray, shape (F,)
-        Hz.
-    frame : float
-        Between two columns of `H`, s.
-    first : int
-        The recording's column that `H` begins with.
-    layers : dict of str to ndarray, optional
-        Shares, by the names of the layers.
-
-    Returns
-    -------
-    data : bytes
-        As `pack_factors` says.
-    kept : ndarray of int, shape (R,)
-        Which components they are.
-    """
-    layers = layers or {}
-    H = H * W.max(0)[:, None]
-    W = W / np.maximum(W.max(0), 1e-12)
-    H = _levels(H)
-    kept = np.flatnonzero(H.any(1))
-    kept = kept[np.argsort(labels[kept], kind="stable")]
-    W, H = _levels(W.T)[kept], H[kept]
-    if "layer_2" in layers:  # the columns are these templates
-        layers = layers | {"layer_2": layers["layer_2"][:, kept]}
-    header = {
-        "shape": [*W.shape, H.shape[1]],
-        "floor": FLOOR,
-        "step": STEP,
-        "frame": frame,
-        "first": first,
-        "frequencies": np.round(frequencies, 1).tolist(),
-        "names": component_names(labels[kept].tolist()),
-        "layers": {
-            name: np.round(matrix / (matrix.sum(0) + 1e-12), 3).tolist()
-            for name, matrix in layers.items()
-        },
-    }
-    data = json.dumps(header).encode() + b"\n" + W.tobytes() + H.tobytes()
-    return data, kept
-
-
-def _levels(array):
-    """Steps above the floor."""
-    relative = array / (array.max(initial=0) or 1.0)
-    decibels = FLOOR + 20 * np.log10(np.maximum(relative, 1e-12))
-    return np.maximum(np.round(decibels / STEP), 0).astype(np.uint8)
-
-
-def component_names(labels: Iterable, unlabelled: str = "–") -> list[str]:
-    """Name components by their labels; what several of them share is numbered.
-
-    Parameters
-    ----------
-    labels : iterable of str or int
-        Names of stems, or MIDI numbers; 0 for none.
-    unlabelled : str
-        What is put where there is no label.
-
-    Returns
-    -------
-    list of str
-    """
-    names = [
-        unlabelled
-        if not label
-        else str(label)
-        if isinstance(label, str)
-        else librosa.midi_to_note(int(label))
-        for label in labels
-    ]
-    return [
-        f"{name} {names[: i + 1].count(name)}" if names.count(name) > 1 else name
-        for i, name in enumerate(names)
-    ]
-
-
-def peaks(y: np.ndarray) -> list[int]:
-    """The waveform's envelope.
-
-    Parameters
-    ----------
-    y : ndarray, shape (channels, samples)
-        It may lie in a file: a part at a time is read.
-
-    Returns
-    -------
-    list of int
-        In per cent of its maximum.
-    """
-    parts = pairwise(np.linspace(0, y.shape[1], PEAKS + 1).astype(int).tolist())
-    level = np.array([np.abs(y[:, a : max(b, a + 1)]).max() for a, b in parts])
-    return np.round(100 * level / (level.max() or 1.0)).astype(int).tolist()
 
 
 def _rounded(table):

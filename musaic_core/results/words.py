@@ -38,12 +38,13 @@ def trade_off(
         return "No model has a score and such a cost here."
     quality = drawn["score"] * (-1 if lower_is_better else 1)
     best = drawn.index[front(drawn["cost"], quality.where(drawn["whole"]))]
+    lacks = table.index.difference(drawn.index, sort=False)
     said = []
     if len(best) and len(drawn) == 1:
-        said.append(f"{best[0]} is the only model here")
+        which = "with such a cost" if len(lacks) else "here"
+        said.append(f"{best[0]} is the only model {which}")
     elif len(best):
         said.append(f"No solver is better and {cheaper} than {', '.join(best)}")
-    lacks = table.index.difference(drawn.index, sort=False)
     if len(lacks):
         said.append(f"Not drawn, without such a cost: {', '.join(lacks)}")
     said.append(purest(table["purity"]))

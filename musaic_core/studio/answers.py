@@ -14,7 +14,7 @@ from PIL import Image
 from musaic_core.data.errors import InputError
 from musaic_core.data.hints import write_hints
 from musaic_core.data.notes import compare, write_midi
-from musaic_core.publish.tracks import pack_levels
+from musaic_core.publish.factors import pack_levels
 from musaic_core.studio.components import components_of, factors_of, remixed
 from musaic_core.studio.saved import write_whole
 from musaic_core.studio.sound import spectrogram, write_flac
@@ -145,7 +145,7 @@ def levels(session) -> bytes:
     Returns
     -------
     bytes
-        As `musaic_core.publish.tracks.pack_levels` gives them; activations have 2000
+        As `musaic_core.publish.factors.pack_levels` gives them; activations have 2000
         columns at most.
     """
     analysis = composed(session)

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from musaic_core.publish.tracks import component_names
+from musaic_core.publish.factors import component_names
 from musaic_core.studio.analysis import Analysis
 from musaic_core.studio.work import Mix
 from musaic_core.tasks.separation.wiener import (

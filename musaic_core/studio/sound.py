@@ -12,7 +12,7 @@ import soxr
 from musaic_core.data.audio import mixed_down, read_audio
 from musaic_core.data.errors import InputError
 from musaic_core.data.recording import Recording, Track
-from musaic_core.publish.tracks import peaks
+from musaic_core.publish.audio import peaks
 
 RATE = 48_000  # Hz, that browsers play at most
 

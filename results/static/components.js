@@ -40,7 +40,7 @@ function fft(re, im, inverse) {
 
 class Components {
   // bytes: a line of JSON, then levels of templates and activations, as
-  // tracks.pack_factors writes them; y: the excerpt's samples
+  // factors.pack_factors writes them; y: the excerpt's samples
   constructor(bytes, y, rate) {
     const line = bytes.indexOf(10);
     Object.assign(this, JSON.parse(new TextDecoder().decode(bytes.subarray(0, line))), { y, rate });

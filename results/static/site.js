@@ -144,6 +144,8 @@ async function draw(chart, traces, layout = {}) {
     chart.setAttribute("aria-label", name);
   }
   const axis = { gridcolor: css("--line"), zerolinecolor: css("--line"), automargin: true };
+  // between powers of ten Plotly would write mere digits
+  const scaled = (given, nticks) => ({ ...axis, ...(given?.type === "log" && { nticks, tickformat: "~g" }), ...given });
   const { xaxis, yaxis, ...others } = layout;
   const Plotly = await packed.plotly(ROOT());
   await Plotly.react(
@@ -155,7 +157,7 @@ async function draw(chart, traces, layout = {}) {
       margin: { l: 50, r: 10, t: 10, b: 40 }, hovermode: "closest",
       hoverlabel: { font: { family: css("--font") } },
       showlegend: traces.some((t) => t.showlegend !== false), legend: { orientation: "h", y: 1.02, yanchor: "bottom" },
-      ...others, xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis },
+      ...others, xaxis: scaled(xaxis, 3), yaxis: scaled(yaxis, 5),
     },
     { responsive: true, displaylogo: false, displayModeBar: false },
   );
@@ -211,14 +213,18 @@ function looks(points, all) {
 }
 
 function costChart() {
-  const { corpus: chosen, cost } = Object.fromEntries(new FormData($("#cost-form")));
-  const [task, corpus] = chosen.split("|");
-  const points = readJSON("points").filter(
-    (p) => p.task === task && p.corpus === corpus && p[cost] !== null && p[cost] > 0,
-  );
+  const [corpora, costs] = $$("#cost-form select");
+  const [task, corpus] = corpora.value.split("|");
+  const here = readJSON("points").filter((p) => p.task === task && p.corpus === corpus);
+  // what costs no solver of the corpus anything, or is not known, makes no chart
+  const possible = [...costs.options].filter((option) => here.some((p) => p[option.value] > 0));
+  for (const option of costs.options) option.disabled = !possible.includes(option);
+  if (costs.selectedOptions[0].disabled && possible.length) costs.value = possible[0].value;
+  const cost = costs.value;
+  const points = here.filter((p) => p[cost] > 0);
   const unit = readJSON("units")[task][cost];
-  $("#cost-told").textContent = readJSON("told")[chosen]?.[cost] ?? "";
-  const loss = "loss" in $("#cost-form select[name=corpus]").selectedOptions[0].dataset;
+  $("#cost-told").textContent = readJSON("told")[corpora.value]?.[cost] ?? "";
+  const loss = "loss" in corpora.selectedOptions[0].dataset;
   const competing = points.filter((p) => !p.apart);
   const traces = [];
   for (const kind of new Set(competing.map((p) => p.kind))) {
@@ -232,10 +238,9 @@ function costChart() {
     });
   }
   // floors and oracles do not compete: lines beside the points
-  const costs = (competing.length ? competing : points).map((p) => p[cost]);
-  const span = [Math.min(...costs), Math.max(...costs)];
-  const known = readJSON("points").filter((p) => p.task === task && p.corpus === corpus && p.apart && p.score !== null);
-  for (const p of costs.length ? known : []) {
+  const spent = (competing.length ? competing : points).map((p) => p[cost]);
+  const span = [Math.min(...spent), Math.max(...spent)];
+  for (const p of spent.length ? here.filter((p) => p.apart && p.score !== null) : []) {
     traces.push({
       name: `${p.label} (${p.kind})`, mode: "lines", x: span, y: [p.score, p.score],
       line: { dash: "dash", color: css("--muted"), width: 1.5 }, hovertemplate: `%{y:.3f}`,

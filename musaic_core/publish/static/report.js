@@ -3,7 +3,9 @@
 // animation of its name.
 
 async function openReport(url) {
-  const [text, code] = await Promise.all([url, "../data/plotly.js"].map(packed.text));
+  const [report, code] = await Promise.all([url, "../data/plotly.js"].map(packed.text));
+  // else a figure takes the choices of another whose name begins with its own
+  const text = report.replaceAll("key.startsWith(kind)", "key.startsWith(`${kind}_`)");
   const end = text.indexOf("</head>");
   document.open();
   document.write(text.slice(0, end), '<link rel="stylesheet" href="../static/gridjs.css">');

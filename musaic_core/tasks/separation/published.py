@@ -12,8 +12,9 @@ from musaic_core.tasks.separation.waveforms import resampled
 class Published:
     """Of a solver: a separator of stereo at its ``rate`` into ``stems``.
 
-    The solver defines ``separate(mixture)``, which takes (2, samples) and gives stems
-    (stems, 2, samples). Mono is heard from both sides. Stems of other names than those
+    The solver defines ``load()``, which gives its ``network`` with the weights, and
+    ``separate(mixture)``, which takes (2, samples) and gives stems (stems, 2, samples).
+    Mono is heard from both sides. Stems of other names than those
     that are asked for are matched to these as those of a folder are. Where the weights
     do not come with the package, ``weights`` says where they lie; if they can't be
     used, a run says why in one line and goes on.
@@ -22,6 +23,7 @@ class Published:
     answers = "stems"
     rate = 44_100  # Hz; nothing above half of it is in the stems
     stems: tuple[str, ...] = ("drums", "bass", "other", "vocals")
+    network = None  # until it is loaded
 
     @classmethod
     def misfit_of(cls, parameters, task):
@@ -30,6 +32,12 @@ class Published:
                 f"it needs weights: -s \"{cls.name}[weights='…']\" says where they lie"
             )
         return super().misfit_of(parameters, task)
+
+    def prepare(self):
+        """Load the network, off the clock, unless `misfit` has done so."""
+        if self.network is None:
+            self.network = self.load()
+            self.n_parameters = sum(p.numel() for p in self.network.parameters())
 
     def misfit(self, task):
         if hasattr(self, "weights"):  # a file of the user's, which may be any

@@ -10,7 +10,7 @@ COSTS = {"fit": "fit (s)", "predict": "predict (s a minute)"}
 
 
 class Plot(benchopt.BasePlot):
-    name = "Scores"
+    name = "Means"
     type = "table"
     options = {"dataset": datasets}
 
