@@ -12,7 +12,9 @@ import pytest
 import uvicorn
 from studios import little, tune
 
+from musaic_core.studio import asked
 from musaic_core.studio.__main__ import Server
+from musaic_core.studio.analysis import StoppedError
 from musaic_core.studio.models import DICTIONARY
 from musaic_core.studio.server import make_app
 
@@ -22,6 +24,14 @@ QUICK = {  # models that need no training
     "sections": [("barwise_ssm", {})],
 }
 NUMBERS = itertools.count()
+# how many requests a page waits for
+ASKING = """(() => {
+  const real = window.fetch;
+  window.asking = 0;
+  window.fetch = (...told) => (asking++, real(...told).finally(() => asking--));
+})()"""
+# where it makes no difference how wide the page is
+one_width = pytest.mark.parametrize("tab", [1280], indirect=True, ids=["desktop"])
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +81,25 @@ def tab(request, chromium, server):
             and wrong.append(m.text)
         ),
     )
+    context.add_init_script(ASKING)
     page.goto(server)
     page.wait_for_selector(".cards label")
     yield page
     assert wrong == []
     context.close()
+
+
+@contextlib.contextmanager
+def waiting():
+    """Models do nothing meanwhile but wait to be stopped."""
+
+    def answering(*_, stop, **options):
+        stop.wait(60)
+        raise StoppedError
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(asked, "analyse", answering)
+        yield
 
 
 @functools.cache
@@ -89,13 +113,14 @@ def settled(page, question, model=None):
       const { state, answer } = opened ?? {};
       return Boolean(state && answer && !state.running && answer.question === question
         && state.question === question && (!model || state.model === model)
-        && answer.version >= state.version - 1 && opened.editor?.line.frame); }"""
+        && answer.version >= state.version && opened.editor?.line.frame
+        && !opened.editor.moving && !asking); }"""
     deadline = time.monotonic() + 120
     rest = 0
-    while rest < 4:  # it stays so for a while
+    while rest < 3:  # it stays so for a while
         rest = rest + 1 if page.evaluate(script, [question, model]) else 0
         assert time.monotonic() < deadline, page.inner_text("#error")
-        page.wait_for_timeout(250)
+        page.wait_for_timeout(150)
 
 
 def drop(page, question, name=None):

@@ -4,11 +4,11 @@ import re
 
 import pytest
 from conftest import ROOT
-from studio_pages import dropped
+from studio_pages import dropped, one_width
 
 pytest.importorskip("playwright.sync_api")
 pytest_plugins = ["studio_pages"]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, one_width]
 
 STATIC = ROOT / "musaic_core" / "studio" / "static"
 # {start of each channel's part: samples of it that differ from the whole's}

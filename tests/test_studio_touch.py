@@ -51,6 +51,33 @@ def test_a_finger_that_draws_nothing_moves_the_view(tab):
     assert tab.evaluate("opened.state.hints") == []
 
 
+def test_two_fingers_zoom_and_draw_nothing(tab):
+    dropped(tab)
+    tab.locator("#edit button[aria-label^='Draw']").tap()
+    high = max(n[2] for n in notes(tab)) + 2
+    touch = tab.context.new_cdp_session(tab)
+    (x, y), (x_end, _) = place(tab, 3, high), place(tab, 4, high)
+
+    def fingers(kind, *places):
+        at = [{"x": x, "y": y, "id": i} for i, x in enumerate(places)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+    fingers("touchStart", x)
+    fingers("touchStart", x, x_end)
+    apart = x_end - x
+    for step in range(1, 5):
+        out = apart / 2 * step / 4
+        fingers("touchMove", x - out, x_end + out)
+    fingers("touchEnd")
+    touch.detach()
+    settled(tab, "notes")
+    start, end = tab.evaluate("opened.line.range")
+    assert end - start == pytest.approx(4, abs=0.2)  # of 8: twice as far apart
+    assert (start + end) / 2 == pytest.approx(3.75, abs=0.3)  # 3.5 is where it was
+    assert tab.evaluate("opened.state.hints") == []
+    assert tab.evaluate("opened.line.fingers.size") == 0
+
+
 def test_a_stretch_and_a_region_are_marked_by_a_finger(tab):
     dropped(tab, "stems")
     tab.select_option("#edit select", "vocals")

@@ -3,14 +3,12 @@
 import errno
 import os
 import random
-import threading
 import time
 
 import pytest
-from studio_pages import drop, dropped, notes, place, serving, settled
+from studio_pages import dropped, notes, one_width, place, serving, settled
 
-from musaic_core.studio import answers, asked, saved
-from musaic_core.studio.analysis import StoppedError
+from musaic_core.studio import answers, saved
 
 pytest.importorskip("playwright.sync_api")
 pytest_plugins = ["studio_pages"]
@@ -28,7 +26,7 @@ def test_what_can_not_be_read_is_one_line_and_nothing_is_lost(tab):
 
 
 def test_random_clicks_leave_no_error_and_no_memory(tab):
-    seconds = float(os.environ.get("CLICKS", 60))
+    seconds = float(os.environ.get("CLICKS", 40))
     dropped(tab)
     tab.click("#factors summary")
     session = tab.context.new_cdp_session(tab)
@@ -63,47 +61,6 @@ def test_random_clicks_leave_no_error_and_no_memory(tab):
     assert sizes[-1] < 1.5 * sizes[1] + 10
 
 
-def test_an_answer_is_stopped_and_asked_for_again(tab, monkeypatch):
-    dropped(tab)
-    shown = notes(tab)
-    answering, real = threading.Event(), asked.analyse
-
-    def slow(*args, stop, **options):
-        answering.set()
-        stop.wait(20)
-        return real(*args, stop=stop, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(asked, "analyse", slow)
-        tab.focus(".over")
-        tab.keyboard.press("n")
-        tab.click("#stop")
-        tab.wait_for_selector("#error:has-text('stopped')")
-    assert answering.is_set()
-    assert len(tab.evaluate("opened.state.hints")) == 1  # it is not lost
-    with tab.expect_download():
-        tab.click("#exports a:has-text('MIDI')")  # which needs the answer
-    settled(tab, "notes")
-    assert len(notes(tab)) > 0
-    assert notes(tab) != shown
-
-
-def test_who_has_stopped_the_first_answer_can_ask_again(tab, monkeypatch):
-    def slow(*args, stop, **options):
-        stop.wait(20)
-        raise StoppedError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(asked, "analyse", slow)
-        drop(tab, "notes")
-        tab.click("#stop")
-        tab.wait_for_selector("#error:has-text('stopped')")
-    tab.click("#again")
-    settled(tab, "notes")
-    assert tab.inner_text("#error") == ""
-    assert not tab.is_visible("#again")
-
-
 def test_who_drops_a_recording_again_gets_what_is_asked_for_now(tab):
     name = f"asked {tab.viewport_size['width']}.wav"
     dropped(tab, name=name)
@@ -117,6 +74,7 @@ def test_who_drops_a_recording_again_gets_what_is_asked_for_now(tab):
     settled(tab, "notes")
 
 
+@one_width
 def test_what_is_held_when_another_answer_comes_is_let_go(tab):
     dropped(tab, "stems")
     tab.mouse.move(*place(tab, 1, 175))
@@ -131,6 +89,7 @@ def test_what_is_held_when_another_answer_comes_is_let_go(tab):
     assert dragged is None
 
 
+@one_width
 def test_a_studio_that_was_started_anew_meanwhile_is_told(tab):
     dropped(tab)
     gone = "opened.id = 'gone', opened.url = 'api/recordings/gone'"
@@ -138,6 +97,7 @@ def test_a_studio_that_was_started_anew_meanwhile_is_told(tab):
     tab.wait_for_selector("#error:has-text('not open any more')")
 
 
+@one_width
 def test_a_studio_that_ends_loses_nothing_and_the_page_goes_on_with_the_next(
     tab, tmp_path
 ):
@@ -183,6 +143,7 @@ def test_a_second_page_on_the_same_recording_sees_the_same(tab):
     other.close()
 
 
+@one_width
 def test_what_is_too_large_is_refused_in_a_line(tab, tmp_path, monkeypatch):
     monkeypatch.setattr("musaic_core.studio.server.LARGEST", 2**20)
     file = tmp_path / "large.wav"

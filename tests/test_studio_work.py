@@ -86,6 +86,7 @@ def test_the_first_of_two_that_become_one_gives_name_and_gain():
     assert mix.names == dict.fromkeys((1, 2, 3), "hat")
     assert mix.gains == dict.fromkeys((1, 2, 3), 0.5)
     assert mix.merge(2, 3) == mix
+    assert mix.split(2) == Mix(gains=mix.gains)  # three hats would be one too many
 
 
 def test_each_model_has_a_mix_of_its_own():

@@ -307,9 +307,7 @@ async def _told_of(session, request):
             if state["version"] != version:
                 version = state["version"]
                 yield _event("state", state)
-                if state["error"]:
-                    yield _event("error", {"error": state["error"]})
-                elif not state["running"] and state["answered"]:
+                if not state["running"] and state["answered"]:
                     yield _event("answer", {"version": version})
             running = state["running"] and (
                 state["running"]["part"],

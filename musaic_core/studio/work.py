@@ -67,6 +67,8 @@ class Mix:
     def split(self, index: int) -> "Mix":
         """Make those that are one with a component components of their own again.
 
+        They are called what the model calls them.
+
         Parameters
         ----------
         index : int
@@ -76,7 +78,8 @@ class Mix:
         Mix
         """
         group = self.group(index)
-        return replace(self, merged=tuple(g for g in self.merged if g != group))
+        merged = tuple(g for g in self.merged if g != group)
+        return replace(self.named(index, ""), merged=merged)
 
     def named(self, index: int, name: str) -> "Mix":
         """Name a component, and those that are one with it.

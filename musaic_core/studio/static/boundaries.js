@@ -21,11 +21,14 @@ class SectionEditor {
   show(answer, hints) {
     Object.assign(this, { hints, bars: answer.bars ?? [], rows: answer.sections });
     this.times = this.rows.slice(1).map((row) => row[0]);
-    const last = this.chosen;
+    const { chosen: last, moving } = this;
+    // it may answer what was said before: what moves is still there
+    if (moving && !this.times.includes(moving.old)) this.times = [...this.times, moving.old].sort((a, b) => a - b);
     const nearest = [...this.times].sort((a, b) => Math.abs(a - last) - Math.abs(b - last))[0];
     this.line.render = (chart, range) => this.render(chart, range);
     this.lay();
-    this.choose(last !== null && Math.abs(nearest - last) < 2 ? nearest : null);
+    this.choose(moving?.old ?? (last !== null && Math.abs(nearest - last) < 2 ? nearest : null));
+    if (moving) this.seen(moving.old, moving.time);
     return this.line.draw();
   }
 
@@ -43,7 +46,7 @@ class SectionEditor {
     this.handles = this.times.map((time, i) => {
       const element = before[i]?.element ?? make("div", { class: "boundary", role: "slider", tabindex: 0 }, make("i"));
       element.onkeydown = (event) => this.handleKey(event, i);
-      element.onfocus = () => this.choose(this.times[i], false);
+      element.onfocus = () => (this.settle(), this.choose(this.times[i], false));
       return { element, start: time, end: time };
     });
     this.line.mark(this.handles);
@@ -64,7 +67,11 @@ class SectionEditor {
   choose(time, aloud = true) {
     this.chosen = time;
     for (const button of this.needs) button.disabled = time === null;
+    keepFocus();
     this.label();
+    // the focus goes with it, which may be another one from the left now
+    const [at, to] = [this.handles.findIndex(({ element }) => element === document.activeElement), this.times.indexOf(time)];
+    if (at >= 0 && to >= 0 && at !== to) this.handles[to].element.focus({ preventScroll: true });
     if (time !== null && aloud) this.say(`boundary at ${time.toFixed(2)} s`);
   }
 
@@ -94,8 +101,7 @@ class SectionEditor {
       unhint.push(...this.mine(time, false));
       hint.push({ label: "boundary", start: time, end: time, sounds: true });
     }
-    this.times = this.times.map((t) => (t === old ? time : t)).filter((t) => t !== null);
-    if (old === null) this.times = [...this.times, time].sort((a, b) => a - b);
+    this.times = [...this.times.filter((t) => t !== old && t !== time), ...(time === null ? [] : [time])].sort((a, b) => a - b);
     this.hints = [...this.hints.filter((_, i) => !unhint.includes(i)), ...hint];
     this.lay();
     this.choose(time, false);
@@ -131,7 +137,7 @@ class SectionEditor {
     const { old, time, timer } = this.moving;
     clearTimeout(timer);
     this.moving = null;
-    if (this.times.includes(old) && old !== time) this.tell(old, time);
+    if (old !== time) this.tell(old, time);
   }
 
   stop() {
@@ -179,7 +185,9 @@ class SectionEditor {
     if (time !== this.held) this.tell(this.held, time);
   }
 
-  cancel() {}
+  cancel() {
+    this.lay();
+  }
 
   tap(point) {
     const time = this.hit(point);

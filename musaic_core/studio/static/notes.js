@@ -80,6 +80,7 @@ class NoteEditor {
   choose(note, aloud = true) {
     this.chosen = note;
     for (const button of this.needs) button.disabled = !note;
+    keepFocus();
     if (note) {
       this.line.mark([{ element: this.ghost, start: note[0], end: note[1], low: note[2] - 0.5, high: note[2] + 0.5 }]);
       if (aloud) this.say(this.name(note));

@@ -82,6 +82,7 @@ class StemEditor {
     this.silent.textContent = region ? `has no ${stem}` : `${stem} is silent`;
     this.alone.disabled = this.silent.disabled = !chosen || chosen.index !== undefined;
     this.gone.disabled = chosen?.index === undefined;
+    keepFocus();
     this.from.value = chosen ? chosen.start.toFixed(2) : "";
     this.to.value = chosen ? chosen.end.toFixed(2) : "";
   }
@@ -137,7 +138,6 @@ class StemEditor {
     this.say(this.text(hint));
     if (!known) this.hints = [...this.hints, hint];
     this.choose(null);
-    this.line.over.focus({ preventScroll: true }); // the button can't be pressed any more
     if (!known) this.change({ hint: [hint], unhint: [] });
   }
 
@@ -147,7 +147,6 @@ class StemEditor {
     this.say(`${this.text(this.chosen)}: taken away`);
     this.hints = this.hints.filter((_, i) => i !== index);
     this.choose(null);
-    this.line.over.focus({ preventScroll: true }); // the button can't be pressed any more
     this.change({ hint: [], unhint: [index] });
   }
 

@@ -2,11 +2,6 @@
 // The studio's page: a recording, what is looked for in it, what was found, what a user
 // says of it.
 
-const CARDS = {
-  notes: ["Notes", "Which keys are played when: a piano roll to correct, and MIDI."],
-  stems: ["Stems", "Voice, drums, bass and the rest, each by itself."],
-  sections: ["Sections", "Where verse and chorus begin, and what returns."],
-};
 const EXPORTS = {
   notes: [["notes.mid", "MIDI"]], stems: [["stems.zip", "Stems"]], sections: [["sections.lab", "Sections (.lab)"]],
 };
@@ -32,64 +27,21 @@ const attempt = (act) => (...told) => {
   return watched(act)(...told);
 };
 
-// ---- the first page
-
-async function begin() {
-  choices = await server.json("api/choices");
-  const card = ({ name, title }, i) => {
-    const input = make("input", { type: "radio", name: "wanted", value: name });
-    input.checked = !i;
-    const [head, text] = CARDS[name] ?? [title, ""];
-    return make("label", {}, input, make("strong", {}, head), make("span", {}, text));
-  };
-  $("#wanted").append(...choices.questions.map(card));
-  const tab = ({ name, title }) =>
-    make("label", {}, make("input", { type: "radio", name: "question", value: name, onchange: () => pick(name) }), title);
-  $("#questions").append(...choices.questions.map(tab));
-  listWorks(choices);
-  const id = state.get("recording") || choices.opened;
-  if (id) await look(id).catch(() => state.set("recording", ""));
-}
-
-const look = async (id) => enter(await server.json(`api/recordings/${encodeURIComponent(id)}`));
-
-// What is saved, and what is not yet.
-function listWorks({ works, unsaved }) {
-  const item = (name, more, open) => make("li", {}, make("button", { type: "button", onclick: attempt(open) }, name), ` ${more}`);
-  $("#saved ul").replaceChildren(
-    ...unsaved.map(({ id, name }) => item(name, "not saved yet", () => look(id))),
-    ...works.map(({ file, name, changed }) =>
-      item(name, new Date(1000 * changed).toLocaleString(), async () => enter(await server.post("api/works", { file })))),
-  );
-  $("#saved").hidden = !works.length && !unsaved.length;
-}
-
-const take = attempt(async (file) => {
-  if (!file) return;
-  $("#reading").textContent = `Reading ${file.name} …`;
-  try {
-    await enter(await server.upload(file), wanted());
-  } finally {
-    $("#reading").textContent = "";
-    $("#file").value = "";
-  }
-});
-
 // ---- a recording
 
-const wanted = () => $("#wanted :checked").value;
-
-async function enter(recording, question = recording.work.question || wanted()) {
-  const here = $("#start").contains(document.activeElement);
+// question: what is asked now; else what was asked last
+async function enter(recording, question) {
+  const { id, work } = recording;
   leave();
-  state.set("recording", recording.id);
-  const now = { ...recording, url: `api/recordings/${recording.id}`, state: recording.work, queue: Promise.resolve() };
+  const now = { ...recording, url: `api/recordings/${id}`, state: work, queue: Promise.resolve() };
   opened = now;
+  if (state.get("recording") !== id) location.hash = `recording=${id}`; // Back goes back
+  const focused = document.activeElement;
   $("#start").hidden = true;
   $("#work").hidden = $("#history").hidden = false;
   $("#name").textContent = recording.name;
   document.title = `${recording.name} · MusAIc studio`;
-  if (here) $("#name").focus(); // what was pressed is hidden now
+  keepFocus(focused); // what was pressed is hidden now
   now.listening = new Listening(now, (time, playing) => now.line?.playhead(time, playing), fail);
   now.line = new Timeline($("#board"), now.duration, (time) => now.listening.seek(time));
   now.events = new EventSource(`${now.url}/events`);
@@ -104,13 +56,15 @@ async function enter(recording, question = recording.work.question || wanted()) 
       return look(now.id);
     });
   });
-  see(now, recording.work);
+  see(now, work);
   now.listening.show(null).catch(fail);
-  if (question !== recording.work.question) await pick(question);
+  const asked = question ?? (work.question || wanted());
+  if (asked !== work.question || (question && work.error)) await pick(asked);
 }
 
 function leave() {
   if (!opened) return;
+  const focused = document.activeElement;
   opened.events.close();
   opened.editor?.stop();
   opened.line.stop();
@@ -119,32 +73,48 @@ function leave() {
   for (const id of ["board", "factors", "composed", "corrections", "export", "running", "work", "history"]) $(`#${id}`).hidden = true;
   $("#start").hidden = false;
   for (const id of ["changed", "readout", "error"]) $(`#${id}`).textContent = "";
+  $("#exports").ariaBusy = false;
   document.title = "MusAIc studio";
+  keepFocus(focused);
 }
 
 const pick = attempt(async (question, model) => {
+  const now = opened;
   const { models } = choices.questions.find((q) => q.name === question);
-  see(opened, await server.post(`${opened.url}/ask`, { question, model: model ?? models[0].id }));
+  model ??= question === now.state.question ? now.state.model : models[0].id;
+  try {
+    see(now, await server.post(`${now.url}/ask`, { question, model }));
+  } catch (error) {
+    see(now, now.state); // nothing else is asked
+    throw error;
+  }
 });
 
 function see(now, said) {
   if (now !== opened || said.version < now.state.version) return;
   now.state = said;
+  const focused = document.activeElement;
   for (const input of $$("#questions input")) input.checked = input.value === said.question;
-  const models = choices.questions.find((q) => q.name === said.question)?.models ?? [];
-  const options = models.map((m) => make("option", { value: m.id, title: m.about }, `${m.label} (${m.kind})`));
-  $("#choice select").replaceChildren(...options);
+  if (now.offered !== said.question) { // else somebody may be choosing
+    const models = choices.questions.find((q) => q.name === said.question)?.models ?? [];
+    const options = models.map((m) => make("option", { value: m.id, title: m.about }, `${m.label} (${m.kind})`));
+    $("#choice select").replaceChildren(...options);
+    now.offered = said.question;
+  }
   $("#choice select").value = said.model;
   $("#undo").disabled = !said.can_undo;
   $("#redo").disabled = !said.can_redo;
   $("#save").textContent = said.saved ? "Saved" : "Save";
   if (said.error) fail(said.error);
+  else if ($("#error").textContent === now.failed) $("#error").textContent = ""; // another page has asked again
+  now.failed = said.error;
   $("#again").hidden = !said.error;
   $("#running").hidden = !said.running;
   if (said.running) {
     now.told = null; // what comes then is news
     progress(said.running);
   }
+  keepFocus(focused, { stop: "#again", again: "#stop", undo: "#redo", redo: "#undo" }[focused.id]);
   listHints(said.hints);
   where(now);
 }
@@ -182,6 +152,13 @@ function renew(place, children) {
   (next ? ($("button", next) ?? next) : $(".over")).focus({ preventScroll: true });
 }
 
+// What had the focus may be hidden now, or can't be pressed any more: what is nearby has it.
+function keepFocus(focused = document.activeElement, nearby = ".over") {
+  const can = (element) => element.checkVisibility() && !element.disabled;
+  if (focused === document.body || can(focused)) return;
+  [nearby, ".over", "#name", "#main"].map((selector) => $(selector)).find(can).focus({ preventScroll: true });
+}
+
 // What a user says goes to the server in the order in which it is said.
 function change(said) {
   const now = opened;
@@ -209,9 +186,9 @@ async function send(now, said) {
 }
 
 const step = (what) => attempt(async () => {
-  opened.editor?.settle?.();
-  await opened.queue;
   const now = opened;
+  now.editor?.settle?.();
+  await now.queue;
   const said = await server.post(`${now.url}/${what}`);
   see(now, said);
   if (what !== "save") return answered(now);
@@ -236,7 +213,7 @@ async function answered(now) {
   // what else is told meanwhile stays, unless there is news
   if (now.told !== summary(answer)) $("#changed").textContent = now.told = summary(answer);
   await now.editor.show(answer, now.state.hints);
-  if (question === "sections") $("#parts").replaceChildren(...listSections({ sections: answer.sections }, (t) => now.listening.seek(t, true)));
+  if (question === "sections") renew($("#parts"), listSections({ sections: answer.sections }, (t) => now.listening.seek(t, true)));
   showComponents(now, answer);
   showExports(now, answer);
   await now.listening.show(answer);
@@ -340,7 +317,8 @@ function showExports(now, answer) {
         await answered(now);
         make("a", { href, download: "" }).click();
       } finally {
-        $("#exports").ariaBusy = now.leaving = false;
+        now.leaving = false;
+        if (now === opened) $("#exports").ariaBusy = false;
       }
     });
     return make("a", { class: "button", href, download: "", onclick }, `⤓ ${text}`);
@@ -363,7 +341,10 @@ function keys(event) {
 }
 
 document.addEventListener("DOMContentLoaded", attempt(async () => {
-  $("#file").onchange = (event) => take(event.target.files[0]);
+  $("#file").onchange = ({ target }) => {
+    take(target.files[0]);
+    target.value = ""; // the same one may be chosen again
+  };
   addEventListener("dragover", (event) => (event.preventDefault(), document.body.classList.add("over")));
   addEventListener("dragleave", (event) => event.relatedTarget ?? document.body.classList.remove("over"));
   addEventListener("drop", (event) => {
@@ -373,14 +354,14 @@ document.addEventListener("DOMContentLoaded", attempt(async () => {
   });
   $("#choice").onsubmit = (event) => event.preventDefault();
   $("#choice select").onchange = (event) => pick(opened.state.question, event.target.value);
-  $("#again").onclick = () => pick(opened.state.question, opened.state.model);
+  $("#again").onclick = () => pick(opened.state.question);
   for (const what of ["undo", "redo", "save", "stop"]) $(`#${what}`).onclick = step(what);
   $("#home").onclick = (event) => {
     event.preventDefault();
-    leave();
-    state.set("recording", "");
-    server.json("api/choices").then(listWorks, fail);
+    location.hash = "";
   };
+  $(".skip").onclick = (event) => (event.preventDefault(), $("#main").focus()); // and the address stays
+  addEventListener("hashchange", () => state.get("recording") === (opened?.id ?? "") || visit());
   addEventListener("keydown", keys);
   addEventListener("theme", () => opened?.line.draw());
   await begin();

@@ -9,7 +9,7 @@ class Timeline {
   // and then drag(point), drop(point) or cancel(); tap(point), twice(point), and key(event),
   // which says whether it knew the key. render(chart, range) draws.
   constructor(place, duration, seek) {
-    Object.assign(this, { place, duration, seek, marks: [], range: [0, duration], time: 0 });
+    Object.assign(this, { place, duration, seek, marks: [], range: [0, duration], time: 0, fingers: new Map() });
     [this.chart, this.over, this.plot, this.head] = [".chart", ".over", ".plot", ".playhead"].map((s) => $(s, place));
     this.pan = $(".pan", place);
     this.listen();
@@ -126,14 +126,15 @@ class Timeline {
     over.onpointerdown = (event) => this.down(event);
     over.onpointermove = (event) => this.move(event);
     over.onpointerup = (event) => this.up(event);
-    over.onpointercancel = () => this.drop();
+    over.onpointercancel = (event) => this.up(event, false);
     over.onkeydown = (event) => this.key(event);
     this.wheel = (event) => this.turned(event);
     over.addEventListener("wheel", this.wheel, { passive: false });
     // a finger on what can be dragged doesn't scroll the page
     this.touch = (event) => {
       const [touch] = event.touches;
-      if (!this.frame || event.touches.length > 1) return;
+      if (event.touches.length > 1) return event.preventDefault(); // it is pinched
+      if (!this.frame) return;
       const point = this.at({ clientX: touch.clientX, clientY: touch.clientY, pointerType: "touch" });
       if (this.editor?.takes?.(point)) event.preventDefault();
     };
@@ -160,12 +161,27 @@ class Timeline {
     this.over.focus({ preventScroll: true });
     this.over.setPointerCapture(event.pointerId);
     const point = this.at(event);
+    this.fingers.set(event.pointerId, point);
+    if (this.fingers.size > 1) return this.pinch();
     this.held = { point, range: [...this.range], moved: false, taken: this.editor?.press(point) };
+  }
+
+  // Two fingers zoom: what was between them stays there, and nothing is drawn or moved.
+  pinch() {
+    this.drop();
+    const [a, b] = this.fingers.values();
+    const now = { middle: (a.px + b.px) / 2, apart: Math.max(20, Math.hypot(a.px - b.px, a.py - b.py)) };
+    this.pinched ??= { ...now, span: this.span, time: (a.time + b.time) / 2 };
+    const { apart, span, time } = this.pinched;
+    const seconds = Math.min(this.duration, Math.max(0.5, (span * apart) / now.apart));
+    this.show(time - (now.middle / this.plot.clientWidth) * seconds, seconds);
   }
 
   move(event) {
     if (!this.frame) return;
     const point = this.at(event);
+    if (this.fingers.has(event.pointerId)) this.fingers.set(event.pointerId, point);
+    if (this.pinched) return this.fingers.size > 1 && this.pinch();
     const { held } = this;
     if (!held) return void (this.over.style.cursor = this.editor?.cursor?.(point) ?? "default");
     const [right, down] = [Math.abs(point.px - held.point.px), Math.abs(point.py - held.point.py)];
@@ -179,7 +195,10 @@ class Timeline {
     this.show(held.range[0] + seconds, this.span);
   }
 
-  up(event) {
+  up(event, counts = true) {
+    this.fingers.delete(event.pointerId);
+    if (!this.fingers.size) this.pinched = null;
+    if (!counts) return this.drop(); // the browser scrolls
     const { held } = this;
     if (!held) return;
     this.held = null;
@@ -201,7 +220,7 @@ class Timeline {
     if (event.ctrlKey || event.metaKey) {
       event.preventDefault();
       this.zoom(2 ** (event.deltaY / 200), this.at(event).time);
-    } else if (event.deltaX || event.shiftKey) {
+    } else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) { // else it scrolls the page
       event.preventDefault();
       this.show(this.range[0] + ((event.deltaX || event.deltaY) / this.plot.clientWidth) * this.span, this.span);
     }
