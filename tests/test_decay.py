@@ -163,10 +163,10 @@ def test_notes_that_decay_are_found_closer_than_without_it_and_than_with_smoothn
         return np.mean(errors)
 
     found = error(Decay(3.0, 0.7))
-    assert found < 0.8 * error(Decay(0.0, 0.7))
-    assert found < 0.9 * min(error(Smoothness(w)) for w in (0.1, 1.0, 10.0))
+    assert found < 0.7 * error(Decay(0.0, 0.7))
+    assert found < 0.8 * min(error(Smoothness(w)) for w in (0.1, 1.0, 10.0))
     # the more it weighs, the more the rate does
-    assert error(Decay(10.0, 0.7)) < 0.97 * error(Decay(10.0, 1.0))
+    assert error(Decay(10.0, 0.7)) < 0.9 * error(Decay(10.0, 1.0))
 
 
 def test_tensors_and_silence():

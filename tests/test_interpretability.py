@@ -116,8 +116,8 @@ def test_two_pitches_in_one_component_are_neither_pure_nor_complete():
     right = loudness_of(sounding)
     joined = right[::2] + right[1::2]
     purity, completeness = values(alignment_in_time(joined, sounding))
-    assert 0.1 < purity < 0.9
-    assert 0.1 < completeness < 0.9
+    assert 0.2 < purity < 0.8
+    assert 0.2 < completeness < 0.8
 
 
 def test_order_and_scale_do_not_matter():
@@ -180,7 +180,7 @@ def test_a_component_a_stem_is_pure_and_complete():
     # in two pieces, pure yet
     purity, completeness = values(alignment_in_bins(W, H, shares))
     assert purity == pytest.approx(1)
-    assert 0.1 < completeness < 0.9
+    assert 0.3 < completeness < 0.9
 
 
 def test_components_that_ignore_the_stems_are_at_chance():
@@ -200,7 +200,7 @@ def test_components_of_two_stems_lie_between():
     mixed = W.copy()
     mixed[:, [0, 2]] += W[:, [2, 0]]
     purity, completeness = values(alignment_in_bins(mixed, H, shares_of(W, H)))
-    assert 0.1 < purity < 0.9
+    assert 0.2 < purity < 0.9
     assert 0 < completeness < 1
 
 

@@ -147,8 +147,8 @@ def test_shared_patterns_are_recovered(model, shape, beta):
         after = learned.transform(new, 300).reconstruct()
         return beta_divergence(new, after, beta) / before
 
-    # layers and cores have local minima, where a third of the starts may end
-    assert any(left(seed) < 0.2 for seed in range(6))
+    # layers and cores have local minima, where some starts end
+    assert np.median([left(seed) for seed in range(3)]) < 0.02
 
 
 def test_templates_of_layers_are_their_product():

@@ -136,7 +136,7 @@ def test_a_melody_of_one_pattern_is_followed(beta):
     a, b = ((0, 1), (1, 0))[int(np.sum(steps[1]) < np.sum(steps[0]))]
     for c, k in ((0, a), (1, b)):
         offset = np.bincount(found[k] - heights[c] + 9).argmax() - 9
-        assert np.mean(found[k] - heights[c] == offset) > 0.7
+        assert np.mean(found[k] - heights[c] == offset) > 0.95
 
 
 def test_vibrato_is_a_shift_and_asks_for_no_other_template():
