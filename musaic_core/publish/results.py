@@ -113,8 +113,10 @@ class Benchmark:
             return str(first.get(column, "unknown"))
 
         versions = first[first.index.str.startswith("version-")]
+        hints = ", with hints" if (rows["p_obj_hints"] > 0).any() else ""
         return {
             "results": file.name,
+            "corpora": ", ".join(rows["corpus"].unique()) + hints,
             "date": value("run_date")[:16].replace("T", " "),
             "commit": first.get("benchmark-git-tag")
             or last_commit(self.folder, value("run_date")),
