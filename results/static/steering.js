@@ -61,7 +61,7 @@ class Steering {
     });
     this.join = button("Merge", () => this.entered());
     this.part = button("Split", () => this.divide(this.ticked()[0]));
-    this.more = button("", () => ((this.all = true), this.show()));
+    this.more = button("", () => ((this.all = true), this.show(), $("button", this.list).focus())); // it is hidden now
     this.said = make("span", { role: "status" });
     const bar = make("div", { class: "tools" }, button("All on", () => this.setAll(1)), button("All off", () => this.setAll(0)), this.more);
     return make("div", { class: "steering" }, bar, make("div", { class: "tools" }, this.name, this.join, this.part, this.said));
@@ -182,12 +182,14 @@ class Steering {
   }
 
   divide(row) {
+    row.button?.focus(); // what was pressed goes
     if (this.split) return this.split(row);
     const again = this.singles.filter((single) => row.parts.includes(single.parts[0]));
     const parts = again.map((single) => ({ ...single, gain: row.gain }));
     this.rows = this.rows.flatMap((each) => (each === row ? parts : each));
     if (this.alone === row) this.alone = null;
     this.show();
+    parts[0].button?.focus();
     this.play();
   }
 }
