@@ -112,6 +112,7 @@ def test_who_stops_and_asks_again_by_a_key_keeps_the_focus(tab):
     tab.focus(".over")
     with waiting():
         tab.keyboard.press("n")
+        tab.wait_for_selector("#stop")  # once it runs
         tab.focus("#stop")
         tab.keyboard.press("Enter")
         tab.wait_for_selector("#again")
